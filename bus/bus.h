@@ -1,4 +1,5 @@
-// Start here. A Bus is a connection to a broker of any kind, through which topics are made, producers and consumers opened.
+// Start here. A Bus is a connection to a broker of any kind, through which topics are made, producers and consumers
+// opened.
 //
 //   Topology topology{.topics = {{.name = "raw", .partitions = 8, .groups = {"parse"}}}};
 //   std::unique_ptr<Bus> bus = ...;                          // bus/memory/memory_bus.h, and the URL registry in ops/
@@ -6,7 +7,8 @@
 //   auto producer = bus->OpenProducer({.topics = {"raw"}}, waker);
 //   auto consumer = bus->OpenConsumer({.group = "parse", .topics = {"raw"}}, waker);
 //
-// Reading order: this file → bus/message.h → bus/driver.h (what happens, and who says so) → bus/consumer.h → bus/producer.h.
+// Reading order: this file → bus/message.h → bus/driver.h (what happens, and who says so) → bus/consumer.h →
+// bus/producer.h.
 //
 // Threading: any thread. Each producer and consumer is used by one thread at a time.
 // Ownership: a Bus outlives its producers and consumers; wakers outlive them too.
@@ -31,9 +33,11 @@ namespace millrace::bus {
 struct TopicSpec {
   std::string name;
   int32_t partitions = 1;
-  // Whether messages carry keys whose order counts. An unordered topic is one queue with competing consumers on queue brokers.
+  // Whether messages carry keys whose order counts. An unordered topic is one queue with competing consumers on queue
+  // brokers.
   bool ordered = true;
-  // The groups that will consume it. Queue brokers need to know them before the first publish: a queue that is not yet bound loses silently.
+  // The groups that will consume it. Queue brokers need to know them before the first publish: a queue that is not yet
+  // bound loses silently.
   std::vector<std::string> groups;
   // Most bytes kept for groups that have not settled them yet; publishing waits beyond it (mem:). 0: no bound.
   size_t backlog_bytes_max = 0;
@@ -48,12 +52,12 @@ struct Topology {
 struct ConsumerOptions {
   std::string group;
   std::vector<std::string> topics;
-  std::string instance;  // a name for people ("parse-0"); unique in the group
-  std::string static_id; // not empty: static membership under this id (Kafka KIP-345)
-  uint32_t batch_max = 64;       // most deliveries in one batch
-  uint32_t prefetch = 1024;      // most unsettled deliveries per partition on queues
-  bool cooperative = false;      // incremental rebalancing (KIP-429) where the backend has it
-  int32_t capacity = 0;          // most partitions this instance will hold on queues; 0: no bound
+  std::string instance;      // a name for people ("parse-0"); unique in the group
+  std::string static_id;     // not empty: static membership under this id (Kafka KIP-345)
+  uint32_t batch_max = 64;   // most deliveries in one batch
+  uint32_t prefetch = 1024;  // most unsettled deliveries per partition on queues
+  bool cooperative = false;  // incremental rebalancing (KIP-429) where the backend has it
+  int32_t capacity = 0;      // most partitions this instance will hold on queues; 0: no bound
   Duration session_timeout = std::chrono::seconds(45);
   Duration heartbeat_interval = std::chrono::seconds(3);
   Duration revoke_timeout = std::chrono::seconds(20);  // from OnRevoking to its deadline
@@ -78,12 +82,16 @@ class Bus {
   virtual ~Bus() = default;
   virtual const Capabilities& capabilities() const = 0;
 
-  // Makes what is missing and verifies the rest. FailedPrecondition names what differs. May block for as long as the broker takes.
+  // Makes what is missing and verifies the rest. FailedPrecondition names what differs. May block for as long as the
+  // broker takes.
   virtual absl::Status Apply(const Topology& topology) = 0;
 
-  // Errors: NotFound for a topic or group that Apply has not made; InvalidArgument for options that cannot be, naming the option.
-  virtual absl::StatusOr<std::unique_ptr<ConsumerDriver>> OpenConsumer(const ConsumerOptions& options, Waker& waker) = 0;
-  virtual absl::StatusOr<std::unique_ptr<ProducerDriver>> OpenProducer(const ProducerOptions& options, Waker& waker) = 0;
+  // Errors: NotFound for a topic or group that Apply has not made; InvalidArgument for options that cannot be, naming
+  // the option.
+  virtual absl::StatusOr<std::unique_ptr<ConsumerDriver>> OpenConsumer(const ConsumerOptions& options,
+                                                                       Waker& waker) = 0;
+  virtual absl::StatusOr<std::unique_ptr<ProducerDriver>> OpenProducer(const ProducerOptions& options,
+                                                                       Waker& waker) = 0;
 
   // Per partition of a topic; blocks for as long as the broker takes.
   virtual absl::StatusOr<std::vector<PartitionLag>> Lag(const std::string& group, const std::string& topic) = 0;

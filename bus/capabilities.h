@@ -1,4 +1,5 @@
-// What a backend can and cannot do; checked against what a pipeline needs before it starts, and explained by `millrace lint`.
+// What a backend can and cannot do; checked against what a pipeline needs before it starts, and explained by `millrace
+// lint`.
 #ifndef MILLRACE_BUS_CAPABILITIES_H_
 #define MILLRACE_BUS_CAPABILITIES_H_
 
@@ -19,11 +20,11 @@ struct Capabilities {
   bool transactions = false;      // outputs and settlement in one atomic step
   bool delayed_delivery = false;  // a publish can ask to be delivered later
   bool lag = false;               // the broker can tell how far behind a group is
-  // A settlement can carry a note that the next owner of the partition is given (Kafka's commit metadata). Without it the number of deliveries
-  // stands in for counting starts, and parked keys cannot be remembered.
+  // A settlement can carry a note that the next owner of the partition is given (Kafka's commit metadata). Without it
+  // the number of deliveries stands in for counting starts, and parked keys cannot be remembered.
   bool notes = false;
-  // When a publish fails, later ones to the same partition fail too (an idempotent producer). Without it the worker keeps one unconfirmed
-  // publish per key, else a failure in the middle would change the order of first occurrences.
+  // When a publish fails, later ones to the same partition fail too (an idempotent producer). Without it the worker
+  // keeps one unconfirmed publish per key, else a failure in the middle would change the order of first occurrences.
   bool gapless_publish = false;
   size_t message_bytes_max = 1'000'000;  // key + body + headers of one message
   // What may be lost, in one sentence each: "survives: …" and "destroyed by: …".

@@ -32,10 +32,10 @@ class CheckFailure {
 
 }  // namespace millrace
 
-#define MR_CHECK(condition)   \
+#define MR_CHECK(condition)                              \
   if (__builtin_expect(static_cast<bool>(condition), 1)) \
-    ;                         \
-  else                        \
+    ;                                                    \
+  else                                                   \
     ::millrace::CheckFailure(__FILE__, __LINE__, #condition).stream()
 
 #ifdef NDEBUG

@@ -1,7 +1,8 @@
 // Time comes in: nobody below ops/ reads a clock of the machine by itself.
 //
-// Two clocks, because they differ in what may happen to them: Monotonic never goes back and measures durations and deadlines; Wall is what
-// people and records call time, and may jump. Both in nanoseconds; Wall since 1970-01-01T00:00:00Z.
+// Two clocks, because they differ in what may happen to them: Monotonic never goes back and measures durations and
+// deadlines; Wall is what people and records call time, and may jump. Both in nanoseconds; Wall since
+// 1970-01-01T00:00:00Z.
 //
 // Threading: implementations are safe to call from any thread.
 #ifndef MILLRACE_BUS_CLOCK_H_

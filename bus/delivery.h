@@ -13,8 +13,8 @@
 namespace millrace::bus {
 
 struct Delivery {
-  // Names the delivery within (partition, epoch): strictly increasing in delivery order. On a log it is the offset, with gaps where compaction or
-  // transaction markers took records out; on a queue it counts deliveries.
+  // Names the delivery within (partition, epoch): strictly increasing in delivery order. On a log it is the offset,
+  // with gaps where compaction or transaction markers took records out; on a queue it counts deliveries.
   uint64_t sequence = 0;
   // The place in the topic's log, for people and derived ids; -1 on queues.
   int64_t offset = -1;
@@ -31,8 +31,8 @@ struct DeliveryBatch {
 
 struct Assignment {
   Holding holding;
-  // Where the group resumes: sequence of the first message not settled. There is always one: where a log has no committed offset the driver
-  // says the beginning, explicitly. 0 on queues.
+  // Where the group resumes: sequence of the first message not settled. There is always one: where a log has no
+  // committed offset the driver says the beginning, explicitly. 0 on queues.
   uint64_t start = 0;
   std::string note;  // what the last settlement carried; empty where there was none, or without Capabilities::notes
 };

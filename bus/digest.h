@@ -1,5 +1,5 @@
-// 64- and 128-bit digests of bytes (XXH3, xxHash 0.8 specification: stable across machines and versions), for derived ids and for telling
-// contents apart. Not for adversaries.
+// 64- and 128-bit digests of bytes (XXH3, xxHash 0.8 specification: stable across machines and versions), for derived
+// ids and for telling contents apart. Not for adversaries.
 #ifndef MILLRACE_BUS_DIGEST_H_
 #define MILLRACE_BUS_DIGEST_H_
 

@@ -1,13 +1,16 @@
-// The narrow interface that a backend implements. Users of the bus take bus/consumer.h and bus/producer.h, which check the contract on top.
+// The narrow interface that a backend implements. Users of the bus take bus/consumer.h and bus/producer.h, which check
+// the contract on top.
 //
-// A driver never calls on its own accord: everything that happened is told inside Poll, on the caller's thread. So a caller is a plain loop
-// (or a simulator's scheduler), and a driver whose I/O has threads of its own hands over through Waker.
+// A driver never calls on its own accord: everything that happened is told inside Poll, on the caller's thread. So a
+// caller is a plain loop (or a simulator's scheduler), and a driver whose I/O has threads of its own hands over through
+// Waker.
 //
 //   Effect      Poll tells what has happened since the last Poll, in order, and returns.
 //   Blocking    no call blocks, except Close (bounded by its deadline).
-//   Errors      what happened to the connection comes through OnTrouble; calls return no status, because what they start is answered by events.
-//   Threading   one thread at a time per driver object; Waker::Wake is called from any thread.
-//   Ownership   spans and views passed to a handler are valid during the call, bytes of deliveries as long as their segment is held. Spans and
+//   Errors      what happened to the connection comes through OnTrouble; calls return no status, because what they
+//   start is answered by events. Threading   one thread at a time per driver object; Waker::Wake is called from any
+//   thread. Ownership   spans and views passed to a handler are valid during the call, bytes of deliveries as long as
+//   their segment is held. Spans and
 //               views passed to the driver need to live only during the call.
 //
 // Status codes, the same in every backend:
@@ -34,7 +37,8 @@
 
 namespace millrace::bus {
 
-// Told that a Poll would have something to say, or that time has made something due. Any thread; must not call back into the driver.
+// Told that a Poll would have something to say, or that time has made something due. Any thread; must not call back
+// into the driver.
 class Waker {
  public:
   virtual ~Waker() = default;
@@ -49,18 +53,21 @@ class ConsumerHandler {
   virtual ~ConsumerHandler() = default;
   // These partitions are ours from now on, under new epochs. Deliveries start unasked; flow is on.
   virtual void OnAssigned(std::span<const Assignment> assignments) = 0;
-  // These will be taken away at `deadline`. Until Release or the deadline they are still ours: nothing new is delivered, settling works. Answer
-  // each with Release once its work is finished or given up; the driver then waits for outstanding settlements and hands the partition over.
+  // These will be taken away at `deadline`. Until Release or the deadline they are still ours: nothing new is
+  // delivered, settling works. Answer each with Release once its work is finished or given up; the driver then waits
+  // for outstanding settlements and hands the partition over.
   virtual void OnRevoking(std::span<const Holding> holdings, MonotonicTime deadline) = 0;
-  // These are no longer ours, and somebody else may have them already. No settlement under these epochs will be taken, no Release expected.
+  // These are no longer ours, and somebody else may have them already. No settlement under these epochs will be taken,
+  // no Release expected.
   virtual void OnLost(std::span<const Holding> holdings) = 0;
   // Messages of one partition, in order; sequences ascend within a holding.
   virtual void OnDelivered(const DeliveryBatch& batch) = 0;
-  // The broker has taken (OK) or refused a settlement that carried a note, or may have (DeadlineExceeded); one answer per Settle with a note, in
-  // order. Settlements without one are not answered: settled means "sent", and redelivery after it is legal.
+  // The broker has taken (OK) or refused a settlement that carried a note, or may have (DeadlineExceeded); one answer
+  // per Settle with a note, in order. Settlements without one are not answered: settled means "sent", and redelivery
+  // after it is legal.
   virtual void OnNoted(Holding holding, const absl::Status& status) = 0;
-  // The state of the connection, the group or a partition's data changed for the worse, or is well again (OK). DataLoss names what was destroyed and
-  // the driver goes on behind the hole.
+  // The state of the connection, the group or a partition's data changed for the worse, or is well again (OK). DataLoss
+  // names what was destroyed and the driver goes on behind the hole.
   virtual void OnTrouble(const absl::Status& status) = 0;
 };
 
@@ -73,12 +80,13 @@ struct SettleRange {
 
 struct Settle {
   Holding holding;
-  // Ascending and disjoint. With Settlement::kPrefix there is at most one range, and `next` is what gets committed; with kIndividual each message in
-  // the ranges is acknowledged and `next` is ignored.
+  // Ascending and disjoint. With Settlement::kPrefix there is at most one range, and `next` is what gets committed;
+  // with kIndividual each message in the ranges is acknowledged and `next` is ignored.
   std::span<const SettleRange> ranges;
   // kPrefix: the sequence of the lowest message not finished, or last + 1 where nothing is in flight.
   uint64_t next = 0;
-  // Replaces the partition's note when `has_note`; needs Capabilities::notes. `ranges` may be empty then, with `next` as it stands.
+  // Replaces the partition's note when `has_note`; needs Capabilities::notes. `ranges` may be empty then, with `next`
+  // as it stands.
   bool has_note = false;
   std::string_view note;
 };
@@ -91,14 +99,15 @@ class ConsumerDriver {
   virtual MonotonicTime NextTimer() const = 0;
   // Marks messages as done with. Never called with a stale epoch (bus::Consumer sees to that).
   virtual void Settle(const struct Settle& settle) = 0;
-  // Stops (on = false) or resumes deliveries of a partition. What was in the driver's hands may still come: at most one batch. Queues bound by
-  // prefetch may ignore it, as withholding settlements has the same effect.
+  // Stops (on = false) or resumes deliveries of a partition. What was in the driver's hands may still come: at most one
+  // batch. Queues bound by prefetch may ignore it, as withholding settlements has the same effect.
   virtual void Flow(Holding holding, bool on) = 0;
-  // The answer to OnRevoking: finished with it. Also unasked: gives the partition up although nobody asked (an instance that is not ready). On a log the
-  // driver leaves and rejoins if its protocol has no other way.
+  // The answer to OnRevoking: finished with it. Also unasked: gives the partition up although nobody asked (an instance
+  // that is not ready). On a log the driver leaves and rejoins if its protocol has no other way.
   virtual void Release(Holding holding) = 0;
-  // Leaves the group: OnRevoking is not told again, held partitions are handed over at once and settlements sent before are awaited up to
-  // `deadline`. Afterwards only the destructor may be called. Returns OK only when every settlement sent before was taken by the broker.
+  // Leaves the group: OnRevoking is not told again, held partitions are handed over at once and settlements sent before
+  // are awaited up to `deadline`. Afterwards only the destructor may be called. Returns OK only when every settlement
+  // sent before was taken by the broker.
   virtual absl::Status Close(MonotonicTime deadline) = 0;
 };
 
@@ -129,13 +138,14 @@ class ProducerHandler {
 class ProducerDriver {
  public:
   virtual ~ProducerDriver() = default;
-  // Hands messages over under tokens first_token, first_token + 1, …; tokens ascend over the life of the producer. Takes a prefix and returns its
-  // length: less than all of it is back-pressure, the rest is offered again after OnWritable. The bytes are copied. A publish does not expire.
+  // Hands messages over under tokens first_token, first_token + 1, …; tokens ascend over the life of the producer.
+  // Takes a prefix and returns its length: less than all of it is back-pressure, the rest is offered again after
+  // OnWritable. The bytes are copied. A publish does not expire.
   virtual size_t Publish(std::span<const Outgoing> messages, uint64_t first_token) = 0;
   virtual void Poll(ProducerHandler& handler) = 0;
   virtual MonotonicTime NextTimer() const = 0;
-  // Waits until everything taken is answered (answers go to `handler`), at most until `deadline`; what is open then is answered with
-  // DeadlineExceeded and the same is returned.
+  // Waits until everything taken is answered (answers go to `handler`), at most until `deadline`; what is open then is
+  // answered with DeadlineExceeded and the same is returned.
   virtual absl::Status Close(ProducerHandler& handler, MonotonicTime deadline) = 0;
 };
 

@@ -1,8 +1,10 @@
-// The CloudEvents 1.0 envelope, in headers, spelled as in the Kafka protocol binding's binary mode (`ce_` + attribute; datacontenttype is the
-// header `content-type`). AMQP 0-9-1 has no binding: there the same spelling is used, as documented in docs/reference/envelope.md.
+// The CloudEvents 1.0 envelope, in headers, spelled as in the Kafka protocol binding's binary mode (`ce_` + attribute;
+// datacontenttype is the header `content-type`). AMQP 0-9-1 has no binding: there the same spelling is used, as
+// documented in docs/reference/envelope.md.
 //
-// Beyond the specification, and our own: `mr_root` (the accepted job that this message descends from), `mr_share` (which part of that job it is, see
-// bus/lineage.h), `mr_digest` (digest of type, key and body of a derived message), and W3C `traceparent`.
+// Beyond the specification, and our own: `mr_root` (the accepted job that this message descends from), `mr_share`
+// (which part of that job it is, see bus/lineage.h), `mr_digest` (digest of type, key and body of a derived message),
+// and W3C `traceparent`.
 //
 // Threading: values. Ownership: views into the headers they were read from.
 #ifndef MILLRACE_BUS_ENVELOPE_H_
@@ -29,18 +31,18 @@ inline constexpr std::string_view kHeaderRedriven = "mr_redriven";
 
 // Empty views: absent.
 struct Envelope {
-  std::string_view specversion;
-  std::string_view id;
-  std::string_view source;
-  std::string_view type;
-  std::string_view subject;
-  std::string_view time;  // RFC 3339
-  std::string_view content_type;
-  std::string_view traceparent;
-  std::string_view root;
-  std::string_view share;
-  std::string_view digest;
-  std::string_view redriven;
+  std::string_view specversion = {};
+  std::string_view id = {};
+  std::string_view source = {};
+  std::string_view type = {};
+  std::string_view subject = {};
+  std::string_view time = {};  // RFC 3339
+  std::string_view content_type = {};
+  std::string_view traceparent = {};
+  std::string_view root = {};
+  std::string_view share = {};
+  std::string_view digest = {};
+  std::string_view redriven = {};
 };
 
 // Reads what is there in one pass; of duplicates the first counts. Never fails: foreign messages have what they have.

@@ -1,11 +1,13 @@
-// A message: key, body, headers, time. A view: the bytes belong to a segment, a builder or the caller, and whoever keeps the view keeps them.
+// A message: key, body, headers, time. A view: the bytes belong to a segment, a builder or the caller, and whoever
+// keeps the view keeps them.
 //
 //   HeaderBuilder headers;
-//   headers.Add("ce_id", "42").Add("note", std::nullopt).Add("ce_id", "again");   // order and duplicates survive; nullopt is a null value
-//   Message m{.key = "98178", .body = bytes, .headers = headers.View(), .timestamp_ms = 1700000000000};
+//   headers.Add("ce_id", "42").Add("note", std::nullopt).Add("ce_id", "again");   // order and duplicates survive;
+//   nullopt is a null value Message m{.key = "98178", .body = bytes, .headers = headers.View(), .timestamp_ms =
+//   1700000000000};
 //
-// Bodies, keys and header values are bytes of any kind; nothing here assumes UTF-8. A null key (no order) and a null body (tombstone) differ
-// from empty ones, as in Kafka's record format v2.
+// Bodies, keys and header values are bytes of any kind; nothing here assumes UTF-8. A null key (no order) and a null
+// body (tombstone) differ from empty ones, as in Kafka's record format v2.
 //
 // Threading: values; distinct objects on any thread.
 #ifndef MILLRACE_BUS_MESSAGE_H_
@@ -27,8 +29,9 @@ struct Header {
   bool operator==(const Header&) const = default;
 };
 
-// Ordered headers over one block of bytes: for each header two little-endian uint32 (length of the name; length of the value plus one, 0 for
-// a null value), then the name, then the value. Only blocks made by HeaderBuilder, or checked by Valid(), may be viewed.
+// Ordered headers over one block of bytes: for each header two little-endian uint32 (length of the name; length of the
+// value plus one, 0 for a null value), then the name, then the value. Only blocks made by HeaderBuilder, or checked by
+// Valid(), may be viewed.
 class Headers {
  public:
   class Iterator {
@@ -108,12 +111,11 @@ struct Message {
   int64_t timestamp_ms = 0;  // since 1970-01-01T00:00:00Z, set by the producer; 0: unknown
 
   // Key, body and headers together: what windows and limits count.
-  size_t Bytes() const {
-    return (key ? key->size() : 0) + (body ? body->size() : 0) + headers.block().size();
-  }
+  size_t Bytes() const { return (key ? key->size() : 0) + (body ? body->size() : 0) + headers.block().size(); }
 };
 
-// Copies the bytes of `message` into `segment` and returns the view over the copy; nullopt where there is no room for its Bytes().
+// Copies the bytes of `message` into `segment` and returns the view over the copy; nullopt where there is no room for
+// its Bytes().
 std::optional<Message> CopyInto(Segment& segment, const Message& message);
 
 // Same key, body, headers (order included) and timestamp.

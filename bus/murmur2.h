@@ -1,4 +1,5 @@
-// The hash that Apache Kafka's Java clients place keys with (org.apache.kafka.common.utils.Utils.murmur2: MurmurHash2, 32 bit, seed 0x9747b28c).
+// The hash that Apache Kafka's Java clients place keys with (org.apache.kafka.common.utils.Utils.murmur2: MurmurHash2,
+// 32 bit, seed 0x9747b28c).
 #ifndef MILLRACE_BUS_MURMUR2_H_
 #define MILLRACE_BUS_MURMUR2_H_
 

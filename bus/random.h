@@ -1,11 +1,12 @@
-// Randomness that is a function of what it is for: a draw is keyed by (salt, purpose, stable ids), so taking one draw away or adding one
-// leaves all others alone, and the same key gives the same bits on every machine and compiler. No state, no std::*_distribution.
+// Randomness that is a function of what it is for: a draw is keyed by (salt, purpose, stable ids), so taking one draw
+// away or adding one leaves all others alone, and the same key gives the same bits on every machine and compiler. No
+// state, no std::*_distribution.
 //
 //   Random random(salt);
 //   uint64_t jitter = random.Below(Purpose::kRetryJitter, {job, attempt}, 1000);
 //
-// The mixer is SplitMix64's finaliser (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014).
-// Threading: immutable; any thread.
+// The mixer is SplitMix64's finaliser (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA
+// 2014). Threading: immutable; any thread.
 #ifndef MILLRACE_BUS_RANDOM_H_
 #define MILLRACE_BUS_RANDOM_H_
 
@@ -25,7 +26,8 @@ class Random {
     return h;
   }
 
-  // Uniform in [0, bound); bound 0 gives 0. The multiply-shift has a bias below bound / 2^64, which nothing here can see.
+  // Uniform in [0, bound); bound 0 gives 0. The multiply-shift has a bias below bound / 2^64, which nothing here can
+  // see.
   constexpr uint64_t Below(uint64_t purpose, std::initializer_list<uint64_t> ids, uint64_t bound) const {
     return static_cast<uint64_t>((static_cast<unsigned __int128>(Bits(purpose, ids)) * bound) >> 64);
   }

@@ -1,5 +1,5 @@
-// Refcounted bytes. Deliveries are views into segments and stay valid as long as somebody holds the segment; a segment whose last reference
-// goes returns to the pool it came from, so that a steady stream allocates nothing.
+// Refcounted bytes. Deliveries are views into segments and stay valid as long as somebody holds the segment; a segment
+// whose last reference goes returns to the pool it came from, so that a steady stream allocates nothing.
 //
 //   SegmentPool pool(64 << 10);
 //   SegmentRef s = pool.Take(64 << 10);
@@ -27,7 +27,8 @@ class Segment {
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
 
-  // `size` bytes at the next 8-aligned place, or nullptr where that is beyond the capacity. Bytes handed out never move.
+  // `size` bytes at the next 8-aligned place, or nullptr where that is beyond the capacity. Bytes handed out never
+  // move.
   char* Append(size_t size) {
     size_t start = (used_ + 7) & ~size_t{7};
     if (start + size > capacity_) return nullptr;
@@ -72,7 +73,8 @@ class SegmentRef {
 
   void reset() {
     Segment* segment = std::exchange(segment_, nullptr);
-    if (segment != nullptr && segment->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) Segment::Release(segment);
+    if (segment != nullptr && segment->references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      Segment::Release(segment);
   }
   Segment* get() const { return segment_; }
   Segment* operator->() const { return segment_; }
@@ -81,13 +83,16 @@ class SegmentRef {
 
  private:
   friend class SegmentPool;
-  explicit SegmentRef(Segment* segment) : segment_(segment) { segment->references_.store(1, std::memory_order_relaxed); }
+  explicit SegmentRef(Segment* segment) : segment_(segment) {
+    segment->references_.store(1, std::memory_order_relaxed);
+  }
   Segment* segment_ = nullptr;
 };
 
 class SegmentPool {
  public:
-  // Segments of `segment_bytes` are pooled, at most `keep` of them while unused; larger ones are made and freed one by one.
+  // Segments of `segment_bytes` are pooled, at most `keep` of them while unused; larger ones are made and freed one by
+  // one.
   explicit SegmentPool(size_t segment_bytes, size_t keep = 64);
   ~SegmentPool();
   SegmentPool(const SegmentPool&) = delete;

@@ -1,0 +1,166 @@
+// A deterministic model of a Kafka-like broker: topics, partitions, groups, committed offsets, retention. It models what a client can see, the
+// unpleasant parts on purpose: nothing fences a commit but member and generation, offsets have gaps, retention overtakes consumers and only an
+// out-of-range answer tells, answers to joins come when everybody has joined.
+//
+//   LogBroker broker({});
+//   broker.CreateTopic({.name = "raw", .partitions = 8, .groups = {"parse"}});
+//   LogConnectionId c = broker.Open(waker, now);
+//   broker.Receive(c, {.method = LogMethod::kFetch, .id = 1, .partition = {0, 3}, .offset = 0, .max = 64}, now);
+//   broker.TakeEvents(c, events);      // kConnected, later kReply with records
+//
+// Effect: requests take effect at once; what a client would see waits in its connection's outbox.
+// Errors: of clients are answers; nothing that a client sends CHECKs.
+// Threading: none of its own; one thread at a time. Time comes in as `now`, which never goes back. Records that were fetched may be read by any thread.
+// Ownership: message bytes are copied into pooled segments, and given back when retention allows and nobody holds them.
+// Cost: an append is one copy; a fetch, a commit and a confirmation cost tens of nanoseconds a batch and allocate nothing in steady state.
+#ifndef MILLRACE_BUS_MEMORY_LOG_BROKER_H_
+#define MILLRACE_BUS_MEMORY_LOG_BROKER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bus/bus.h"
+#include "bus/clock.h"
+#include "bus/driver.h"
+#include "bus/memory/log_group.h"
+#include "bus/memory/log_partition.h"
+#include "bus/memory/log_wire.h"
+#include "bus/segment.h"
+
+namespace millrace::bus {
+
+struct LogBrokerOptions {
+  size_t segment_bytes = 64 << 10;
+  size_t segments_kept = 64;              // most segments that wait for reuse
+  size_t message_bytes_max = 1'000'000;   // key + body + headers
+  size_t note_bytes_max = 4096;           // offset.metadata.max.bytes
+  uint64_t retention_bytes = 0;           // per partition; 0: none
+  LogGroupOptions groups;
+};
+
+class LogBroker {
+ public:
+  explicit LogBroker(const LogBrokerOptions& options);
+  ~LogBroker();
+  LogBroker(const LogBroker&) = delete;
+  LogBroker& operator=(const LogBroker&) = delete;
+
+  // ------------------------------------------------------------ the clients' side
+
+  // `ready` is woken when there is something to take after there was nothing; it must not call back, and outlives the connection. The first event is
+  // kConnected, or kDisconnected where the broker is down.
+  LogConnectionId Open(Waker& ready, MonotonicTime now);
+  void Receive(LogConnectionId connection, const LogRequest& request, MonotonicTime now);
+  // See LogLink::Produce.
+  size_t Produce(LogConnectionId connection, std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token);
+  // Clears `into` and gives it all events waiting.
+  void TakeEvents(LogConnectionId connection, std::vector<LogEvent>& into);
+  // The client's side of the connection is gone; no event follows. Unknown ids are ignored. Sessions of members go on, see LogJoin.
+  void Drop(LogConnectionId connection, MonotonicTime now);
+  // Does what is due.
+  void Advance(MonotonicTime now);
+  // Never later than what is due next; may be earlier.
+  MonotonicTime NextTimer() const { return next_timer_; }
+
+  // ------------------------------------------------------------ the operator's side
+
+  // Returns the id. A topic that is there already: takes over new groups and limits; FailedPrecondition where its partitions differ. InvalidArgument
+  // for what no topic can be.
+  absl::StatusOr<int32_t> CreateTopic(const TopicSpec& spec);
+  // -1 where there is none.
+  int32_t TopicId(std::string_view name) const;
+  // By id; ids are 0 … topics() - 1.
+  const TopicSpec& Spec(int32_t topic) const;
+  int32_t topics() const { return static_cast<int32_t>(topics_.size()); }
+  const LogPartition& Log(Partition partition) const;
+  // nullptr where nobody has joined or committed under that name, or it was deleted.
+  const LogGroup* Group(std::string_view name) const;
+  // From where on `group` has records to settle: what it has committed, at least where the log starts.
+  int64_t SettledUpTo(std::string_view group, Partition partition) const;
+  // Bytes that some group of the topic has not settled.
+  uint64_t Backlog(int32_t topic) const;
+
+  // Appends below and beside clients: for tools, tests and snapshots. No limit holds.
+  int64_t Append(Partition partition, const Message& message);
+  void AppendGap(Partition partition, int64_t count);
+  // Only for a partition without records and clients.
+  void ResetLog(Partition partition, int64_t start);
+  // As kafka-consumer-groups --reset-offsets: kGroupNotEmpty while the group has members.
+  LogError SetCommitted(std::string_view group, Partition partition, int64_t offset, std::string_view note);
+  LogError DeleteGroup(std::string_view group);
+  // The log starts at `offset` at least; what was there is destroyed, settled or not.
+  void DeleteRecordsBefore(Partition partition, int64_t offset);
+
+  // ------------------------------------------------------------ faults
+
+  // All connections break, and what was on its way to clients is lost. Records, members and offsets stay; sessions begin anew at Start.
+  void Stop();
+  void Start(MonotonicTime now);
+  bool up() const { return up_; }
+  // Ends one connection from the server's side.
+  void Disconnect(LogConnectionId connection, MonotonicTime now);
+  std::vector<LogConnectionId> Connections() const;
+  // While it is away, requests about groups are answered kCoordinatorUnavailable; when it comes back, sessions begin anew.
+  void SetCoordinator(bool available, MonotonicTime now);
+  // The next `count` messages to that topic are answered kRefused.
+  void RefuseNext(int32_t topic, uint64_t count);
+
+  // Segments ever asked of the pool: steady while what is held is steady and small.
+  uint64_t segments_taken() const;
+
+ private:
+  struct Connection;
+  struct Topic;
+  struct PartitionState;
+
+  Connection* Find(LogConnectionId id);
+  void OnMetadata(Connection& connection, const LogRequest& request);
+  void OnGroup(Connection& connection, const LogRequest& request, MonotonicTime now);
+  void OnOffsets(Connection& connection, const LogRequest& request);
+  void OnCommit(Connection& connection, const LogRequest& request, MonotonicTime now);
+  void OnFetch(Connection& connection, const LogRequest& request);
+  bool AnswerFetch(Connection& connection, PartitionState& state, uint64_t id, int64_t offset, uint32_t max);
+  void Appended(PartitionState& state);
+  void AppendTo(PartitionState& state, const Message& message);
+  void Touch(PartitionState& state);
+  void FlushTouched();
+  void Confirm(Connection& connection, uint64_t token, LogError error);
+  // A group has committed, a group was added or records were dropped: what everybody has settled goes.
+  void Settled(PartitionState& state);
+  void NoteSettled(PartitionState& state, const LogGroup& group);
+  void Writable(Topic& topic);
+  LogGroup& GroupFor(std::string_view name);
+  LogGroup* FindGroup(std::string_view name) const;
+  void Deliver(std::vector<LogGroup::Answer>& answers);
+  void FillTopics(LogDetail& detail) const;
+  LogEvent& Tell(Connection& connection, LogEventKind kind, bool wake = true);
+  LogEvent& Reply(Connection& connection, const LogRequest& request, LogError error, bool wake = true);
+  PartitionState* StateOf(Partition partition) const;
+  void UpdateTimer();
+
+  LogBrokerOptions options_;
+  SegmentPool pool_;
+  bool up_ = true;
+  bool coordinator_ = true;
+  LogConnectionId next_connection_ = 1;
+  std::vector<std::unique_ptr<Connection>> connections_;  // by id, ascending
+  std::vector<std::unique_ptr<Topic>> topics_;
+  std::map<std::string, int32_t, std::less<>> topic_ids_;
+  std::map<std::string, std::unique_ptr<LogGroup>, std::less<>> groups_;
+  mutable LogGroup* last_group_ = nullptr;  // most commits come from the same
+  MonotonicTime next_timer_ = MonotonicTime::Infinite();
+  std::vector<PartitionState*> touched_;  // scratch
+  std::vector<LogGroup::Answer> answers_;
+};
+
+}  // namespace millrace::bus
+
+#endif  // MILLRACE_BUS_MEMORY_LOG_BROKER_H_

@@ -1,0 +1,111 @@
+#include "bus/memory/queue_names.h"
+
+#include <set>
+
+#include "bus/memory/queue_broker.h"
+
+namespace millrace::bus {
+namespace {
+
+constexpr size_t kNameBytesMax = 200;  // the server takes 255 for a queue's name: topic, group, partition and dots
+constexpr int32_t kPartitionsMax = 2000;  // a connection has 2047 channels
+
+absl::Status CheckName(std::string_view what, std::string_view name, bool dots) {
+  const auto bad = [&](std::string_view why) {
+    return absl::InvalidArgumentError(std::string(what) + " '" + std::string(name) + "' " + std::string(why));
+  };
+  if (name.empty()) return bad("has no name");
+  if (name.size() > kNameBytesMax / 2) return bad("is longer than 100 bytes");
+  if (!dots && name.find('.') != std::string_view::npos) {
+    return bad("has a dot in its name; queues are named topic.group.partition, so groups must not");
+  }
+  for (const std::string_view reserved : {"mr.", "amq."}) {
+    if (name.substr(0, reserved.size()) == reserved) return bad("begins with a reserved prefix (mr. or amq.)");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+QueueTopic QueueTopicOf(const TopicSpec& spec) {
+  return {.name = spec.name,
+          .partitions = spec.ordered ? spec.partitions : 1,
+          .ordered = spec.ordered,
+          .backlog_bytes_max = spec.backlog_bytes_max};
+}
+
+std::string WorkQueueName(const QueueTopic& topic, std::string_view group, int32_t partition) {
+  std::string name = topic.name;
+  name.append(".").append(group).append(".").append(topic.ordered ? std::to_string(partition) : "any");
+  return name;
+}
+
+std::string KeepQueueName(std::string_view topic) { return std::string(topic) + "..keep"; }
+
+std::string PresenceExchangeName(std::string_view group) { return "mr.presence." + std::string(group); }
+
+QueueArguments WorkQueueArguments(const QueueTopic& topic, std::string_view group) {
+  QueueArguments arguments;
+  arguments.single_active_consumer = topic.ordered;
+  if (topic.backlog_bytes_max > 0) {
+    arguments.backlog_account = topic.name + "." + std::string(group);
+    arguments.backlog_bytes_max = topic.backlog_bytes_max;
+  }
+  return arguments;
+}
+
+QueueArguments KeepQueueArguments() { return {}; }
+
+absl::Status CheckTopology(const Topology& topology) {
+  std::set<std::string> topics;
+  for (const TopicSpec& spec : topology.topics) {
+    if (absl::Status s = CheckName("topic", spec.name, true); !s.ok()) return s;
+    if (!topics.insert(spec.name).second) {
+      return absl::InvalidArgumentError("topic '" + spec.name + "' is listed twice");
+    }
+    if (spec.partitions < 1 || spec.partitions > kPartitionsMax) {
+      return absl::InvalidArgumentError("topic '" + spec.name + "' asks for " + std::to_string(spec.partitions) +
+                                        " partitions; possible are 1 to " + std::to_string(kPartitionsMax));
+    }
+    std::set<std::string> groups;
+    for (const std::string& group : spec.groups) {
+      if (absl::Status s = CheckName("group", group, false); !s.ok()) return s;
+      if (!groups.insert(group).second) {
+        return absl::InvalidArgumentError("group '" + group + "' is listed twice under topic '" + spec.name + "'");
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+Capabilities MemoryQueueCapabilities() {
+  Capabilities capabilities;
+  capabilities.backend = "mem (queue)";
+  capabilities.settlement = Settlement::kIndividual;
+  capabilities.lag = true;
+  capabilities.crash_model =
+      "survives: the death of any worker, or of all of them; destroyed by: the end of the process";
+  return capabilities;
+}
+
+absl::StatusOr<std::vector<PartitionLag>> QueueLag(const QueueBroker& broker, const QueueTopic& topic,
+                                                   const std::string& group) {
+  std::vector<PartitionLag> lags;
+  for (int32_t p = 0; p < topic.partitions; ++p) {
+    const std::string queue = WorkQueueName(topic, group, p);
+    if (!broker.HasQueue(queue)) {
+      return absl::NotFoundError("no queue '" + queue + "': apply the topology with topic '" + topic.name +
+                                 "' and group '" + group + "' first");
+    }
+    const QueueStats stats = broker.Stats(queue);
+    PartitionLag& lag = lags.emplace_back();
+    lag.topic = topic.name;
+    lag.partition = p;
+    lag.settled = static_cast<int64_t>(stats.acked);
+    lag.end = static_cast<int64_t>(stats.put);
+    lag.lag = static_cast<int64_t>(stats.ready + stats.unacked);
+  }
+  return lags;
+}
+
+}  // namespace millrace::bus

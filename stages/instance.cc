@@ -1,0 +1,197 @@
+#include "stages/instance.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bus/check.h"
+
+namespace millrace::stages {
+namespace {
+
+constexpr size_t kSegmentBytes = 64 << 10;
+constexpr Duration kSnapshotEvery = std::chrono::milliseconds(100);
+
+}  // namespace
+
+// Turns what the drivers tell into steps. Actions are carried out after the Poll, never inside it.
+class Instance::Handler : public bus::ConsumerHandler, public bus::ProducerHandler {
+ public:
+  explicit Handler(Instance* instance) : instance_(*instance) {}
+  void OnAssigned(std::span<const bus::Assignment> assignments) override { instance_.Step(AssignedEvent{assignments}); }
+  void OnRevoking(std::span<const bus::Holding> holdings, MonotonicTime deadline) override { instance_.Step(RevokingEvent{holdings, deadline}); }
+  void OnLost(std::span<const bus::Holding> holdings) override { instance_.Step(LostEvent{holdings}); }
+  void OnDelivered(const bus::DeliveryBatch& batch) override { instance_.Step(DeliveredEvent{batch}); }
+  void OnNoted(bus::Holding holding, const absl::Status& status) override { instance_.Step(NotedEvent{holding, status}); }
+  void OnTrouble(const absl::Status& status) override {
+    if (instance_.config_.on_trouble != nullptr) instance_.config_.on_trouble(status);
+  }
+  void OnConfirmed(const bus::Confirm& confirm) override { instance_.Step(ConfirmedEvent{confirm}); }
+  void OnWritable() override { instance_.writable_ = true; }
+
+ private:
+  Instance& instance_;
+};
+
+Instance::Instance(InstanceConfig config, bus::Bus* bus, const Clock* clock)
+    : config_(std::move(config)), bus_(bus), clock_(clock), pool_(kSegmentBytes) {
+  MR_CHECK(config_.spool != nullptr && config_.make_executor != nullptr) << "an instance needs a spool and an executor";
+}
+
+Instance::~Instance() = default;
+
+absl::Status Instance::Run() {
+  if (absl::Status status = Open(); !status.ok()) return status;
+  return Loop();
+}
+
+absl::Status Instance::Open() {
+  const bus::Capabilities& capabilities = bus_->capabilities();
+  config_.worker.settlement = capabilities.settlement;
+  config_.worker.notes = capabilities.notes;
+  config_.worker.strict = config_.worker.strict || !capabilities.gapless_publish;
+  auto producer = bus_->OpenProducer(config_.producer, mailbox_);
+  if (!producer.ok()) return producer.status();
+  producer_ = std::make_unique<bus::Producer>(*std::move(producer));
+  worker_ = std::make_unique<Worker>(config_.worker, &pool_);
+  auto executor = config_.make_executor(&mailbox_);
+  if (!executor.ok()) return executor.status();
+  executor_ = *std::move(executor);
+  handler_ = std::make_unique<Handler>(this);
+  auto consumer = bus_->OpenConsumer(config_.consumer, mailbox_);
+  if (!consumer.ok()) return consumer.status();
+  consumer_ = std::make_unique<bus::Consumer>(*std::move(consumer), capabilities);
+  return absl::OkStatus();
+}
+
+absl::Status Instance::Loop() {
+  while (!leaving_) {
+    if (Turn()) continue;
+    UpdateSnapshot(clock_->Now(), /*force=*/true);
+    MonotonicTime until = std::min({timer_, consumer_->NextTimer(), producer_->NextTimer()});
+    mailbox_.Wait(until, *clock_);
+  }
+  return Close();
+}
+
+// One round over everything that may have happened; false when nothing had.
+bool Instance::Turn() {
+  bool busy = false;
+  if (const auto drain = mailbox_.Take(&reports_)) {
+    drain_deadline_ = std::min(drain_deadline_, *drain);
+    Step(DrainEvent{*drain});
+  }
+  for (const AttemptReport& report : reports_) Step(AttemptsEvent{report.group, report.from, report.to});
+  for (size_t i = 0; i < spooled_.size(); ++i) Step(spooled_[i]);
+  spooled_.clear();
+  busy = !actions_.list.empty() || !reports_.empty();
+  CarryOut();
+  producer_->Poll(*handler_);
+  busy |= !actions_.list.empty();
+  CarryOut();
+  if (writable_) OfferWaiting();
+  consumer_->Poll(*handler_);
+  busy |= !actions_.list.empty();
+  CarryOut();
+  const MonotonicTime now = clock_->Now();
+  if (now >= timer_) {
+    timer_ = MonotonicTime::Infinite();
+    Step(TimerEvent{});
+    CarryOut();
+    busy = true;
+  }
+  if (busy) UpdateSnapshot(now, /*force=*/false);
+  return busy;
+}
+
+void Instance::Step(const Event& event) {
+  const size_t first = actions_.list.size();
+  const Instant now{clock_->Now(), clock_->Wall()};
+  worker_->Step(now, event, &actions_);
+  if (config_.tap != nullptr) config_.tap->OnStep(now, event, actions_, first);
+}
+
+void Instance::CarryOut() {
+  // Nothing that is carried out steps the worker at once: reports and spool answers wait for the next turn.
+  for (const Action& action : actions_.list) std::visit([this](const auto& a) { Do(a); }, action);
+  actions_.Clear();
+}
+
+void Instance::Do(const DispatchAction& a) { executor_->Dispatch(a.group); }
+
+void Instance::Do(const CancelAction& a) { a.group->results[a.item].cancelled.store(true, std::memory_order_relaxed); }
+
+void Instance::Do(const PublishAction& a) {
+  MR_CHECK(a.first_token == producer_->next_token() + waiting_.size()) << "tokens of worker and producer run apart";
+  const std::span<const bus::Outgoing> messages = actions_.Outgoing(a);
+  size_t taken = 0;
+  if (writable_ && waiting_.empty()) {
+    taken = producer_->Publish(messages).count;
+    writable_ = taken == messages.size();
+  }
+  for (const bus::Outgoing& message : messages.subspan(taken)) waiting_.push(message);
+}
+
+void Instance::OfferWaiting() {
+  std::vector<bus::Outgoing> batch;
+  while (writable_ && !waiting_.empty()) {
+    batch.clear();
+    for (size_t i = 0; i < std::min<size_t>(waiting_.size(), 64); ++i) batch.push_back(waiting_[i]);
+    const size_t taken = producer_->Publish(batch).count;
+    for (size_t i = 0; i < taken; ++i) waiting_.pop();
+    writable_ = taken == batch.size();
+  }
+}
+
+void Instance::Do(const SettleAction& a) {
+  // Aborted: the partition went away after the step that settled; its next owner will see the messages again.
+  const absl::Status status = consumer_->Settle({.holding = a.holding,
+                                                 .ranges = actions_.Ranges(a),
+                                                 .next = a.next,
+                                                 .has_note = a.has_note,
+                                                 .note = actions_.Note(a)});
+  MR_CHECK(status.ok() || status.code() == absl::StatusCode::kAborted) << status.ToString();
+}
+
+void Instance::Do(const FlowAction& a) { consumer_->Flow(a.holding, a.on).IgnoreError(); }
+
+void Instance::Do(const ReleaseAction& a) { consumer_->Release(a.holding).IgnoreError(); }
+
+void Instance::Do(const SpoolAction& a) { spooled_.push_back({a.spool, config_.spool->Keep(a.id, a.body)}); }
+
+void Instance::Do(const SetTimerAction& a) { timer_ = a.at; }
+
+void Instance::Do(const ReadyAction& a) {
+  ready_ = a.ready;
+  not_ready_reason_ = actions_.texts[a.reason];
+}
+
+void Instance::Do(const LeaveAction&) { leaving_ = true; }
+
+absl::Status Instance::Close() {
+  const absl::Status left = consumer_->Close(drain_deadline_);
+  absl::Status attempts = executor_->Stop(drain_deadline_);
+  const absl::Status published = producer_->Close(*handler_, drain_deadline_);
+  UpdateSnapshot(clock_->Now(), /*force=*/true);
+  attempts.Update(left);
+  attempts.Update(published);
+  return attempts;
+}
+
+void Instance::UpdateSnapshot(MonotonicTime now, bool force) {
+  if (!force && now - snapshot_at_ < kSnapshotEvery) return;
+  snapshot_at_ = now;
+  std::vector<std::string> pending = worker_->Pending();
+  std::lock_guard<std::mutex> lock(snapshot_mutex_);
+  snapshot_.stats = worker_->stats();
+  snapshot_.idle = worker_->Idle() && waiting_.empty();
+  snapshot_.ready = ready_;
+  snapshot_.not_ready_reason = not_ready_reason_;
+  snapshot_.pending = std::move(pending);
+}
+
+InstanceSnapshot Instance::Snapshot() const {
+  std::lock_guard<std::mutex> lock(snapshot_mutex_);
+  return snapshot_;
+}
+
+}  // namespace millrace::stages

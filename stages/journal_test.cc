@@ -1,0 +1,138 @@
+#include "stages/journal.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "stages/durable_file.h"
+
+namespace millrace::stages {
+namespace {
+
+std::string NewPath(const std::string& name) {
+  const std::string folder = std::string(getenv("TEST_TMPDIR")) + "/" + name;
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  return folder + "/journal";
+}
+
+std::vector<std::string> Ids(const std::string& path) {
+  std::vector<std::string> ids;
+  auto extent = ReadJournal(path, [&](std::string_view id) { ids.emplace_back(id); });
+  EXPECT_TRUE(extent.ok()) << extent.status();
+  if (extent.ok()) {
+    EXPECT_EQ(extent->records, ids.size());
+  }
+  return ids;
+}
+
+void Write(const std::string& path, const std::vector<std::string>& ids) {
+  auto journal = Journal::Open(path);
+  ASSERT_TRUE(journal.ok()) << journal.status();
+  for (const std::string& id : ids) (*journal)->Append(id);
+  ASSERT_TRUE((*journal)->Sync().ok());
+  EXPECT_EQ((*journal)->bytes(), std::filesystem::file_size(path));
+}
+
+TEST(Journal, KeepsIdsOfAnyBytesInOrder) {
+  const std::string path = NewPath("any");
+  const std::vector<std::string> ids = {"a", "", std::string("\0\xff\n", 3), std::string(Journal::kIdBytesMax, 'x'), "a"};
+  Write(path, ids);
+  EXPECT_EQ(Ids(path), ids);
+  Write(path, {"later"});
+  EXPECT_EQ(Ids(path).size(), 6u);
+}
+
+TEST(Journal, WhatWasNotFlushedIsNotThere) {
+  const std::string path = NewPath("unflushed");
+  {
+    auto journal = Journal::Open(path);
+    (*journal)->Append("flushed");
+    ASSERT_TRUE((*journal)->Flush().ok());
+    EXPECT_EQ(Ids(path).size(), 1u);  // a reader beside the writer
+    (*journal)->Append("lost with the process");
+  }
+  EXPECT_EQ(Ids(path), std::vector<std::string>{"flushed"});
+}
+
+// A crash can cut the file anywhere: what was whole before the cut stays, and writing goes on behind it.
+TEST(Journal, ATornTailIsCutAtEveryLength) {
+  const std::string path = NewPath("torn");
+  const std::vector<std::string> ids = {"king_county:1:aa", "b", "vancouver:22:cc"};
+  Write(path, ids);
+  const std::string whole = *ReadWholeFile(path, 1 << 20);
+  for (size_t length = 0; length < whole.size(); ++length) {
+    ASSERT_TRUE(WriteFileAtomically(path, whole.substr(0, length)).ok());
+    size_t kept = 0, end = 8;
+    while (kept < ids.size() && end + 8 + ids[kept].size() <= length) end += 8 + ids[kept++].size();
+    {
+      auto journal = Journal::Open(path);
+      ASSERT_TRUE(journal.ok()) << "at length " << length << ": " << journal.status();
+      EXPECT_EQ((*journal)->records(), kept) << "at length " << length;
+      EXPECT_EQ((*journal)->cut_bytes(), length < 8 ? length : length - end);
+    }
+    Write(path, {"after"});
+    std::vector<std::string> expected(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(kept));
+    expected.push_back("after");
+    EXPECT_EQ(Ids(path), expected) << "at length " << length;
+  }
+}
+
+TEST(Journal, GarbageBehindTheLastWholeRecordIsCut) {
+  const std::string path = NewPath("garbage");
+  for (const std::string& garbage : {std::string(100, '\0'), std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9), std::string(300'000, 'g')}) {
+    Write(path, {"one", "two"});
+    const size_t before = Ids(path).size();
+    ASSERT_TRUE(WriteFileAtomically(path, *ReadWholeFile(path, 1 << 20) + garbage).ok());
+    auto journal = Journal::Open(path);
+    ASSERT_TRUE(journal.ok());
+    EXPECT_EQ((*journal)->cut_bytes(), garbage.size());
+    EXPECT_EQ(Ids(path).size(), before);
+  }
+}
+
+TEST(Journal, AFlippedBitEndsIt) {
+  const std::string path = NewPath("flipped");
+  Write(path, {"one", "two", "three"});
+  std::string bytes = *ReadWholeFile(path, 1 << 20);
+  bytes[8 + 11 + 9] ^= 1;  // in "two"
+  ASSERT_TRUE(WriteFileAtomically(path, bytes).ok());
+  EXPECT_EQ(Ids(path), std::vector<std::string>{"one"});
+}
+
+TEST(Journal, ReadsMoreThanAChunk) {
+  const std::string path = NewPath("large");
+  std::vector<std::string> ids;
+  for (int i = 0; i < 50'000; ++i) ids.push_back("record:" + std::to_string(i));
+  Write(path, ids);
+  EXPECT_EQ(Ids(path), ids);
+}
+
+TEST(Journal, RefusesWhatIsNoJournal) {
+  const std::string path = NewPath("foreign");
+  ASSERT_TRUE(WriteFileAtomically(path, "id,date,price\n1,2,3\n").ok());
+  auto journal = Journal::Open(path);
+  EXPECT_EQ(journal.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(*ReadWholeFile(path, 100), "id,date,price\n1,2,3\n") << "untouched";
+}
+
+TEST(Journal, OneRunAtATime) {
+  const std::string path = NewPath("two_runs");
+  auto first = Journal::Open(path);
+  ASSERT_TRUE(first.ok());
+  auto second = Journal::Open(path);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition) << second.status();
+}
+
+TEST(Journal, AFullDiskIsSaidOnceAndForAll) {
+  const std::string path = NewPath("full");
+  std::filesystem::create_symlink("/dev/full", path);
+  auto journal = Journal::Open(path);
+  EXPECT_EQ(journal.status().code(), absl::StatusCode::kResourceExhausted) << journal.status();
+}
+
+}  // namespace
+}  // namespace millrace::stages

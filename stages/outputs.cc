@@ -1,0 +1,172 @@
+#include "stages/outputs.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "bus/partition.h"
+#include "stages/lineage.h"
+#include "stages/receipts.h"
+
+namespace millrace::stages {
+
+char* OutputArena::Take(size_t bytes) {
+  if (current_) {
+    if (char* at = current_->Append(bytes); at != nullptr) return at;
+    full_.push_back(std::move(current_));
+  }
+  current_ = pool_->Take(bytes);
+  return current_->Append(bytes);
+}
+
+void OutputArena::TakeSegments(std::vector<bus::SegmentRef>* out) {
+  for (bus::SegmentRef& segment : full_) out->push_back(std::move(segment));
+  full_.clear();
+  if (current_) out->push_back(current_);
+}
+
+void Outputs::Begin(const bus::Message& input, const bus::Envelope& envelope, std::string_view id) {
+  input_ = &input;
+  envelope_ = &envelope;
+  id_ = id;
+  drafts_.clear();
+  drop_reason_.clear();
+}
+
+std::string_view Outputs::Keep(std::string_view bytes) {
+  if (bytes.empty()) return {};
+  char* at = arena_.Take(bytes.size());
+  std::memcpy(at, bytes.data(), bytes.size());
+  return {at, bytes.size()};
+}
+
+absl::Status Outputs::Emit(const Emission& emission) {
+  size_t output = 0;
+  if (emission.to.empty()) {
+    if (settings_.outputs.empty())
+      return absl::NotFoundError("stage " + settings_.stage + " emits, but the pipeline gives it no output");
+  } else {
+    while (output < settings_.outputs.size() && settings_.outputs[output].name != emission.to) ++output;
+    if (output == settings_.outputs.size()) {
+      return absl::NotFoundError("stage " + settings_.stage + " emits to '" + std::string(emission.to) +
+                                 "', but the pipeline gives it no output of that name");
+    }
+  }
+  if (drafts_.size() == settings_.outputs_max) {
+    return absl::InvalidArgumentError("stage " + settings_.stage + " emits more than " +
+                                      std::to_string(settings_.outputs_max) + " messages from one input");
+  }
+  if (!emission.name.empty()) {
+    for (const Draft& draft : drafts_) {
+      if (draft.name == emission.name) {
+        return absl::AlreadyExistsError("stage " + settings_.stage + " emits '" + std::string(emission.name) +
+                                        "' twice from one input");
+      }
+    }
+  }
+  const size_t size = emission.body.value_or("").size();
+  if (size > settings_.message_bytes_max) {
+    return absl::InvalidArgumentError("an output of " + std::to_string(size) + " bytes is over the limit of " +
+                                      std::to_string(settings_.message_bytes_max));
+  }
+  Draft draft{.output = output,
+              .key = input_->key,
+              .body = std::nullopt,
+              .type = Keep(emission.type),
+              .content_type = Keep(emission.content_type),
+              .subject = Keep(emission.subject),
+              .extra_headers = Keep(emission.headers.block()),
+              .name = Keep(emission.name)};
+  // The input's own key needs no copy before Finish, which makes one of everything the message keeps.
+  if (emission.key.has_value()) draft.key = Keep(*emission.key);
+  if (emission.body.has_value()) draft.body = Keep(*emission.body);
+  drafts_.push_back(draft);
+  return absl::OkStatus();
+}
+
+bus::Digest128 Outputs::DerivedId(std::string_view name, size_t index) {
+  scratch_.clear();
+  for (std::string_view part : {envelope_->source, id_, std::string_view(settings_.stage)})
+    scratch_.append(part).push_back('\0');
+  if (name.empty()) {
+    scratch_.push_back('#');
+    scratch_.append(std::to_string(index));
+  } else {
+    scratch_.append(name);
+  }
+  return bus::DigestOf(scratch_);
+}
+
+const OutputSpec* Outputs::Resolve(size_t output) const {
+  return output == kReceipt ? &*settings_.receipts : &settings_.outputs[output];
+}
+
+EncodedOutput Outputs::Encode(const Draft& draft, size_t index, std::string_view share) {
+  const OutputSpec& spec = *Resolve(draft.output);
+  const bus::Digest128 derived = DerivedId(draft.name, index);
+  char id[32], digest[16];
+  bus::WriteHex(derived, id);
+  const uint64_t content =
+      bus::Digest64(draft.body.value_or(std::string_view("\1", 1)),
+                    bus::Digest64(draft.type, bus::Digest64(draft.key.value_or(std::string_view("\1", 1)))));
+  bus::WriteHex(content, digest);
+
+  scratch_.clear();
+  bus::HeaderBuilder headers(&scratch_);
+  bus::WriteEnvelope({.specversion = "1.0",
+                      .id = {id, sizeof(id)},
+                      .source = settings_.source,
+                      .type = draft.type,
+                      .subject = draft.subject,
+                      .content_type = draft.content_type,
+                      .traceparent = envelope_->traceparent,
+                      .root = envelope_->root.empty() ? id_ : envelope_->root,
+                      .share = share,
+                      .digest = {digest, sizeof(digest)}},
+                     headers);
+  scratch_.append(draft.extra_headers);
+
+  EncodedOutput out{.topic = spec.topic, .partition = 0, .message = {}};
+  out.partition = draft.key.has_value() ? bus::PartitionOfKey(*draft.key, spec.partitions)
+                                        : static_cast<int32_t>(derived.low % static_cast<uint64_t>(spec.partitions));
+  out.message.headers = bus::Headers(Keep(scratch_));
+  if (draft.key.has_value()) {
+    // Views of emitted keys lie in the arena already; the input's key is copied, since the output may outlive the
+    // input.
+    out.message.key =
+        input_->key.has_value() && draft.key->data() == input_->key->data() ? Keep(*draft.key) : *draft.key;
+  }
+  out.message.body = draft.body;
+  out.message.timestamp_ms = input_->timestamp_ms;
+  return out;
+}
+
+absl::Status Outputs::Finish(std::vector<EncodedOutput>* out) {
+  out->clear();
+  if (drafts_.empty() && settings_.receipts.has_value()) {
+    drafts_.push_back({.output = kReceipt,
+                       .key = input_->key,
+                       .body = Keep(drop_reason_.empty() ? "done" : std::string_view(drop_reason_)),
+                       .type = kReceiptType,
+                       .content_type = "text/plain",
+                       .subject = Keep(id_),
+                       .extra_headers = {},
+                       .name = "receipt"});
+  }
+  for (size_t i = 0; i < drafts_.size(); ++i) {
+    if (drafts_.size() == 1) {
+      out->push_back(Encode(drafts_[i], i, envelope_->share));
+    } else {
+      out->push_back(Encode(drafts_[i], i, ChildShare(envelope_->share, i, drafts_.size())));
+    }
+    if (out->back().message.Bytes() > settings_.message_bytes_max) {
+      const size_t size = out->back().message.Bytes();
+      out->clear();
+      return absl::InvalidArgumentError("an output of " + std::to_string(size) +
+                                        " bytes with its headers is over the limit of " +
+                                        std::to_string(settings_.message_bytes_max));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace millrace::stages

@@ -1,0 +1,38 @@
+// What the worker remembers about a partition across restarts, carried by settlements where the backend has notes
+// (Kafka: commit metadata).
+//
+//   mr1 starts=2@100 running=1@100 parked=00f3…,…
+//
+// starts=N@S: N owners in a row began with S as the first message not settled. running=N@S: the message S was being
+// tried alone, for the N-th time in which the process had not lived to tell. parked: hashes of keys whose messages
+// follow a dead letter.
+//
+// Threading: a value.
+#ifndef MILLRACE_STAGES_PARTITION_NOTE_H_
+#define MILLRACE_STAGES_PARTITION_NOTE_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::stages {
+
+struct PartitionNote {
+  uint32_t starts = 0;
+  uint64_t starts_at = 0;
+  uint32_t running = 0;
+  uint64_t running_at = 0;
+  std::vector<uint64_t> parked;  // ascending
+
+  // Most keys that fit into Kafka's default limit of 4096 bytes (offset.metadata.max.bytes).
+  static constexpr size_t kParkedMax = 200;
+
+  std::string Write() const;
+  // What is not a note of ours (another program's metadata) reads as an empty one.
+  static PartitionNote Read(std::string_view text);
+};
+
+}  // namespace millrace::stages
+
+#endif  // MILLRACE_STAGES_PARTITION_NOTE_H_

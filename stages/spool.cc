@@ -1,0 +1,18 @@
+#include "stages/spool.h"
+
+#include <cerrno>
+#include <sys/stat.h>
+
+#include "bus/digest.h"
+#include "stages/durable_file.h"
+
+namespace millrace::stages {
+
+absl::Status FolderSpool::Keep(std::string_view id, std::string_view body) {
+  if (mkdir(folder_.c_str(), 0777) != 0 && errno != EEXIST) return ErrnoStatus(errno, "cannot make the folder " + folder_);
+  char name[32];
+  bus::WriteHex(bus::DigestOf(id), name);
+  return WriteFileAtomically(folder_ + "/" + std::string(name, sizeof(name)) + ".body", body);
+}
+
+}  // namespace millrace::stages

@@ -1,0 +1,67 @@
+// What can happen to a worker. Views and pointers in events are valid during Step; deliveries' bytes as long as their
+// segment is held.
+#ifndef MILLRACE_STAGES_WORKER_EVENT_H_
+#define MILLRACE_STAGES_WORKER_EVENT_H_
+
+#include <cstdint>
+#include <span>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "bus/clock.h"
+#include "bus/delivery.h"
+#include "bus/driver.h"
+#include "stages/attempt.h"
+
+namespace millrace::stages {
+
+// When a step happens: monotonic for durations, wall for what people read in a dead letter's history.
+struct Instant {
+  MonotonicTime monotonic;
+  WallTime wall;
+};
+
+struct AssignedEvent {
+  std::span<const bus::Assignment> assignments;
+};
+struct RevokingEvent {
+  std::span<const bus::Holding> holdings;
+  MonotonicTime deadline;
+};
+struct LostEvent {
+  std::span<const bus::Holding> holdings;
+};
+struct DeliveredEvent {
+  bus::DeliveryBatch batch;
+};
+// A settlement with a note was taken or refused.
+struct NotedEvent {
+  bus::Holding holding;
+  absl::Status status;
+};
+// Items [from, to) of the group have results; from is what was reported before.
+struct AttemptsEvent {
+  AttemptGroup* group = nullptr;
+  uint32_t from = 0;
+  uint32_t to = 0;
+};
+struct ConfirmedEvent {
+  bus::Confirm confirm;
+};
+// The answer to SpoolAction.
+struct SpooledEvent {
+  uint64_t spool = 0;
+  absl::Status status;
+};
+struct TimerEvent {};
+// Finish what runs, start nothing, give everything back until `deadline`, then leave.
+struct DrainEvent {
+  MonotonicTime deadline;
+};
+
+using Event = std::variant<AssignedEvent, RevokingEvent, LostEvent, DeliveredEvent, NotedEvent, AttemptsEvent,
+                           ConfirmedEvent, SpooledEvent, TimerEvent, DrainEvent>;
+
+}  // namespace millrace::stages
+
+#endif  // MILLRACE_STAGES_WORKER_EVENT_H_

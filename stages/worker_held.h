@@ -1,0 +1,48 @@
+// Private to the worker: a partition as it sees it, whether held or not.
+#ifndef MILLRACE_STAGES_WORKER_HELD_H_
+#define MILLRACE_STAGES_WORKER_HELD_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "stages/partition_note.h"
+#include "stages/partition_window.h"
+#include "stages/worker.h"
+
+namespace millrace::stages {
+
+// Watches for inputs that kill the process.
+struct CrashGuard {
+  PartitionNote note;  // as last sent, or to be sent
+  bool note_changed = false;
+  uint32_t unanswered = 0;       // notes sent and not answered
+  bool starts_counted = false;   // note.starts counts this ownership
+  bool first_delivery = true;    // of this epoch: where delivery counts stand in for notes
+  uint64_t suspect_left = 0;     // messages still to be run one at a time; 0: not under suspicion
+  uint64_t kill = UINT64_MAX;    // sequence that has killed the process too often
+  uint32_t deaths = 0;           // while the first message was running alone
+  uint64_t marked = UINT64_MAX;  // sequence whose running mark was sent
+  MonotonicTime mark_at;         // not before: the last mark could not be written
+};
+
+struct Worker::Held {
+  enum class Mode { kGone, kActive, kRevoking };
+  bus::Holding holding;
+  Mode mode = Mode::kGone;
+  MonotonicTime deadline;  // kRevoking
+  PartitionWindow window;
+  uint64_t next_sequence = 0;  // behind the last message seen; at first where the group resumes
+  bool flowing = true;
+  bool dirty = false;
+  uint32_t running = 0;          // attempts out
+  uint32_t publishing = 0;       // slots in kPublishing or kSpooling
+  std::vector<uint64_t> settle;  // kIndividual: places finished since the last settlement
+  CrashGuard guard;
+
+  bool held() const { return mode != Mode::kGone; }
+  bool active() const { return mode == Mode::kActive; }
+};
+
+}  // namespace millrace::stages
+
+#endif  // MILLRACE_STAGES_WORKER_HELD_H_

@@ -1,0 +1,132 @@
+// Inputs that kill the process cannot be caught by retrying: they are found across restarts.
+//
+// Each owner of a partition counts that it starts at the same first message as the one before; after a few such starts
+// the window is run one message at a time, and each is noted durably before it runs. Who finds the note of a message
+// that was running has seen it kill the process, and dead-letters it at the limit. Clean hand-overs are taken back from
+// the count, so that rolling deployments during an outage accuse nobody.
+//
+// Where the backend keeps no notes, the broker's delivery count of the first message stands in; only that one message
+// of an ownership can be judged, because the counts of all behind it grew alike.
+#include <algorithm>
+
+#include "stages/worker.h"
+#include "stages/worker_held.h"
+
+namespace millrace::stages {
+
+void Worker::BeginGuard(Held& held, const bus::Assignment& assignment) {
+  CrashGuard& guard = held.guard;
+  guard = {};
+  if (!options_.notes) return;
+  guard.first_delivery = false;
+  guard.note = PartitionNote::Read(assignment.note);
+  PartitionNote& note = guard.note;
+  note.starts = note.starts > 0 && note.starts_at == assignment.start ? note.starts + 1 : 1;
+  note.starts_at = assignment.start;
+  guard.starts_counted = true;
+  if (note.running > 0 && note.running_at == assignment.start) guard.deaths = note.running;
+  note.running = 0;
+  if (guard.deaths > 0) {
+    // Kept until the next mark replaces it: if the process dies before, the deaths must not be forgotten.
+    note.running = guard.deaths;
+    note.running_at = assignment.start;
+  }
+  if (note.starts > options_.retry.suspect_after_starts || guard.deaths > 0)
+    guard.suspect_left = options_.window_messages;
+  if (guard.deaths >= options_.retry.deaths_max) guard.kill = assignment.start;
+  EmitNote(held);
+}
+
+void Worker::BeginGuardFromDelivery(Held& held, const bus::Delivery& first) {
+  CrashGuard& guard = held.guard;
+  guard.first_delivery = false;
+  const uint32_t suspect = options_.retry.suspect_after_starts;
+  if (first.redeliveries < suspect) return;
+  guard.suspect_left = options_.window_messages;
+  guard.deaths = first.redeliveries - suspect;
+  if (guard.deaths >= options_.retry.deaths_max) guard.kill = first.sequence;
+}
+
+bool Worker::MaySuspectRun(Held& held, uint64_t place) {
+  if (!options_.notes) return true;
+  CrashGuard& guard = held.guard;
+  const uint64_t sequence = held.window.at(place).delivery.sequence;
+  if (guard.marked != sequence) {
+    if (guard.note.running_at != sequence) guard.deaths = 0;
+    guard.note.running = guard.deaths + 1;
+    guard.note.running_at = sequence;
+    guard.marked = sequence;
+    EmitNote(held);
+    return false;
+  }
+  return guard.unanswered == 0;
+}
+
+void Worker::On(const NotedEvent& event) {
+  Held* held = FindHeld(event.holding);
+  if (held == nullptr || held->guard.unanswered == 0) return;
+  --held->guard.unanswered;
+  if (event.status.ok() || held->guard.suspect_left == 0) return;
+  // Not durable: no mark, no run. Tried again with the breaker's pace.
+  held->guard.marked = UINT64_MAX;
+  held->guard.mark_at = now_.monotonic + options_.outage_backoff_initial;
+  timers_.Set({.at = held->guard.mark_at, .kind = Timer::Kind::kBreaker, .holding = {}});
+}
+
+void Worker::DispatchSuspects() {
+  if (draining_) return;
+  for (Held* held : held_) {
+    if (held->guard.suspect_left == 0 || !held->active() || held->window.empty() || held->running > 0) continue;
+    if (running_.size() >= options_.concurrency || !BreakerAllows() || held->guard.mark_at > now_.monotonic) continue;
+    const uint64_t place = held->window.head();
+    if (held->window.at(place).state != SlotState::kReady || !MaySuspectRun(*held, place)) continue;
+    if (!breaker_.closed()) breaker_.Probe();
+    AttemptGroup* group = TakeGroup();
+    AddItem(*group, *held, place, -1);
+    SendGroup(group);
+  }
+}
+
+// The process has survived the attempt: the message is innocent of its next death.
+void Worker::ClearRunningMark(Held& held) {
+  CrashGuard& guard = held.guard;
+  if (guard.note.running == 0) return;
+  guard.note.running = 0;
+  guard.marked = UINT64_MAX;
+  guard.note_changed = true;
+  MarkDirty(held);
+}
+
+void Worker::AdvanceGuard(Held& held, uint64_t passed) {
+  CrashGuard& guard = held.guard;
+  if (guard.suspect_left == 0) return;
+  guard.suspect_left = guard.suspect_left > passed ? guard.suspect_left - passed : 0;
+  if (guard.suspect_left > 0) return;
+  // The window that was under suspicion has passed: everything that is ready may run again.
+  if (guard.note.running > 0) {
+    guard.note.running = 0;
+    guard.note_changed = true;
+  }
+  for (uint64_t place = held.window.head(); place < held.window.tail(); ++place) {
+    if (held.window.at(place).state == SlotState::kReady) ready_.push({&held, held.holding.epoch, place});
+  }
+}
+
+// True when the note has to be written: this start did not end in a crash.
+bool Worker::EndGuardCleanly(Held& held) {
+  CrashGuard& guard = held.guard;
+  if (!options_.notes) return false;
+  const uint64_t next = held.window.empty() ? held.next_sequence : held.window.at(held.window.head()).delivery.sequence;
+  bool changed = std::exchange(guard.note_changed, false);
+  if (guard.starts_counted && guard.note.starts_at == next && guard.note.starts > 0) {
+    --guard.note.starts;
+    changed = true;
+  }
+  if (guard.marked != UINT64_MAX && guard.note.running > 0) {
+    guard.note.running = 0;
+    changed = true;
+  }
+  return changed;
+}
+
+}  // namespace millrace::stages

@@ -1,0 +1,359 @@
+#include "tests/conformance/generated.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "bus/check.h"
+
+namespace millrace::conformance {
+namespace {
+
+constexpr uint64_t kPurpose = 0x6e6572617465;
+constexpr int kMembersMost = 4;
+
+std::string Group(int group) { return "g" + std::to_string(group); }
+
+// "feeder/partition/number"
+struct Text {
+  size_t feeder = 0;
+  int32_t partition = 0;
+  int64_t number = 0;
+};
+
+std::string Make(const Text& t) {
+  return std::to_string(t.feeder) + "/" + std::to_string(t.partition) + "/" + std::to_string(t.number);
+}
+
+bool Parse(const std::string& text, Text& t) {
+  std::istringstream in(text);
+  char slash = 0, slash_too = 0;
+  return static_cast<bool>(in >> t.feeder >> slash >> t.partition >> slash_too >> t.number) && slash == '/' &&
+         slash_too == '/' && in.eof();
+}
+
+}  // namespace
+
+GeneratedRun::GeneratedRun(World& world, uint64_t seed, int steps)
+    : world_(world), seed_(seed), steps_(steps), random_(seed) {}
+
+uint64_t GeneratedRun::Draw(uint64_t bound) { return random_.Below(kPurpose, {draws_++}, bound); }
+
+void GeneratedRun::Wrong(const std::string& what) {
+  if (wrong_.size() < 20) wrong_.push_back("seed " + std::to_string(seed_) + ": " + what);
+}
+
+std::vector<std::string> GeneratedRun::Run() {
+  partitions_ = static_cast<int32_t>(1 + Draw(4));
+  groups_ = static_cast<int>(1 + Draw(2));
+  cooperative_ = world_.harness().Has(Ability::kCooperative) && Draw(2) == 0;
+  ledgers_.resize(static_cast<size_t>(groups_));
+  std::vector<std::string> groups;
+  for (int g = 0; g < groups_; ++g) groups.push_back(Group(g));
+  Say(std::to_string(partitions_) + " partitions, " + std::to_string(groups_) + " groups" +
+      (cooperative_ ? ", cooperative" : ""));
+  if (absl::Status s = world_.Apply("t", partitions_, groups); !s.ok()) {
+    Wrong("Apply: " + s.ToString());
+    return wrong_;
+  }
+  for (uint64_t f = 0, n = 1 + Draw(2); f < n; ++f) {
+    feeders_.push_back(&world_.OpenFeeder({"t"}));
+    feeders_.back()->batch = 1 + Draw(20);
+  }
+  for (int step = 0; step < steps_; ++step) Step();
+  LetGo();
+  Judge();
+  if (wrong_.empty()) CheckNothingIsLeft();
+  return wrong_;
+}
+
+GeneratedRun::Actor* GeneratedRun::Pick() {
+  std::vector<Actor*> alive;
+  for (Actor& actor : actors_) {
+    if (actor.member->alive()) alive.push_back(&actor);
+  }
+  return alive.empty() ? nullptr : alive[Draw(alive.size())];
+}
+
+int GeneratedRun::Alive(int group) const {
+  return static_cast<int>(std::count_if(actors_.begin(), actors_.end(),
+                                        [&](const Actor& a) { return a.group == group && a.member->alive(); }));
+}
+
+void GeneratedRun::Step() {
+  const uint64_t dice = Draw(100);
+  if (dice < 30) {
+    Publish();
+  } else if (dice < 60) {
+    FinishSome();
+  } else if (dice < 68) {
+    Join(static_cast<int>(Draw(static_cast<uint64_t>(groups_))));
+  } else if (dice < 72) {
+    End(/*crash=*/false);
+  } else if (dice < 76) {
+    End(/*crash=*/true);
+  } else if (dice < 81) {
+    Pause();
+  } else if (dice < 83) {
+    GiveUp();
+  } else if (dice < 85) {
+    Expire();
+  } else if (dice < 86) {
+    Restart();
+  } else if (dice < 91) {
+    SettleLate();
+  } else {
+    PassTime();
+  }
+  world_.Pump();
+  Account();
+}
+
+void GeneratedRun::Publish() {
+  const size_t feeder = Draw(feeders_.size());
+  const int32_t partition = static_cast<int32_t>(Draw(static_cast<uint64_t>(partitions_)));
+  const uint64_t count = 1 + Draw(20);
+  for (uint64_t i = 0; i < count; ++i) {
+    feeders_[feeder]->SendText(0, partition,
+                               Make({feeder, partition, static_cast<int64_t>(feeders_[feeder]->sent.size())}));
+  }
+  Say("publish " + std::to_string(count) + " by " + std::to_string(feeder) + " to " + std::to_string(partition));
+}
+
+void GeneratedRun::FinishSome() {
+  Actor* actor = Pick();
+  if (actor == nullptr) return;
+  Member& member = *actor->member;
+  const uint64_t of_ten = 1 + Draw(10);
+  size_t finished = 0;
+  for (size_t i = 0; i < member.got.size(); ++i) {
+    if (!member.CanFinish(member.got[i]) || Draw(10) >= of_ten) continue;
+    if (absl::Status s = member.Finish(member.got[i]); !s.ok())
+      Wrong("a settlement under a live holding: " + s.ToString());
+    ++finished;
+  }
+  if (Draw(2) == 0) member.ReleaseRevoked();
+  Say("finish " + std::to_string(finished) + " at " + member.instance());
+}
+
+void GeneratedRun::SettleLate() {
+  Actor* actor = Pick();
+  if (actor == nullptr) return;
+  Member& member = *actor->member;
+  for (const Got& got : member.got) {
+    if (member.consumer->Holds(got.holding)) continue;
+    const bus::SettleRange range{got.delivery.sequence, got.delivery.sequence};
+    const absl::Status s =
+        member.consumer->Settle({.holding = got.holding, .ranges = {&range, 1}, .next = range.last + 1, .note = {}});
+    if (!absl::IsAborted(s)) Wrong("a settlement under a stale epoch: " + s.ToString());
+  }
+  Say("settle late at " + member.instance());
+}
+
+void GeneratedRun::Join(int group) {
+  if (Alive(group) >= kMembersMost) return;
+  bus::ConsumerOptions options = world_.Options(Group(group), {"t"});
+  options.cooperative = cooperative_;
+  options.batch_max = static_cast<uint32_t>(1 + Draw(32));
+  options.prefetch = 24;  // equal for all: on queues the order of redelivery depends on it
+  Member& member = world_.Join(options);
+  member.release_at_once = Draw(2) == 0;
+  actors_.push_back({&member, group});
+  Say("join " + member.instance() + (member.release_at_once ? "" : ", slow to release"));
+}
+
+void GeneratedRun::End(bool crash) {
+  Actor* actor = Pick();
+  if (actor == nullptr) return;
+  Member& member = *actor->member;
+  Say((crash ? "crash " : "close ") + member.instance());
+  if (crash) {
+    for (const Holding& holding : member.consumer->holdings()) crashed_.emplace_back(&member, holding);
+    world_.Kill(member);
+  } else if (absl::Status s = world_.Close(member); !s.ok()) {
+    Wrong("Close of " + member.instance() + ": " + s.ToString());
+  }
+}
+
+void GeneratedRun::Pause() {
+  Actor* actor = Pick();
+  if (actor == nullptr) return;
+  for (const Holding& holding : actor->member->consumer->holdings()) {
+    const bool on = Draw(2) == 0;
+    if (absl::Status s = actor->member->consumer->Flow(holding, on); !s.ok()) Wrong("Flow: " + s.ToString());
+  }
+  Say("change flow at " + actor->member->instance());
+}
+
+void GeneratedRun::GiveUp() {
+  Actor* actor = Pick();
+  if (actor == nullptr || actor->member->consumer->held() == 0) return;
+  const std::vector<Holding> holdings = actor->member->consumer->holdings();
+  const Holding holding = holdings[Draw(holdings.size())];
+  Say("give up partition " + std::to_string(holding.partition.number) + " at " + actor->member->instance());
+  if (absl::Status s = actor->member->Release(holding); !s.ok()) Wrong("Release: " + s.ToString());
+}
+
+void GeneratedRun::Expire() {
+  Actor* actor = Pick();
+  if (actor == nullptr || !world_.harness().Has(Ability::kExpireSession)) return;
+  Member& member = *actor->member;
+  Say("expire " + member.instance());
+  member.frozen = true;
+  world_.harness().ExpireSession(member.instance());
+  RunFor(2 * world_.timing().session_timeout);
+  member.frozen = false;
+}
+
+void GeneratedRun::Restart() {
+  if (!world_.harness().Has(Ability::kRestartBroker)) return;
+  Say("restart the broker");
+  restarted_ = true;
+  world_.harness().StopBroker();
+  RunFor(Duration(static_cast<int64_t>(Draw(static_cast<uint64_t>(world_.timing().session_timeout.count())))));
+  world_.harness().StartBroker();
+}
+
+void GeneratedRun::PassTime() {
+  const Timing& timing = world_.timing();
+  const Duration choices[] = {timing.heartbeat_interval / 100, timing.heartbeat_interval, timing.session_timeout};
+  const uint64_t choice = Draw(12);
+  RunFor(choices[choice < 8 ? 0 : choice < 11 ? 1 : 2]);
+}
+
+void GeneratedRun::RunFor(Duration time) {
+  world_.RunUntil(
+      [&] {
+        Account();
+        return false;
+      },
+      time);
+}
+
+void GeneratedRun::Account() {
+  for (Actor& actor : actors_) {
+    for (; actor.looked_at < actor.member->got.size(); ++actor.looked_at) AccountOne(actor, actor.looked_at);
+  }
+}
+
+void GeneratedRun::AccountOne(Actor& actor, size_t index) {
+  const Got& got = actor.member->got[index];
+  const std::string text = got.text();
+  Text t;
+  if (!Parse(text, t) || t.feeder >= feeders_.size() ||
+      t.number >= static_cast<int64_t>(feeders_[t.feeder]->sent.size()) ||
+      t.partition != got.holding.partition.number ||
+      feeders_[t.feeder]->sent[static_cast<size_t>(t.number)].message.body != text) {
+    Wrong("a delivery that nobody published: \"" + text + "\"");
+    return;
+  }
+  Ledger& ledger = ledgers_[static_cast<size_t>(actor.group)];
+  std::vector<Handed>& handed = ledger.handed[text];
+  if (handed.empty()) {
+    auto [newest, added] = ledger.newest.try_emplace({t.feeder, t.partition}, -1);
+    if (t.number <= newest->second) {
+      Wrong(text + " came for the first time after " + std::to_string(newest->second) + ", at " +
+            actor.member->instance());
+    }
+    newest->second = t.number;
+  }
+  for (const Handed& before : handed) {
+    const Got& theirs = before.member->got[before.index];
+    const bool same_holding = before.member == actor.member && theirs.holding == got.holding;
+    if (same_holding) {
+      Wrong(text + " came twice within one holding of " + actor.member->instance());
+    } else if (before.member->Settled(theirs)) {
+      suspects_.push_back({before.member, theirs.holding,
+                           text + " came again at " + actor.member->instance() + " though it was settled by " +
+                               before.member->instance()});
+    } else if (before.member->alive() && before.member->consumer->Holds(theirs.holding)) {
+      suspects_.push_back(
+          {before.member, theirs.holding,
+           text + " came to " + actor.member->instance() + " while it is with " + before.member->instance()});
+    }
+  }
+  handed.push_back({actor.member, index});
+}
+
+void GeneratedRun::LetGo() {
+  Say("let go");
+  for (int group = 0; group < groups_; ++group) {
+    if (Alive(group) == 0) Join(group);
+  }
+  auto ease = [&] {
+    for (Actor& actor : actors_) {
+      if (!actor.member->alive()) continue;
+      actor.member->release_at_once = true;
+      actor.member->ReleaseRevoked();
+      for (const Holding& holding : actor.member->consumer->holdings()) {
+        if (absl::Status s = actor.member->consumer->Flow(holding, true); !s.ok()) Wrong("Flow: " + s.ToString());
+      }
+      if (absl::Status s = actor.member->FinishAll(); !s.ok())
+        Wrong("a settlement under a live holding: " + s.ToString());
+      actor.member->finish_at_once = true;
+    }
+  };
+  ease();
+  auto answered = [&] {
+    return std::all_of(feeders_.begin(), feeders_.end(), [](const Feeder* f) { return f->AllAnswered(); });
+  };
+  const bool all = world_.RunUntil([&] {
+    Account();
+    size_t confirmed = 0;
+    for (const Feeder* feeder : feeders_) confirmed += feeder->CountOf(absl::StatusCode::kOk);
+    return answered() &&
+           std::all_of(ledgers_.begin(), ledgers_.end(), [&](const Ledger& l) { return l.handed.size() >= confirmed; });
+  });
+  if (!answered()) Wrong("publishes stay without an answer");
+  if (!all) Wrong("not all comes within the limit");
+  RunFor(world_.timing().quiet);
+}
+
+void GeneratedRun::Judge() {
+  for (const Suspect& suspect : suspects_) {
+    const auto& lost = suspect.member->lost;
+    const bool was_lost = std::find(lost.begin(), lost.end(), suspect.holding) != lost.end();
+    const bool crashed =
+        std::find(crashed_.begin(), crashed_.end(), std::pair(suspect.member, suspect.holding)) != crashed_.end();
+    if (!was_lost && !crashed && !restarted_) Wrong(suspect.what);
+  }
+  for (size_t f = 0; f < feeders_.size(); ++f) {
+    for (const Feeder::Sent& sent : feeders_[f]->sent) {
+      if (!sent.answer.has_value()) continue;
+      if (!sent.answer->ok()) {
+        if (!restarted_) Wrong("a publish failed: " + sent.answer->ToString());
+        continue;
+      }
+      for (int group = 0; group < groups_; ++group) {
+        const auto& handed = ledgers_[static_cast<size_t>(group)].handed;
+        const auto at = handed.find(*sent.message.body);
+        if (at == handed.end()) {
+          Wrong(*sent.message.body + " was confirmed and never came to group " + std::to_string(group));
+        } else if (std::none_of(at->second.begin(), at->second.end(),
+                                [](const Handed& h) { return h.member->Settled(h.member->got[h.index]); })) {
+          Wrong(*sent.message.body + " was never settled in group " + std::to_string(group));
+        }
+      }
+    }
+  }
+}
+
+void GeneratedRun::CheckNothingIsLeft() {
+  for (Actor& actor : actors_) {
+    if (!actor.member->alive()) continue;
+    if (absl::Status s = world_.Close(*actor.member); !s.ok()) Wrong("the last Close: " + s.ToString());
+  }
+  for (int group = 0; group < groups_; ++group) {
+    if (world_.capabilities().lag && world_.Lag(Group(group), "t") != 0) {
+      Wrong("lag of group " + std::to_string(group) + " is " + std::to_string(world_.Lag(Group(group), "t")) +
+            " at the end");
+    }
+    Member& last = world_.Join(Group(group), {"t"});
+    if (!world_.RunUntil([&] { return last.consumer->held() == static_cast<size_t>(partitions_); })) {
+      Wrong("the last member is not given all partitions");
+    }
+    RunFor(world_.timing().quiet);
+    if (!last.got.empty()) Wrong(last.got.front().text() + " is still there after everything was settled");
+  }
+}
+
+}  // namespace millrace::conformance
