@@ -1,6 +1,8 @@
 #include "stages/journal.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -127,11 +129,29 @@ TEST(Journal, OneRunAtATime) {
   EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition) << second.status();
 }
 
+// A limit on the size of files stands in for a disk that fills up: writes are cut short, then refused.
 TEST(Journal, AFullDiskIsSaidOnceAndForAll) {
   const std::string path = NewPath("full");
-  std::filesystem::create_symlink("/dev/full", path);
-  auto journal = Journal::Open(path);
-  EXPECT_EQ(journal.status().code(), absl::StatusCode::kResourceExhausted) << journal.status();
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  {
+    auto journal = Journal::Open(path);
+    ASSERT_TRUE(journal.ok()) << journal.status();
+    (*journal)->Append("fits");
+    ASSERT_TRUE((*journal)->Sync().ok());
+    const rlimit small{.rlim_cur = 30, .rlim_max = before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+    (*journal)->Append("does not fit any more");
+    EXPECT_EQ((*journal)->Sync().code(), absl::StatusCode::kResourceExhausted);
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (*journal)->Append("the hole stays");
+    EXPECT_EQ((*journal)->Sync().code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ((*journal)->records(), 1u);
+  }
+  EXPECT_EQ(std::filesystem::file_size(path), 30u) << "a torn tail";
+  Write(path, {"goes on"});
+  EXPECT_EQ(Ids(path), (std::vector<std::string>{"fits", "goes on"}));
 }
 
 }  // namespace

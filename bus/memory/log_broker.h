@@ -91,7 +91,7 @@ class LogBroker {
   // Appends below and beside clients: for tools, tests and snapshots. No limit holds.
   int64_t Append(Partition partition, const Message& message);
   void AppendGap(Partition partition, int64_t count);
-  // Only for a partition without records and clients.
+  // Where the log of a partition begins that has had no records yet.
   void ResetLog(Partition partition, int64_t start);
   // As kafka-consumer-groups --reset-offsets: kGroupNotEmpty while the group has members.
   LogError SetCommitted(std::string_view group, Partition partition, int64_t offset, std::string_view note);
@@ -113,13 +113,11 @@ class LogBroker {
   // The next `count` messages to that topic are answered kRefused.
   void RefuseNext(int32_t topic, uint64_t count);
 
-  // Segments ever asked of the pool: steady while what is held is steady and small.
-  uint64_t segments_taken() const;
-
  private:
   struct Connection;
   struct Topic;
   struct PartitionState;
+  struct WaitingFetch;
 
   Connection* Find(LogConnectionId id);
   void OnMetadata(Connection& connection, const LogRequest& request);
@@ -127,19 +125,21 @@ class LogBroker {
   void OnOffsets(Connection& connection, const LogRequest& request);
   void OnCommit(Connection& connection, const LogRequest& request, MonotonicTime now);
   void OnFetch(Connection& connection, const LogRequest& request);
+  // False where there is nothing to answer with yet.
   bool AnswerFetch(Connection& connection, PartitionState& state, uint64_t id, int64_t offset, uint32_t max);
-  void Appended(PartitionState& state);
+  LogError Admit(PartitionState* state, const Message& message) const;
   void AppendTo(PartitionState& state, const Message& message);
+  // Something was appended or dropped: waiting fetches are looked at again, all at once.
   void Touch(PartitionState& state);
   void FlushTouched();
-  void Confirm(Connection& connection, uint64_t token, LogError error);
+  void Confirm(Connection& connection, uint64_t first, uint64_t end, LogError error);
   // A group has committed, a group was added or records were dropped: what everybody has settled goes.
-  void Settled(PartitionState& state);
-  void NoteSettled(PartitionState& state, const LogGroup& group);
+  void Recount(PartitionState& state);
+  void NoteSettled(PartitionState& state, const LogGroup& group, int64_t offset);
+  void AddGroup(Topic& topic, const std::string& name);
   void Writable(Topic& topic);
   LogGroup& GroupFor(std::string_view name);
-  LogGroup* FindGroup(std::string_view name) const;
-  void Deliver(std::vector<LogGroup::Answer>& answers);
+  void Deliver();
   void FillTopics(LogDetail& detail) const;
   LogEvent& Tell(Connection& connection, LogEventKind kind, bool wake = true);
   LogEvent& Reply(Connection& connection, const LogRequest& request, LogError error, bool wake = true);
@@ -155,7 +155,6 @@ class LogBroker {
   std::vector<std::unique_ptr<Topic>> topics_;
   std::map<std::string, int32_t, std::less<>> topic_ids_;
   std::map<std::string, std::unique_ptr<LogGroup>, std::less<>> groups_;
-  mutable LogGroup* last_group_ = nullptr;  // most commits come from the same
   MonotonicTime next_timer_ = MonotonicTime::Infinite();
   std::vector<PartitionState*> touched_;  // scratch
   std::vector<LogGroup::Answer> answers_;

@@ -185,6 +185,10 @@ void LogGroup::PrepareRebalance(MonotonicTime now, std::vector<Answer>& answers)
     for (auto& [id, member] : members_) {
       member.owes_sync = false;
       rebalance_ends_ = std::max(rebalance_ends_, now + member.join.rebalance_timeout);
+      // Who sends no heartbeats is told at once; others learn it from the answer to their next one.
+      if (member.join.session_is_connection && !member.joining) {
+        AnswerError(member.connection, 0, LogMethod::kHeartbeat, LogError::kRebalanceInProgress, answers);
+      }
     }
   }
   MaybeCompleteJoin(now, answers);

@@ -23,7 +23,6 @@ QueueBeats::QueueBeats(std::string_view group, const PresenceOptions& presence, 
       now_(now),
       session_(std::move(link), session, *this) {
   session_.Start(now);
-  Poll(now);
 }
 
 void QueueBeats::Poll(MonotonicTime now) {

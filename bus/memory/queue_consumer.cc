@@ -50,7 +50,12 @@ QueueConsumer::QueueConsumer(const ConsumerOptions& options, std::vector<QueueTo
       slot.retry_at = slot.declined_until = now_;
     }
   }
+  // Where the broker answers at once the first beat says already that we are ready: instances that are opened one after the other know of each
+  // other before any of them is polled.
   session_.Start(now_);
+  session_.Poll(now_);
+  UpdateSelf();
+  beats_.Poll(now_);
   UpdateTimer();
 }
 

@@ -139,8 +139,9 @@ class RecordingProducer : public ProducerHandler {
 // One consumer with its handler, links and waker.
 struct Instance {
   Instance(QueueBroker& broker, const ConsumerOptions& options, const std::vector<QueueTopic>& topics,
-           const QueueConsumerOptions& queue_options, MonotonicTime now)
-      : consumer(std::make_unique<QueueConsumer>(options, topics, queue_options,
+           const QueueConsumerOptions& queue_options, MonotonicTime now, LinkFaults beat_faults_at_start = {})
+      : beat_faults(std::move(beat_faults_at_start)),
+        consumer(std::make_unique<QueueConsumer>(options, topics, queue_options,
                                                  std::make_unique<FaultyLink>(broker, waker, faults),
                                                  std::make_unique<FaultyLink>(broker, waker, beat_faults), waker, now)) {}
   void Poll(MonotonicTime now) {

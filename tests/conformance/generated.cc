@@ -166,12 +166,18 @@ void GeneratedRun::End(bool crash) {
   if (actor == nullptr) return;
   Member& member = *actor->member;
   Say((crash ? "crash " : "close ") + member.instance());
+  const std::vector<Holding> held = member.consumer->holdings();
+  bool clean = false;
   if (crash) {
-    for (const Holding& holding : member.consumer->holdings()) crashed_.emplace_back(&member, holding);
     world_.Kill(member);
-  } else if (absl::Status s = world_.Close(member); !s.ok()) {
-    Wrong("Close of " + member.instance() + ": " + s.ToString());
+  } else {
+    const absl::Status closed = world_.Close(member);
+    clean = closed.ok();
+    // Where the connection has broken before, nobody can say that every settlement was taken.
+    if (!clean && member.lost.empty() && !restarted_) Wrong("Close of " + member.instance() + ": " + closed.ToString());
   }
+  if (clean) return;
+  for (const Holding& holding : held) crashed_.emplace_back(&member, holding);
 }
 
 void GeneratedRun::Pause() {

@@ -110,7 +110,7 @@ class Harness {
   virtual void RefusePublishes(const std::string& topic, int32_t partition, int count) {
     static_cast<void>(topic), static_cast<void>(partition), static_cast<void>(count);
   }
-  // Nothing published is taken, nor confirmed, until unblocked.
+  // Nothing published gets through until unblocked, but for the first few that are on their way.
   virtual void BlockPublishing(bool on) { static_cast<void>(on); }
 };
 

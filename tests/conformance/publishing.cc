@@ -209,11 +209,13 @@ TEST_P(Conformance, ABlockedBrokerHonoursTheDeadlineOfClose) {
   world->harness().BlockPublishing(true);
   feeder.SendSeries(0, 0, "m", 50);
   world->RunQuiet();
-  EXPECT_EQ(feeder.answered, 1u) << "a publish does not expire by itself";
+  const size_t passed = feeder.CountOf(absl::StatusCode::kOk);
+  EXPECT_EQ(feeder.answered, passed) << "a publish does not expire by itself";
+  EXPECT_LT(passed, 10u) << "not blocked";
   const absl::Status closed = feeder.producer->Close(feeder, world->DeadlineIn(world->timing().heartbeat_interval));
   EXPECT_TRUE(absl::IsDeadlineExceeded(closed)) << closed;
-  EXPECT_EQ(feeder.answered, 1 + (feeder.taken - 1));
-  EXPECT_EQ(feeder.CountOf(absl::StatusCode::kDeadlineExceeded), feeder.taken - 1);
+  EXPECT_EQ(feeder.answered, feeder.taken);
+  EXPECT_EQ(feeder.CountOf(absl::StatusCode::kDeadlineExceeded), feeder.taken - passed);
   world->harness().BlockPublishing(false);
   // The outcome is unknown: any prefix of them may have got through.
   Member& member = world->Join("g", {"t"});
@@ -236,7 +238,8 @@ TEST_P(Conformance, WhatWasBlockedGoesOn) {
   // Consuming and settling go on meanwhile, and the group stays together.
   EXPECT_TRUE(member.FinishAll().ok());
   world->RunFor(2 * world->timing().session_timeout);
-  EXPECT_EQ(feeder.answered, 20u);
+  EXPECT_EQ(feeder.answered, feeder.CountOf(absl::StatusCode::kOk)) << "a publish does not expire by itself";
+  EXPECT_LT(feeder.answered, 30u) << "not blocked";
   EXPECT_TRUE(member.lost.empty());
   world->harness().BlockPublishing(false);
   ExpectConfirmed(feeder);

@@ -33,7 +33,8 @@ void Member::OnAssigned(std::span<const bus::Assignment> assignments) {
 void Member::OnRevoking(std::span<const Holding> holdings, MonotonicTime deadline) {
   for (const Holding& holding : holdings) {
     revoked.push_back({holding, deadline});
-    if (release_at_once) MR_CHECK(consumer->Release(holding).ok());
+    if (!release_at_once) continue;
+    MR_CHECK(consumer->Release(holding).ok());
   }
 }
 
@@ -114,7 +115,8 @@ absl::Status Member::Note(Holding holding, const std::string& note) {
 
 void Member::ReleaseRevoked() {
   for (const Revocation& revocation : revoked) {
-    if (consumer->Holds(revocation.holding)) MR_CHECK(consumer->Release(revocation.holding).ok());
+    if (!consumer->Holds(revocation.holding)) continue;
+    MR_CHECK(consumer->Release(revocation.holding).ok());
   }
 }
 
@@ -290,13 +292,29 @@ bool World::RunUntil(const std::function<bool()>& done, Duration limit) {
     Pump();
     if (done()) return true;
     bool woken = false;
-    for (auto& feeder : feeders_) woken = woken || (feeder->producer != nullptr && feeder->waker.woken());
+    for (auto& feeder : feeders_)
+      woken = woken || (feeder->producer != nullptr && !feeder->producer->closed() && feeder->waker.woken());
     for (auto& member : members_) woken = woken || (member->alive() && !member->frozen && member->waker.woken());
     if (!woken) harness_->WaitUntil(std::min(std::max(NextTimer(), before + Duration(1000)), end), signal_);
-    // Time that stands still while everyone is woken again and again is a livelock in the driver.
+    // Time that stands still while everyone is woken again and again is a livelock in a driver.
     if (Now() != before) idle = 0;
-    MR_CHECK(idle < 1'000'000) << "livelock: polling goes on and time does not";
+    MR_CHECK(idle < 100'000) << "livelock: polling goes on and time does not. " << Awake();
   }
+}
+
+std::string World::Awake() const {
+  std::string text = "Awake are:";
+  const MonotonicTime now = harness_->Now();
+  for (size_t i = 0; i < feeders_.size(); ++i) {
+    const Feeder& feeder = *feeders_[i];
+    if (feeder.producer == nullptr || (!feeder.waker.woken() && feeder.producer->NextTimer() > now)) continue;
+    text += " producer " + std::to_string(i) + (feeder.waker.woken() ? " (woken)" : " (due)");
+  }
+  for (const auto& member : members_) {
+    if (!member->alive() || (!member->waker.woken() && member->consumer->NextTimer() > now)) continue;
+    text += " " + member->instance() + (member->waker.woken() ? " (woken)" : " (due)");
+  }
+  return text;
 }
 
 void World::RunFor(Duration time) {

@@ -219,6 +219,8 @@ class World {
 
  private:
   MonotonicTime NextTimer() const;
+  // Who keeps the loop from letting time pass, for people.
+  std::string Awake() const;
 
   std::unique_ptr<Harness> harness_;
   Signal signal_;

@@ -1,0 +1,379 @@
+// LogBroker: clients' requests and records. Topics, the operator's side and faults are in log_broker_admin.cc.
+#include "bus/memory/log_broker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bus/check.h"
+#include "bus/memory/log_broker_state.h"
+
+namespace millrace::bus {
+
+LogBroker::LogBroker(const LogBrokerOptions& options)
+    : options_(options), pool_(options.segment_bytes, options.segments_kept) {}
+
+LogBroker::~LogBroker() = default;
+
+// ---------------------------------------------------------------- connections
+
+LogConnectionId LogBroker::Open(Waker& ready, MonotonicTime) {
+  auto connection = std::make_unique<Connection>();
+  connection->id = next_connection_++;
+  connection->ready = &ready;
+  connections_.push_back(std::move(connection));
+  Connection& opened = *connections_.back();
+  Tell(opened, up_ ? LogEventKind::kConnected : LogEventKind::kDisconnected);
+  opened.ended = !up_;
+  return opened.id;
+}
+
+LogBroker::Connection* LogBroker::Find(LogConnectionId id) {
+  auto at = std::lower_bound(connections_.begin(), connections_.end(), id, [](const auto& c, LogConnectionId i) { return c->id < i; });
+  return at == connections_.end() || (*at)->id != id ? nullptr : at->get();
+}
+
+void LogBroker::TakeEvents(LogConnectionId id, std::vector<LogEvent>& into) {
+  into.clear();
+  Connection* connection = Find(id);
+  if (connection == nullptr) return;
+  connection->told = false;
+  std::swap(into, connection->outbox);
+}
+
+void LogBroker::Drop(LogConnectionId id, MonotonicTime now) {
+  auto at = std::lower_bound(connections_.begin(), connections_.end(), id, [](const auto& c, LogConnectionId i) { return c->id < i; });
+  if (at == connections_.end() || (*at)->id != id) return;
+  const bool ended = (*at)->ended;
+  connections_.erase(at);
+  for (const auto& topic : topics_) {
+    std::erase(topic->starved, id);
+    for (PartitionState& state : topic->partitions) {
+      std::erase_if(state.waiting, [id](const WaitingFetch& w) { return w.connection == id; });
+    }
+  }
+  if (ended) return;  // the groups were told when the broker ended it
+  for (auto& [name, group] : groups_) group->ConnectionGone(id, now, answers_);
+  Deliver();
+}
+
+LogEvent& LogBroker::Tell(Connection& connection, LogEventKind kind, bool wake) {
+  LogEvent& event = connection.outbox.emplace_back();
+  event.kind = kind;
+  if (wake && !connection.told) {
+    connection.told = true;
+    connection.ready->Wake();
+  }
+  return event;
+}
+
+LogEvent& LogBroker::Reply(Connection& connection, const LogRequest& request, LogError error, bool wake) {
+  LogEvent& event = Tell(connection, LogEventKind::kReply, wake);
+  event.method = request.method;
+  event.error = error;
+  event.id = request.id;
+  event.partition = request.partition;
+  event.offset = request.offset;
+  return event;
+}
+
+void LogBroker::Receive(LogConnectionId id, const LogRequest& request, MonotonicTime now) {
+  Advance(now);
+  Connection* connection = Find(id);
+  if (connection == nullptr || connection->ended) return;
+  switch (request.method) {
+    case LogMethod::kFetch: return OnFetch(*connection, request);
+    case LogMethod::kCommit: return OnCommit(*connection, request, now);
+    case LogMethod::kOffsets: return OnOffsets(*connection, request);
+    case LogMethod::kMetadata: return OnMetadata(*connection, request);
+    case LogMethod::kJoin:
+    case LogMethod::kSync:
+    case LogMethod::kHeartbeat:
+    case LogMethod::kLeave: return OnGroup(*connection, request, now);
+  }
+}
+
+void LogBroker::Advance(MonotonicTime now) {
+  if (now < next_timer_ || !up_ || !coordinator_) return;
+  for (auto& [name, group] : groups_) group->Advance(now, answers_);
+  Deliver();
+}
+
+// ---------------------------------------------------------------- groups
+
+void LogBroker::OnGroup(Connection& connection, const LogRequest& request, MonotonicTime now) {
+  if (!coordinator_) {
+    Reply(connection, request, LogError::kCoordinatorUnavailable);
+    return;
+  }
+  GroupFor(request.group).Handle(connection.id, request, now, answers_);
+  Deliver();
+}
+
+void LogBroker::Deliver() {
+  for (LogGroup::Answer& answer : answers_) {
+    Connection* connection = Find(answer.connection);
+    if (connection == nullptr || connection->ended) continue;
+    LogDetail* detail = answer.event.detail.get();
+    if (detail != nullptr && !detail->members.empty()) FillTopics(*detail);
+    Tell(*connection, LogEventKind::kReply) = std::move(answer.event);
+  }
+  answers_.clear();
+  UpdateTimer();
+}
+
+// The leader shares out all topics that anybody subscribes to.
+void LogBroker::FillTopics(LogDetail& detail) const {
+  std::vector<int32_t> ids;
+  for (const GroupMember& member : detail.members) ids.insert(ids.end(), member.topics.begin(), member.topics.end());
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  for (int32_t id : ids) {
+    if (id < 0 || id >= topics()) continue;
+    detail.topics.push_back({Spec(id).name, id, Spec(id).partitions});
+  }
+}
+
+LogGroup& LogBroker::GroupFor(std::string_view name) {
+  auto at = groups_.find(name);
+  if (at == groups_.end()) {
+    at = groups_.emplace(std::string(name), std::make_unique<LogGroup>(std::string(name), options_.groups)).first;
+  }
+  return *at->second;
+}
+
+void LogBroker::UpdateTimer() {
+  MonotonicTime next = MonotonicTime::Infinite();
+  if (up_ && coordinator_) {
+    for (const auto& [name, group] : groups_) next = std::min(next, group->NextTimer());
+  }
+  next_timer_ = next;
+}
+
+void LogBroker::OnMetadata(Connection& connection, const LogRequest& request) {
+  LogEvent& event = Reply(connection, request, LogError::kNone);
+  event.detail = std::make_unique<LogDetail>();
+  for (const std::string& name : request.topics) {
+    const int32_t id = TopicId(name);
+    event.detail->topics.push_back({name, id, id < 0 ? 0 : Spec(id).partitions});
+  }
+}
+
+void LogBroker::OnOffsets(Connection& connection, const LogRequest& request) {
+  if (!coordinator_) {
+    Reply(connection, request, LogError::kCoordinatorUnavailable);
+    return;
+  }
+  const LogGroup* group = Group(request.group);
+  LogEvent& event = Reply(connection, request, LogError::kNone);
+  event.detail = std::make_unique<LogDetail>();
+  for (Partition partition : request.partitions) {
+    LogOffsets& offsets = event.detail->offsets.emplace_back();
+    offsets.partition = partition;
+    const PartitionState* state = StateOf(partition);
+    if (state == nullptr) {
+      event.error = LogError::kUnknownTopic;
+      continue;
+    }
+    offsets.start = state->log.start();
+    offsets.end = state->log.end();
+    if (group == nullptr) continue;
+    const LogGroup::Committed& committed = group->CommittedOf(partition);
+    offsets.committed = committed.offset;
+    offsets.note = committed.note;
+  }
+}
+
+void LogBroker::OnCommit(Connection& connection, const LogRequest& request, MonotonicTime now) {
+  LogError error = LogError::kNone;
+  PartitionState* state = StateOf(request.partition);
+  LogGroup* group = nullptr;
+  if (!coordinator_) {
+    error = LogError::kCoordinatorUnavailable;
+  } else if (state == nullptr || request.offset < 0) {
+    error = LogError::kUnknownTopic;
+  } else if (request.note.size() > options_.note_bytes_max) {
+    error = LogError::kNoteTooLarge;
+  } else {
+    group = connection.last_group != nullptr && connection.last_group->name() == request.group ? connection.last_group : &GroupFor(request.group);
+    connection.last_group = group;
+    error = group->CheckCommit(request, now);
+  }
+  if (error == LogError::kNone) {
+    group->Commit(request.partition, request.offset, request.note);
+    NoteSettled(*state, *group, request.offset);
+  }
+  LogEvent& event = Reply(connection, request, error, error != LogError::kNone || !request.quiet);
+  event.generation = request.generation;
+}
+
+// ---------------------------------------------------------------- records
+
+LogBroker::PartitionState* LogBroker::StateOf(Partition partition) const {
+  if (partition.topic < 0 || partition.topic >= topics()) return nullptr;
+  std::vector<PartitionState>& partitions = topics_[static_cast<size_t>(partition.topic)]->partitions;
+  if (partition.number < 0 || static_cast<size_t>(partition.number) >= partitions.size()) return nullptr;
+  return &partitions[static_cast<size_t>(partition.number)];
+}
+
+void LogBroker::OnFetch(Connection& connection, const LogRequest& request) {
+  PartitionState* state = StateOf(request.partition);
+  if (state == nullptr) {
+    Reply(connection, request, LogError::kUnknownTopic);
+    return;
+  }
+  auto at = std::find_if(state->waiting.begin(), state->waiting.end(), [&](const WaitingFetch& w) { return w.connection == connection.id; });
+  const bool answered = AnswerFetch(connection, *state, request.id, request.offset, request.max);
+  if (answered) {
+    if (at != state->waiting.end()) state->waiting.erase(at);
+    return;
+  }
+  const WaitingFetch fetch{connection.id, request.id, request.offset, request.max};
+  if (at != state->waiting.end()) {
+    *at = fetch;
+  } else {
+    state->waiting.push_back(fetch);
+  }
+}
+
+bool LogBroker::AnswerFetch(Connection& connection, PartitionState& state, uint64_t id, int64_t offset, uint32_t max) {
+  const LogPartition& log = state.log;
+  LogPartition::Slice slice;
+  LogError error = LogError::kNone;
+  if (offset < log.start() || offset > log.end()) {
+    error = LogError::kOffsetOutOfRange;
+    slice.next = log.start();
+  } else {
+    slice = log.Read(offset, max);
+    if (slice.records.empty() && slice.next == offset) return false;
+  }
+  LogEvent& event = Tell(connection, LogEventKind::kReply);
+  event.method = LogMethod::kFetch;
+  event.error = error;
+  event.id = id;
+  event.partition = state.partition;
+  event.offset = slice.next;
+  event.end = log.end();
+  event.records = slice.records;
+  event.segment = std::move(slice.segment);
+  return true;
+}
+
+LogError LogBroker::Admit(PartitionState* state, const Message& message) const {
+  if (state == nullptr) return LogError::kUnknownTopic;
+  if (message.Bytes() > options_.message_bytes_max) return LogError::kMessageTooLarge;
+  if (state->topic->refuse_next > 0) {
+    --state->topic->refuse_next;
+    return LogError::kRefused;
+  }
+  return LogError::kNone;
+}
+
+size_t LogBroker::Produce(LogConnectionId id, std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token) {
+  Connection* connection = Find(id);
+  if (connection == nullptr || connection->ended) return 0;
+  size_t taken = 0;
+  size_t run = 0;  // messages from here on were appended and not confirmed yet
+  for (; taken < messages.size(); ++taken) {
+    const Outgoing& out = messages[taken];
+    const bool known = out.topic >= 0 && static_cast<size_t>(out.topic) < topics.size();
+    PartitionState* state = known ? StateOf({topics[static_cast<size_t>(out.topic)], out.partition}) : nullptr;
+    if (const LogError error = Admit(state, out.message); error != LogError::kNone) {
+      Confirm(*connection, first_token + run, first_token + taken, LogError::kNone);
+      Confirm(*connection, first_token + taken, first_token + taken + 1, error);
+      run = taken + 1;
+      continue;
+    }
+    Topic& topic = *state->topic;
+    // One message is always taken, however large: else it would wait for ever.
+    if (topic.spec.backlog_bytes_max > 0 && topic.backlog > 0 &&
+        topic.backlog + LogPartition::Footprint(out.message) > topic.spec.backlog_bytes_max) {
+      if (std::find(topic.starved.begin(), topic.starved.end(), id) == topic.starved.end()) topic.starved.push_back(id);
+      break;
+    }
+    AppendTo(*state, out.message);
+  }
+  Confirm(*connection, first_token + run, first_token + taken, LogError::kNone);
+  FlushTouched();
+  return taken;
+}
+
+// Neighbours with the same outcome share an answer.
+void LogBroker::Confirm(Connection& connection, uint64_t first, uint64_t end, LogError error) {
+  if (first == end) return;
+  if (!connection.outbox.empty()) {
+    LogEvent& last = connection.outbox.back();
+    if (last.kind == LogEventKind::kProduced && last.error == error && last.id + last.count == first) {
+      last.count += end - first;
+      return;
+    }
+  }
+  LogEvent& event = Tell(connection, LogEventKind::kProduced);
+  event.error = error;
+  event.id = first;
+  event.count = end - first;
+}
+
+void LogBroker::AppendTo(PartitionState& state, const Message& message) {
+  const uint64_t before = state.log.position();
+  state.log.Append(message);
+  state.topic->backlog += state.log.position() - before;
+  Touch(state);
+}
+
+void LogBroker::Touch(PartitionState& state) {
+  if (state.touched) return;
+  state.touched = true;
+  touched_.push_back(&state);
+}
+
+void LogBroker::FlushTouched() {
+  for (PartitionState* state : touched_) {
+    state->touched = false;
+    if (options_.retention_bytes > 0) {
+      const int64_t start = state->log.start();
+      state->log.Trim(options_.retention_bytes);
+      if (state->log.start() != start) Recount(*state);
+    }
+    std::erase_if(state->waiting, [&](const WaitingFetch& w) {
+      Connection* connection = Find(w.connection);
+      return connection == nullptr || AnswerFetch(*connection, *state, w.id, w.offset, w.max);
+    });
+  }
+  touched_.clear();
+}
+
+// ---------------------------------------------------------------- settling
+
+void LogBroker::NoteSettled(PartitionState& state, const LogGroup& group, int64_t offset) {
+  const Topic& topic = *state.topic;
+  for (size_t g = 0; g < topic.groups.size(); ++g) {
+    if (topic.groups[g] != &group || offset <= state.settled[g]) continue;
+    state.settled[g] = offset;
+    Recount(state);
+  }
+}
+
+void LogBroker::Recount(PartitionState& state) {
+  Topic& topic = *state.topic;
+  int64_t least = topic.groups.empty() ? state.log.start() : INT64_MAX;
+  for (int64_t offset : state.settled) least = std::min(least, offset);
+  least = std::clamp(least, state.log.start(), state.log.end());
+  const uint64_t position = state.log.PositionOf(least);
+  topic.backlog -= position - state.settled_position;
+  state.settled_position = position;
+  if (!topic.spec.keep && !topic.groups.empty()) state.log.DropBefore(least);
+  if (!topic.starved.empty()) Writable(topic);
+}
+
+// Told only when there is room worth coming back for.
+void LogBroker::Writable(Topic& topic) {
+  const uint64_t most = topic.spec.backlog_bytes_max;
+  if (topic.backlog > most - most / 8) return;
+  for (LogConnectionId id : topic.starved) {
+    Connection* connection = Find(id);
+    if (connection != nullptr && !connection->ended) Tell(*connection, LogEventKind::kWritable);
+  }
+  topic.starved.clear();
+}
+
+}  // namespace millrace::bus

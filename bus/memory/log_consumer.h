@@ -1,0 +1,207 @@
+// A ConsumerDriver over a log broker: group membership (log_membership.h), where each partition starts, fetching in turn, committing what was settled.
+//
+//   LogConsumer consumer(options, {}, std::make_unique<LogDirectLink>(broker, waker), now);
+//   consumer.Advance(now);
+//   consumer.Poll(handler);          // everything is told in here
+//
+// How it keeps its promises:
+//   * A partition starts at the group's committed offset; where there is none, at the start of the log, explicitly.
+//   * Revoked partitions are given back only after Release (or the deadline) and after the answers to their commits: eager groups give up all before
+//     they join again, cooperative ones only what moves.
+//   * A commit that a rebalance refuses is sent again once we are in again, if the partition is still held under the same epoch. Commits of one
+//     partition go out in order and are never repeated after a later one.
+//   * Offsets that hold no record are stepped over; once nothing is in flight they are committed too, so that lag reaches 0.
+//   * What retention destroyed before the group had settled it is told as DataLoss.
+//   * Each commit carries the partition's note along, as it replaces the broker's.
+//
+// Effect, errors: bus/driver.h. OnTrouble(FailedPrecondition) is final: fenced, an unknown topic, or a group that rebalances otherwise.
+// Threading: one thread at a time. Handlers may call Settle, Flow and Release from inside their calls, but not Poll or Close.
+// Blocking: nothing blocks. Over links with a delay, StartClose and Poll until closed() before Close.
+#ifndef MILLRACE_BUS_MEMORY_LOG_CONSUMER_H_
+#define MILLRACE_BUS_MEMORY_LOG_CONSUMER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "bus/bus.h"
+#include "bus/driver.h"
+#include "bus/memory/log_membership.h"
+#include "bus/memory/log_wire.h"
+#include "bus/memory/queue_ring.h"
+
+namespace millrace::bus {
+
+struct LogConsumerOptions {
+  Duration rebalance_timeout = std::chrono::minutes(5);  // max.poll.interval.ms: how long the group waits for us to join again
+  bool session_is_connection = false;                    // see LogJoin
+  // How long this instance stays away after a partition was released unasked.
+  Duration away_time = std::chrono::seconds(10);
+  Duration reconnect_min = std::chrono::milliseconds(100);
+  Duration reconnect_max = std::chrono::seconds(5);
+  Duration retry_backoff = std::chrono::milliseconds(100);
+  // Commits what was *delivered*, on a timer, finished or not: loses jobs. Here to show that. 0: off.
+  Duration auto_commit_interval = Duration::zero();
+};
+
+class LogConsumer : public ConsumerDriver, private LogMembership::Host {
+ public:
+  LogConsumer(const ConsumerOptions& options, const LogConsumerOptions& log_options, std::unique_ptr<LogLink> link, MonotonicTime now);
+  ~LogConsumer() override;
+
+  // Time, before any other call; never goes back.
+  void Advance(MonotonicTime now) { now_ = now; }
+
+  void Poll(ConsumerHandler& handler) override;
+  MonotonicTime NextTimer() const override;
+  void Settle(const struct Settle& settle) override;
+  void Flow(Holding holding, bool on) override;
+  void Release(Holding holding) override;
+  // What can be had without waiting: see StartClose.
+  absl::Status Close(MonotonicTime deadline) override;
+
+  // Begins to leave: settlements are committed, then the group is told. Poll until closed().
+  void StartClose();
+  bool closed() const { return phase_ == Phase::kClosed; }
+
+  // What waits for what, for people; empty where nothing waits.
+  std::string Pending() const;
+  const LogMembership& membership() const { return membership_; }
+  size_t held() const;
+
+ private:
+  enum class Phase : uint8_t { kRunning, kClosing, kLeaving, kClosed };
+  enum class SlotState : uint8_t {
+    kFree,      // not ours
+    kStarting,  // ours; where to start is being asked
+    kHeld,      // told as assigned
+    kRevoking,  // told as revoking
+    kReleased,  // given back by the caller; its commits may be under way
+  };
+  // One partition as we see it. Fixed places: slot_base_[topic] + number.
+  struct Slot {
+    Partition partition;  // by subscription
+    SlotState state = SlotState::kFree;
+    bool flow = true;
+    bool queued = false;       // in to_fetch_
+    bool dirty = false;        // settled, and no commit under way says so
+    bool checking = false;     // out of range: finding out what that means
+    bool reassigned = false;   // ours again as soon as it is given back
+    Epoch epoch = 0;
+    uint64_t fetch_id = 0;     // under way; 0: none
+    int64_t position = 0;      // next to fetch
+    int64_t delivered = 0;     // last delivered + 1
+    int64_t settled = 0;       // to be committed
+    int64_t committed = -1;    // known to be committed in this epoch
+    uint32_t commits = 0;      // under way
+    uint32_t notes_waiting = 0;  // settlements with a note that no commit under way carries
+    MonotonicTime deadline;    // kRevoking
+    std::string note;
+    LogEvent stash;            // came while flow was off
+    Holding holding() const { return {partition, epoch}; }
+    bool held() const { return state == SlotState::kHeld || state == SlotState::kRevoking; }
+  };
+  struct CommitUnderWay {
+    uint64_t id = 0;
+    uint32_t slot = 0;
+    Epoch epoch = 0;
+    int64_t offset = 0;
+    uint32_t notes = 0;
+  };
+
+  // LogMembership::Host
+  void OnMustRejoin() override;
+  void OnAssignment(const std::vector<Partition>& partitions) override;
+  void OnOut(const absl::Status& why, bool fatal) override;
+  void OnLeft() override;
+
+  void Handle(LogEvent& event);
+  void OnConnected();
+  void OnDisconnected();
+  void OnMetadata(const LogEvent& event);
+  void OnOffsets(const LogEvent& event);
+  void OnStart(Slot& slot, const LogOffsets& offsets);
+  void OnRangeChecked(Slot& slot, const LogOffsets& offsets);
+  void OnFetched(LogEvent& event);
+  void OnCommitted(const LogEvent& event);
+
+  // log_consumer_steps.cc: what is due, and what has become possible.
+  void Step();
+  void StepConnection();
+  void StepOffsets();
+  void StepRevoking();
+  void StepRejoin();
+  void StepCommits();
+  void StepGaps(Slot& slot);
+  void StepClose();
+  void AutoCommit();
+  void FetchAll();
+
+  void Deliver(Slot& slot, LogEvent& event);
+  void WantFetch(Slot& slot);
+  void Fetch(Slot& slot);
+  void SendCommit(Slot& slot);
+  void GiveBack(Slot& slot);  // → kFree
+  void Free(Slot& slot, const absl::Status& notes);
+  void LoseAll();
+  void Revoke(Slot& slot);
+  void AnswerNotes(Holding holding, uint32_t count, const absl::Status& status);
+  // Whether a partition is on its way back.
+  bool GivingBack() const;
+  void Trouble(const absl::Status& status);
+  void TellAll();
+  Slot* SlotOf(Holding holding);
+  Slot* SlotOfBroker(Partition partition);
+  Partition BrokerPartition(const Slot& slot) const { return {topic_ids_[static_cast<size_t>(slot.partition.topic)], slot.partition.number}; }
+  std::string NameOfSlot(const Slot& slot) const;
+
+  const ConsumerOptions options_;
+  const LogConsumerOptions log_options_;
+  std::unique_ptr<LogLink> link_;
+  MonotonicTime now_;
+  LogMembership membership_;
+  Phase phase_ = Phase::kRunning;
+
+  bool connected_ = false;
+  bool connecting_ = false;
+  uint32_t failures_ = 0;
+  MonotonicTime connect_at_;
+  bool failed_ = false;  // for good
+
+  std::vector<int32_t> topic_ids_;  // the broker's, by subscription; empty until known
+  std::vector<size_t> slot_base_;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> to_fetch_;  // slots, in turn
+  std::vector<uint32_t> fetching_;
+  Epoch last_epoch_ = 0;
+
+  uint64_t next_id_ = uint64_t{1} << 32;  // above those of the membership
+  uint64_t metadata_id_ = 0;
+  uint64_t offsets_id_ = 0;
+  MonotonicTime offsets_at_;              // not before: after an error
+  Ring<CommitUnderWay> commits_;
+  MonotonicTime commit_at_;               // not before: after an error
+  MonotonicTime auto_commit_at_ = MonotonicTime::Infinite();
+
+  bool give_up_ = false;                  // leaves, to come back later
+  MonotonicTime join_at_;
+  bool due_ = true;                       // there is something to do at the next Poll
+
+  bool in_poll_ = false;
+  std::vector<LogEvent> events_;
+  std::vector<Assignment> assigned_;      // to be told
+  std::vector<Holding> revoking_;
+  std::vector<Holding> lost_;
+  std::vector<std::pair<Holding, absl::Status>> noted_;
+  std::vector<absl::Status> troubles_;
+  bool unwell_ = false;                   // told Unavailable, and not OK since
+  ConsumerHandler* handler_ = nullptr;
+};
+
+}  // namespace millrace::bus
+
+#endif  // MILLRACE_BUS_MEMORY_LOG_CONSUMER_H_
