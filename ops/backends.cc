@@ -21,7 +21,8 @@ bool IsMemory(const std::string& url) { return url.find(':') != std::string::npo
 }  // namespace
 
 std::vector<Backend> KnownBackends() {
-  return {{"mem", "inside this process; what is on it is saved when the run is stopped, and fed again when it was killed"}};
+  return {
+      {"mem", "inside this process; what is on it is saved when the run is stopped, and fed again when it was killed"}};
 }
 
 absl::StatusOr<OpenedBus> OpenBus(const std::string& url, const Clock& clock) {

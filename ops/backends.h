@@ -28,7 +28,8 @@ struct Backend {
 };
 std::vector<Backend> KnownBackends();
 
-// Connects. Errors: InvalidArgument for an unknown scheme (naming the known ones) or parameter; Unavailable where the broker does not answer.
+// Connects. Errors: InvalidArgument for an unknown scheme (naming the known ones) or parameter; Unavailable where the
+// broker does not answer.
 absl::StatusOr<OpenedBus> OpenBus(const std::string& url, const Clock& clock);
 
 // What a bus at this URL can do, without connecting. Errors: InvalidArgument as above.

@@ -24,6 +24,7 @@ class JsonWriter {
   JsonWriter& String(std::string_view value);
   JsonWriter& Number(uint64_t value);
   JsonWriter& Seconds(double value);  // with three decimals
+  JsonWriter& Bool(bool value);
   JsonWriter& Null();
   // `key` with the value as text where it is UTF-8, else `key`_base64 with it in base64: nothing is lost.
   JsonWriter& Bytes(std::string_view key, std::string_view value);

@@ -15,13 +15,14 @@ TEST(JsonWriterTest, NestsAndSeparates) {
       .Open('[')
       .String("x")
       .Null()
+      .Bool(true)
       .Open('{')
       .Close('}')
       .Close(']')
       .Key("c")
       .Seconds(1.5)
       .Close('}');
-  EXPECT_EQ(out, R"({"a":1,"b":["x",null,{}],"c":1.500})");
+  EXPECT_EQ(out, R"({"a":1,"b":["x",null,true,{}],"c":1.500})");
 }
 
 TEST(JsonWriterTest, EscapesWhatJsonCannotHold) {

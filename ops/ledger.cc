@@ -62,7 +62,8 @@ Row Decode(std::string_view record) {
 // The rows of one job, one job after the other; a job's rows are kept until it is over.
 class Accountant {
  public:
-  explicit Accountant(Balance* balance) : balance_(balance) {}
+  using OnEnded = std::function<void(std::string_view)>;
+  Accountant(Balance* balance, const OnEnded& on_ended) : balance_(balance), on_ended_(on_ended) {}
 
   void Add(std::string_view record) {
     const Row row = Decode(record);
@@ -107,7 +108,10 @@ class Accountant {
   }
 
   void Judge() {
+    if (on_ended_ != nullptr && CoveredUpTo(Fate::kDeadLetter)) on_ended_(Root());
     if (!accepted_) {
+      // What lies on the bus may be about to be accepted; what has ended may not.
+      if (parts_.front().kind > static_cast<uint8_t>(Fate::kDeadLetter)) return;
       ++balance_->phantoms;
       Example(balance_->phantom_examples, Root());
     } else {
@@ -175,6 +179,7 @@ class Accountant {
   }
 
   Balance* balance_;
+  const OnEnded& on_ended_;
   std::string job_;
   bool accepted_ = false;
   std::vector<Part> parts_;
@@ -203,9 +208,9 @@ absl::Status Ledger::Accept(std::string_view id) { return Put(kAccepted, {.root 
 
 absl::Status Ledger::Add(Fate fate, const JobRecord& record) { return Put(static_cast<uint8_t>(fate), record); }
 
-absl::StatusOr<Balance> Ledger::Close() {
+absl::StatusOr<Balance> Ledger::Close(const std::function<void(std::string_view)>& on_ended) {
   Balance balance;
-  Accountant accountant(&balance);
+  Accountant accountant(&balance, on_ended);
   absl::Status status = sorter_.ForEach([&](std::string_view record) { accountant.Add(record); });
   if (!status.ok()) return status;
   accountant.End();

@@ -18,6 +18,7 @@
 #define MILLRACE_OPS_LEDGER_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,8 +73,8 @@ class Ledger {
 
   absl::Status Accept(std::string_view id);
   absl::Status Add(Fate fate, const JobRecord& record);
-  // Once, at the end.
-  absl::StatusOr<Balance> Close();
+  // Once, at the end. `on_ended` is told each job that receipts and dead letters cover, accepted or not.
+  absl::StatusOr<Balance> Close(const std::function<void(std::string_view root)>& on_ended = nullptr);
 
  private:
   absl::Status Put(uint8_t kind, const JobRecord& record);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "bus/random.h"
@@ -153,6 +154,24 @@ TEST_F(LedgerTest, WhatNobodyAcceptedIsAPhantom) {
   EXPECT_EQ(balance.phantoms, 2u);
   EXPECT_EQ(balance.phantom_examples.size(), 2u);
   EXPECT_EQ(balance.accepted, 1u);
+}
+
+TEST_F(LedgerTest, WhatIsOnTheBusAndNotYetAcceptedIsNoPhantom) {
+  OnBus("a");
+  EXPECT_EQ(Close().phantoms, 0u);
+}
+
+TEST_F(LedgerTest, TellsWhichJobsHaveEndedAcceptedOrNot) {
+  Accept("settled");
+  Receipt("settled");
+  Dead("dead");
+  OnBus("bus");
+  Receipt("half", ".1/2");
+  Accept("lost");
+  std::vector<std::string> ended;
+  ASSERT_TRUE(ledger_.Close([&](std::string_view root) { ended.emplace_back(root); }).ok());
+  std::sort(ended.begin(), ended.end());
+  EXPECT_EQ(ended, (std::vector<std::string>{"dead", "settled"}));
 }
 
 TEST_F(LedgerTest, IdsAreBytes) {

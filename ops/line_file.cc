@@ -57,16 +57,17 @@ absl::StatusOr<std::unique_ptr<LineFile>> LineFile::Open(const std::string& path
 void LineFile::Append(std::string_view line) {
   buffer_.append(line).push_back('\n');
   unsynced_ = true;
-  if (buffer_.size() >= kBufferBytes) Flush();
+  if (buffer_.size() >= kBufferBytes) Flush().IgnoreError();  // it comes again
 }
 
-void LineFile::Flush() {
+absl::Status LineFile::Flush() {
   if (status_.ok() && !buffer_.empty()) status_ = file_->Write(buffer_);
   buffer_.clear();
+  return status_;
 }
 
 absl::Status LineFile::Sync() {
-  Flush();
+  Flush().IgnoreError();
   if (status_.ok() && unsynced_) status_ = file_->Sync();
   unsynced_ = false;
   return status_;
@@ -88,7 +89,8 @@ absl::Status ReadLines(const std::string& path, const std::function<absl::Status
     if (got == 0) return absl::OkStatus();
     size_t start = 0;
     for (size_t end = buffer.find('\n', searched); end != std::string::npos; end = buffer.find('\n', start)) {
-      if (absl::Status status = callback(std::string_view(buffer).substr(start, end - start)); !status.ok()) return status;
+      if (absl::Status status = callback(std::string_view(buffer).substr(start, end - start)); !status.ok())
+        return status;
       start = end + 1;
     }
     buffer.erase(0, start);

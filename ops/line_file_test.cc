@@ -63,13 +63,5 @@ TEST(LineFileTest, StopsAtTheReadersErrorAndTellsTheSystems) {
   EXPECT_FALSE(LineFile::Open(testing::TempDir()).ok());
 }
 
-TEST(LineFileTest, AFullDiskIsReportedFromThenOn) {
-  auto file = LineFile::Open("/dev/full");
-  if (!file.ok()) GTEST_SKIP() << file.status();
-  (*file)->Append("a");
-  EXPECT_TRUE(absl::IsResourceExhausted((*file)->Sync()));
-  EXPECT_TRUE(absl::IsResourceExhausted((*file)->Sync()));
-}
-
 }  // namespace
 }  // namespace millrace::ops

@@ -32,6 +32,7 @@ struct AttemptRunner::Item {
   Item(const OutputSettings& settings, OutputArena& arena) : outputs(settings, arena) {}
   bus::Envelope envelope;
   std::string place_id;
+  std::string share;
   Context::Input input;
   std::optional<Context> context;
   Outputs outputs;
@@ -57,6 +58,10 @@ void AttemptRunner::Begin(AttemptGroup* group, uint32_t index, Item* item) {
   if (item->envelope.id.empty()) {
     item->place_id = PlaceId(config_.inputs[static_cast<size_t>(attempt.holding.partition.topic)], attempt.holding, attempt.delivery);
     item->envelope.id = item->place_id;
+  }
+  if (!config_.branch.empty()) {
+    item->share.assign(item->envelope.share).append(config_.branch);
+    item->envelope.share = item->share;
   }
   item->input = {.id = item->envelope.id,
                  .root = item->envelope.root.empty() ? item->envelope.id : item->envelope.root,

@@ -32,6 +32,7 @@ class AttemptRunner {
     OutputSettings outputs;
     std::vector<std::string> inputs;  // names of the subscribed topics
     uint64_t salt = 0;                // of Context::RandomBits
+    std::string branch;               // appended to the share of each input (StageSettings::branch)
   };
   // Exactly one of the stages.
   AttemptRunner(Config config, std::unique_ptr<Stage> stage, std::unique_ptr<BatchStage> batch_stage, bus::SegmentPool* pool,

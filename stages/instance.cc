@@ -41,7 +41,12 @@ Instance::~Instance() = default;
 
 absl::Status Instance::Run() {
   if (absl::Status status = Open(); !status.ok()) return status;
-  return Loop();
+  while (!leaving_) {
+    if (Turn()) continue;
+    UpdateSnapshot(clock_->Now(), /*force=*/true);
+    mailbox_.Wait(std::min({timer_, consumer_->NextTimer(), producer_->NextTimer()}), *clock_);
+  }
+  return Close();
 }
 
 absl::Status Instance::Open() {
@@ -63,17 +68,6 @@ absl::Status Instance::Open() {
   return absl::OkStatus();
 }
 
-absl::Status Instance::Loop() {
-  while (!leaving_) {
-    if (Turn()) continue;
-    UpdateSnapshot(clock_->Now(), /*force=*/true);
-    MonotonicTime until = std::min({timer_, consumer_->NextTimer(), producer_->NextTimer()});
-    mailbox_.Wait(until, *clock_);
-  }
-  return Close();
-}
-
-// One round over everything that may have happened; false when nothing had.
 bool Instance::Turn() {
   bool busy = false;
   if (const auto drain = mailbox_.Take(&reports_)) {
@@ -106,6 +100,7 @@ bool Instance::Turn() {
 void Instance::Step(const Event& event) {
   const size_t first = actions_.list.size();
   const Instant now{clock_->Now(), clock_->Wall()};
+  if (config_.tap != nullptr) config_.tap->BeforeStep(now, event);
   worker_->Step(now, event, &actions_);
   if (config_.tap != nullptr) config_.tap->OnStep(now, event, actions_, first);
 }

@@ -60,6 +60,12 @@ class Instance {
   // Opens consumer and producer, and works until drained. Errors: what opening or making the executor says; DeadlineExceeded when the broker did not
   // answer, or an attempt did not return, until the drain's deadline.
   absl::Status Run();
+  // For callers with a loop of their own, instead of Run, all on one thread: opens; one round over what may have happened, without blocking (false when
+  // nothing had); whether the drain is complete; closes.
+  absl::Status Open();
+  bool Turn();
+  bool left() const { return leaving_; }
+  absl::Status Close();
   // Asks Run to finish what runs, give the rest back and return, at the latest around `deadline`. An earlier deadline replaces a later one.
   void Drain(MonotonicTime deadline) { mailbox_.Drain(deadline); }
   // How things were after the last turn of the loop, at most about 100 ms ago.
@@ -69,9 +75,6 @@ class Instance {
   class Handler;
   friend class Handler;
 
-  absl::Status Open();
-  absl::Status Loop();
-  bool Turn();
   void Step(const Event& event);
   void CarryOut();
   void Do(const DispatchAction& a);
@@ -85,9 +88,7 @@ class Instance {
   void Do(const ReadyAction& a);
   void Do(const LeaveAction& a);
   void OfferWaiting();
-  void Publish(std::span<const bus::Outgoing> messages);
   void UpdateSnapshot(MonotonicTime now, bool force);
-  absl::Status Close();
 
   InstanceConfig config_;
   bus::Bus* const bus_;

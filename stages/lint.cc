@@ -46,15 +46,6 @@ void LintNames(LintContext& lint, const char* what, const Specs& specs) {
   }
 }
 
-void LintBus(LintContext& lint, const LintOptions& options) {
-  if (lint.backend() != nullptr) return;
-  std::vector<std::string> known;
-  for (const auto& [scheme, capabilities] : *options.backends) known.push_back(scheme + ":");
-  lint.Error(
-      options.bus.empty() ? lint.root().LineOf("bus") : 0,
-      "no backend for the bus " + Quoted(lint.bus()) + "; " + Suggest(std::string(SchemeOf(lint.bus())) + ":", known));
-}
-
 void LintTopics(LintContext& lint) {
   const Pipeline& pipeline = lint.pipeline();
   for (int i = 0; i < pipeline.topic_size(); ++i) {
@@ -196,11 +187,11 @@ std::vector<Problem> Lint(const PipelineFile& file, const LintOptions& options) 
   const std::string bus = !options.bus.empty()            ? options.bus
                           : file.pipeline().bus().empty() ? "mem:"
                                                           : file.pipeline().bus();
-  auto backend = options.backends->find(SchemeOf(bus));
-  const bool known = bus.find(':') != std::string::npos && backend != options.backends->end();
-  LintContext lint(file, *options.registry, known ? &backend->second : nullptr, bus);
+  const absl::StatusOr<bus::Capabilities> backend = options.capabilities(bus);
+  LintContext lint(file, *options.registry, backend.ok() ? &*backend : nullptr, bus);
+  if (!backend.ok())
+    lint.Error(options.bus.empty() ? lint.root().LineOf("bus") : 0, std::string(backend.status().message()));
   LintName(lint, lint.root().LineOf("name"), "pipeline", file.pipeline().name());
-  LintBus(lint, options);
   LintNames(lint, "topic", file.pipeline().topic());
   LintNames(lint, "source", file.pipeline().source());
   LintNames(lint, "stage", file.pipeline().stage());

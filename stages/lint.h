@@ -1,6 +1,7 @@
 // What is wrong with a pipeline, all of it in one run, each with file, line and what to do.
 //
-//   for (const Problem& p : Lint(file, {.registry = &registry, .backends = &backends})) std::cerr << p.ToString() <<
+//   for (const Problem& p : Lint(file, {.registry = &registry, .capabilities = CapabilitiesOf})) std::cerr <<
+//   p.ToString() <<
 //   "\n";
 //
 // Checked: names; references between topics, sources, stages and ports; kinds and options against the registry; outputs
@@ -12,10 +13,11 @@
 #ifndef MILLRACE_STAGES_LINT_H_
 #define MILLRACE_STAGES_LINT_H_
 
-#include <map>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "bus/capabilities.h"
 #include "stages/pipeline_file.h"
 #include "stages/registry.h"
@@ -24,12 +26,12 @@ namespace millrace::stages {
 
 struct LintOptions {
   const Registry* registry = nullptr;
-  // What each backend can do, by URL scheme ("mem"); nothing is connected to.
-  const std::map<std::string, bus::Capabilities, std::less<>>* backends = nullptr;
+  // What a bus at a URL can do, without connecting; InvalidArgument explains what is wrong with the URL.
+  std::function<absl::StatusOr<bus::Capabilities>(const std::string& url)> capabilities;
   std::string bus;  // instead of the pipeline's own
 };
 
-// Sorted by line. `registry` and `backends` are not null.
+// Sorted by line. Neither `registry` nor `capabilities` is null.
 std::vector<Problem> Lint(const PipelineFile& file, const LintOptions& options);
 
 bool HasErrors(const std::vector<Problem>& problems);

@@ -36,15 +36,19 @@ class LintTest : public testing::Test {
                               .options = {{.key = "path", .summary = ""}},
                               .make = [](const PortConfig&) { return absl::UnimplementedError(""); }})
                     .ok());
-    backends_["mem"] = {.backend = "mem (log)", .notes = true};
-    backends_["queue"] = {.backend = "queue"};
-    backends_["full"] = {.backend = "full", .transactions = true, .notes = true};
+  }
+
+  static absl::StatusOr<bus::Capabilities> Capabilities(const std::string& url) {
+    if (url == "mem:") return bus::Capabilities{.backend = "mem (log)", .notes = true};
+    if (url == "queue://x") return bus::Capabilities{.backend = "queue"};
+    if (url.substr(0, 5) == "full:") return bus::Capabilities{.backend = "full", .transactions = true, .notes = true};
+    return absl::InvalidArgumentError("no backend for the bus \"" + url + "\"; did you mean \"mem:\"?");
   }
 
   std::vector<std::string> Told(const std::string& text, const std::string& bus = "") {
     std::vector<std::string> told;
     const PipelineFile file = PipelineFile::Parse("p", text);
-    for (const Problem& problem : Lint(file, {.registry = &registry_, .backends = &backends_, .bus = bus})) {
+    for (const Problem& problem : Lint(file, {.registry = &registry_, .capabilities = Capabilities, .bus = bus})) {
       told.push_back(problem.ToString());
     }
     return told;
@@ -82,7 +86,6 @@ port { name: "db" kind: "sqlite" }
 )";
 
   Registry registry_;
-  std::map<std::string, bus::Capabilities, std::less<>> backends_;
 };
 
 TEST_F(LintTest, AGoodPipelineHasNoProblems) { EXPECT_EQ(Told(kGood), std::vector<std::string>{}); }

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "stages/lineage.h"
+
 namespace millrace::stages {
 namespace {
 
@@ -49,6 +51,7 @@ class Resolver {
       result_.ports.push_back({port.name(), port.kind(), OptionsOf(port.option())});
     }
     if (!status.ok()) return status;
+    AddBranches();
     for (TopicSettings& topic : result_.topics) {
       if (topic.dead_letter || topic.receipts) topic.groups.push_back(result_.ledger_group);
     }
@@ -78,6 +81,14 @@ class Resolver {
       return Refuse("receipts go to \"" + pipeline_.receipts() + "\", which is no topic of the pipeline");
     }
     return absl::OkStatus();
+  }
+
+  void AddBranches() {
+    std::map<int32_t, size_t> readers, seen;
+    for (const StageSettings& stage : result_.stages) ++readers[stage.input_topic];
+    for (StageSettings& stage : result_.stages) {
+      stage.branch = ChildShare("", seen[stage.input_topic]++, readers[stage.input_topic]);
+    }
   }
 
   absl::StatusOr<int32_t> IndexOf(const std::string& topic, const std::string& user) const {

@@ -117,6 +117,18 @@ TEST(PipelineConfigTest, TopologyKnowsWhoReads) {
   EXPECT_TRUE(topology.topics[3].keep);
 }
 
+TEST(PipelineConfigTest, StagesThatReadOneTopicAreBranchesOfAJob) {
+  const absl::StatusOr<ResolvedPipeline> resolved = Resolve(Parse(R"(
+      name: "p" topic { name: "t" } topic { name: "u" } topic { name: "dead" }
+      stage { name: "a" input: "t" dead_letter: "dead" } stage { name: "b" input: "u" dead_letter: "dead" }
+      stage { name: "c" input: "t" dead_letter: "dead" })"));
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(resolved->stages[0].branch, ".1/2");
+  EXPECT_EQ(resolved->stages[1].branch, "");
+  EXPECT_EQ(resolved->stages[2].branch, ".2/2");
+  EXPECT_EQ(resolved->topics[0].groups, (std::vector<std::string>{"p.a", "p.c"}));
+}
+
 TEST(PipelineConfigTest, RefusesWhatMakesNoSense) {
   for (const char* text :
        {"", R"(name: "p" receipts: "none")", R"(name: "p" topic { name: "t" partitions: -1 })",

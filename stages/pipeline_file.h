@@ -71,6 +71,8 @@ class PipelineFile {
   // The folder it lies in: what relative paths in it are relative to.
   std::string base_dir() const;
   const Pipeline& pipeline() const { return *pipeline_; }
+  // For what the command line says otherwise. What is added stands, for messages, where the message it is in begins.
+  Pipeline* mutable_pipeline() { return pipeline_.get(); }
   // Whether the text could be read to its end. If not, pipeline() is what came before the error.
   bool complete() const { return complete_; }
   const std::vector<Problem>& problems() const { return problems_; }

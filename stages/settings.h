@@ -43,6 +43,9 @@ struct StageSettings {
   std::string input;        // the topic it reads
   int32_t input_topic = 0;  // index into ResolvedPipeline::topics
   int32_t input_partitions = 1;
+  // Where several stages read the input topic, each is a branch of the job: the i-th of n has ".<i>/<n>", which is
+  // appended to the share of each of its inputs (stages/lineage.h). Else empty.
+  std::string branch;
 
   // What its producer opens: the topics of its outputs, each once, in the order of the outputs; then dead letters; then
   // receipts. The specs below index into it.

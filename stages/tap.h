@@ -15,6 +15,8 @@ namespace millrace::stages {
 class Tap {
  public:
   virtual ~Tap() = default;
+  // The step is about to happen: what the event points to is as the worker will see it.
+  virtual void BeforeStep(Instant, const Event&) {}
   // The actions of this step are actions.list[first …].
   virtual void OnStep(Instant now, const Event& event, const Actions& actions, size_t first) = 0;
 };

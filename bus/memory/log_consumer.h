@@ -20,6 +20,7 @@
 #ifndef MILLRACE_BUS_MEMORY_LOG_CONSUMER_H_
 #define MILLRACE_BUS_MEMORY_LOG_CONSUMER_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -64,8 +65,9 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   // What can be had without waiting: see StartClose.
   absl::Status Close(MonotonicTime deadline) override;
 
-  // Begins to leave: settlements are committed, then the group is told. Poll until closed().
+  // Begins to leave: settlements are committed, then the group is told. Poll until closed(). TryClose does both, telling nobody.
   void StartClose();
+  bool TryClose();
   bool closed() const { return phase_ == Phase::kClosed; }
 
   // What waits for what, for people; empty where nothing waits.
@@ -101,6 +103,7 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
     uint32_t notes_waiting = 0;  // settlements with a note that no commit under way carries
     MonotonicTime deadline;    // kRevoking
     std::string note;
+    std::string note_taken;    // the last one that the broker has taken
     LogEvent stash;            // came while flow was off
     Holding holding() const { return {partition, epoch}; }
     bool held() const { return state == SlotState::kHeld || state == SlotState::kRevoking; }
@@ -129,35 +132,40 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   void OnFetched(LogEvent& event);
   void OnCommitted(const LogEvent& event);
 
-  // log_consumer_steps.cc: what is due, and what has become possible.
+  // log_consumer_steps.cc: what is due, and what has become possible. Cheap while nothing but deliveries and settlements happens.
   void Step();
   void StepConnection();
-  void StepOffsets();
   void StepRevoking();
-  void StepRejoin();
+  void StepMembership();
+  void StepOffsets();
   void StepCommits();
-  void StepGaps(Slot& slot);
   void StepClose();
   void AutoCommit();
   void FetchAll();
+  // Something else than a delivery or a settlement happened: the next Step looks at everything.
+  void Attend() { attention_ = true; }
+  void AtLatest(MonotonicTime time) { wake_at_ = std::min(wake_at_, time); }
 
   void Deliver(Slot& slot, LogEvent& event);
   void WantFetch(Slot& slot);
   void Fetch(Slot& slot);
   void SendCommit(Slot& slot);
-  void GiveBack(Slot& slot);  // → kFree
+  void Revoke(Slot& slot);
+  // Not ours any more; settlements with a note that no commit carries are answered with `notes`.
   void Free(Slot& slot, const absl::Status& notes);
   void LoseAll();
-  void Revoke(Slot& slot);
   void AnswerNotes(Holding holding, uint32_t count, const absl::Status& status);
+  bool CanCommit(const Slot& slot) const;
   // Whether a partition is on its way back.
   bool GivingBack() const;
-  void Trouble(const absl::Status& status);
   void TellAll();
   Slot* SlotOf(Holding holding);
   Slot* SlotOfBroker(Partition partition);
   Partition BrokerPartition(const Slot& slot) const { return {topic_ids_[static_cast<size_t>(slot.partition.topic)], slot.partition.number}; }
   std::string NameOfSlot(const Slot& slot) const;
+
+  // The time up to which whoever has to give something back may take.
+  MonotonicTime RevokeDeadline() const { return now_ + options_.revoke_timeout; }
 
   const ConsumerOptions options_;
   const LogConsumerOptions log_options_;
@@ -189,7 +197,11 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
 
   bool give_up_ = false;                  // leaves, to come back later
   MonotonicTime join_at_;
-  bool due_ = true;                       // there is something to do at the next Poll
+  bool ask_offsets_ = false;
+  bool settlements_lost_ = false;         // while closing: settled, and not surely taken by the broker
+  bool attention_ = true;
+  bool due_ = false;                      // there is something to fetch at the next Poll
+  MonotonicTime wake_at_ = MonotonicTime::Infinite();
 
   bool in_poll_ = false;
   std::vector<LogEvent> events_;

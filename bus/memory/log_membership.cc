@@ -59,6 +59,10 @@ void LogMembership::OnDisconnected() {
   connected_ = false;
   join_id_ = sync_id_ = heartbeat_id_ = 0;
   retry_at_ = heartbeat_at_ = MonotonicTime::Infinite();
+  if (options_.session_is_connection && state_ != State::kLeaving && state_ != State::kFailed && !member_.empty()) {
+    Out(LogError::kUnknownMember);
+    return;
+  }
   if (state_ == State::kJoining || state_ == State::kSyncing) {
     // In cooperative groups we still hold what we held. Join again with it.
     state_ = generation_ >= 0 ? State::kIn : State::kOut;

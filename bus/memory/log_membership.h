@@ -47,6 +47,8 @@ class LogMembership {
 
   // Asks to join, holding `owned`. From kOut or kIn, while connected.
   void Join(const std::vector<int32_t>& topics, const std::vector<Partition>& owned, MonotonicTime now);
+  // For cooperative members that have given partitions back: must_rejoin() until they join.
+  void WantRejoin() { must_rejoin_ = state_ == State::kIn; }
   // Leaves; static members just stop. OnLeft follows, at once where there is nothing to wait for.
   void Leave(MonotonicTime now);
 

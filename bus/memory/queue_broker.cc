@@ -85,6 +85,11 @@ void QueueBroker::Receive(ConnectionId id, const Request& request, MonotonicTime
   Finish();
 }
 
+bool QueueBroker::Writable(ConnectionId id) const {
+  const Connection* connection = Find(id);
+  return connection == nullptr || connection->stopped == 0;
+}
+
 void QueueBroker::TakeEvents(ConnectionId id, std::vector<Event>& into) {
   into.clear();
   Connection* connection = Find(id);
@@ -556,13 +561,64 @@ QueueStats QueueBroker::Stats(const std::string& name) const {
           .consumers = queue.consumers.size()};
 }
 
-void QueueBroker::Browse(const std::string& name,
-                         const std::function<void(const Message&, uint32_t)>& each) const {
+void QueueBroker::BrowseWaiting(const std::string& name, const Visitor& each) const {
   const auto it = queues_.find(name);
   if (it == queues_.end()) return;
   for (const Ring<Stored>* ring : {&it->second->returned, &it->second->ready}) {
-    for (size_t i = 0; i < ring->size(); ++i) each((*ring)[i].message, (*ring)[i].deliveries);
+    for (size_t i = 0; i < ring->size(); ++i) {
+      const Stored& stored = (*ring)[i];
+      if (!each({stored.message, stored.deliveries, *stored.routing_key})) return;
+    }
   }
+}
+
+void QueueBroker::BrowseUnsettled(const std::string& name, const Visitor& each) const {
+  const auto it = queues_.find(name);
+  if (it == queues_.end()) return;
+  const WorkQueue& queue = *it->second;
+  std::vector<const Stored*> all;
+  for (const Ring<Stored>* ring : {&queue.returned, &queue.ready}) {
+    for (size_t i = 0; i < ring->size(); ++i) all.push_back(&(*ring)[i]);
+  }
+  for (const auto& [id, connection] : connections_) {
+    for (const auto& channel : connection->channels) {
+      if (channel == nullptr) continue;
+      for (size_t i = 0; i < channel->unacked.size(); ++i) {
+        const queue_internal::Unacked& delivery = channel->unacked[i];
+        if (delivery.queue != &queue || delivery.state != queue_internal::Unacked::State::kOpen) continue;
+        all.push_back(&delivery.stored);
+      }
+    }
+  }
+  for (const auto* dead : {&dying_, &undelivered_}) {
+    for (const queue_internal::DeadLetter& each_dead : *dead) {
+      if (each_dead.queue == &queue) all.push_back(&each_dead.stored);
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const Stored* a, const Stored* b) { return a->number < b->number; });
+  for (const Stored* stored : all) {
+    if (!each({stored->message, stored->deliveries, *stored->routing_key})) return;
+  }
+}
+
+bool QueueBroker::Restore(const std::string& name, const Message& message, uint32_t delivery_count,
+                          std::string_view routing_key, MonotonicTime now) {
+  now_ = std::max(now_, now);
+  const auto it = queues_.find(name);
+  if (it == queues_.end()) return false;
+  for (const auto& [exchange_name, exchange] : exchanges_) {
+    const auto binding = exchange->bindings.find(routing_key);
+    if (binding == exchange->bindings.end()) continue;
+    if (std::find(binding->second.begin(), binding->second.end(), it->second.get()) == binding->second.end()) continue;
+    Stored stored;
+    StoreBytes(*it->second, message, stored);
+    stored.routing_key = &binding->first;
+    stored.deliveries = delivery_count;
+    Put(*it->second, std::move(stored), nullptr);
+    Finish();
+    return true;
+  }
+  return false;
 }
 
 }  // namespace millrace::bus

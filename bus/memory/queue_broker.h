@@ -81,6 +81,8 @@ class QueueBroker {
   // The first event is kConnectionOpened, or kConnectionClosed where the broker is down.
   ConnectionId Open(Waker& ready, MonotonicTime now);
   void Receive(ConnectionId connection, const Request& request, MonotonicTime now);
+  // Whether all accounts that the connection publishes to have room; where not, kWritable follows.
+  bool Writable(ConnectionId connection) const;
   // Clears `into` and gives it all events waiting.
   void TakeEvents(ConnectionId connection, std::vector<Event>& into);
   // The client's side of the connection is gone; no event follows. Unknown ids are ignored.
@@ -115,8 +117,19 @@ class QueueBroker {
   bool HasQueue(const std::string& queue) const { return queues_.find(queue) != queues_.end(); }
   // All zero where there is no such queue.
   QueueStats Stats(const std::string& queue) const;
-  // Looks at the messages waiting in a queue, in order, without touching them; views are valid during the call.
-  void Browse(const std::string& queue, const std::function<void(const Message&, uint32_t delivery_count)>& each) const;
+  // Looks at the messages of a queue without touching them. Waiting: those that would be delivered next, in that order. Unsettled: those in
+  // consumers' hands too, in the order in which they were put in. Views are valid during the call; return false to stop.
+  struct Resting {
+    const Message& message;
+    uint32_t delivery_count = 0;
+    std::string_view routing_key;
+  };
+  using Visitor = std::function<bool(const Resting&)>;
+  void BrowseWaiting(const std::string& queue, const Visitor& each) const;
+  void BrowseUnsettled(const std::string& queue, const Visitor& each) const;
+  // Puts a message into one queue as it was when it was browsed. The queue must exist and be bound under `routing_key` somewhere.
+  bool Restore(const std::string& queue, const Message& message, uint32_t delivery_count, std::string_view routing_key,
+               MonotonicTime now);
   uint64_t segments_taken() const { return store_.segments_taken; }
 
  private:
@@ -139,6 +152,7 @@ class QueueBroker {
   void OnPublish(Channel& channel, const Request& request);
   void OnSettle(Channel& channel, const Request& request);
 
+  void StoreBytes(WorkQueue& queue, const Message& message, Stored& stored);
   // Puts a message into all queues bound; false where one of them refused it. `routed` tells whether there was any.
   bool Route(const Exchange& exchange, std::string_view key, const Message& message, Connection* publisher, bool* routed);
   void Charge(WorkQueue& queue, uint64_t bytes, Connection* publisher);

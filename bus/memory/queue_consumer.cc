@@ -70,7 +70,8 @@ void QueueConsumer::OnUp() {
 
 void QueueConsumer::OnDown(const std::string& why) {
   for (QueueSlot& slot : slots_) {
-    if (leaving_ && slot.state != QueueSlot::State::kIdle) ++channels_lost_;
+    // Nobody was told, or will be, that its settlements may be lost.
+    if (slot.state == QueueSlot::State::kClosing) ++channels_lost_;
     Lose(slot);
     slot.state = QueueSlot::State::kIdle;
   }
@@ -121,9 +122,9 @@ void QueueConsumer::OnEvent(Event& event) {
 
 void QueueConsumer::OnChannelClosed(QueueSlot& slot, const Event& event) {
   Send({.method = Method::kChannelCloseOk, .channel = slot.channel});
-  if (leaving_) ++channels_lost_;
   // Our channel.close has crossed the server's: nothing more will come.
   if (slot.state == QueueSlot::State::kClosing) {
+    ++channels_lost_;
     slot.state = QueueSlot::State::kIdle;
     return;
   }
@@ -460,14 +461,14 @@ void QueueConsumer::StartClose() {
 }
 
 absl::Status QueueConsumer::Close(MonotonicTime) {
-  if (!session_.open() && !leaving_) ++channels_lost_;
+  session_.Poll(now_);  // what has been lost already
   StartClose();
   session_.Poll(now_);
   for (const QueueSlot& slot : slots_) {
     if (slot.state != QueueSlot::State::kIdle) ++channels_lost_;
   }
-  if (!session_.closed()) session_.Close(now_);
-  session_.Poll(now_);
+  channels_lost_ += lost_.size();
+  session_.Close(now_);
   UpdateTimer();
   if (channels_lost_ == 0) return absl::OkStatus();
   return absl::DeadlineExceededError("group " + options_.group + ": " + std::to_string(channels_lost_) +

@@ -111,7 +111,8 @@ class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
   bool shared_settled_ = false;
   bool declines_changed_ = true;
   MonotonicTime decline_ends_at_ = MonotonicTime::Infinite();
-  size_t channels_lost_ = 0;     // while leaving: closed otherwise than by our own channel.close
+  // Holdings that ended otherwise than by the broker's answer to our channel.close, and whose user was told nothing of it.
+  size_t channels_lost_ = 0;
 
   ConsumerHandler* handler_ = nullptr;
   std::vector<Assignment> assigned_;

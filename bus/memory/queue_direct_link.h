@@ -29,6 +29,7 @@ class DirectLink : public QueueLink {
     broker_.Drop(connection_, now);
     connection_ = 0;
   }
+  bool Writable() const override { return broker_.Writable(connection_); }
   void Receive(std::vector<Event>& events) override { broker_.TakeEvents(connection_, events); }
 
   ConnectionId connection() const { return connection_; }

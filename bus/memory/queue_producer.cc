@@ -24,7 +24,7 @@ QueueProducer::QueueProducer(std::vector<QueueTopic> topics, const QueueProducer
 // ---------------------------------------------------------------- publishing
 
 bool QueueProducer::Writable() const {
-  return ready_ && !closed_ && !session_.blocked() && !session_.stopped() && open_ < options_.window;
+  return ready_ && !closed_ && open_ < options_.window && session_.writable();
 }
 
 absl::Status QueueProducer::Check(const Outgoing& out) const {
@@ -208,9 +208,9 @@ MonotonicTime QueueProducer::NextTimer() const {
 std::string QueueProducer::Pending() const {
   if (closed_) return "closed";
   if (session_.blocked()) return "the broker is in an alarm and reads no publishes";
-  if (session_.stopped()) return "a topic's backlog is full: waiting for its groups to settle";
   if (!ready_) return "no channel to the broker";
   if (open_ >= options_.window) return "the window of " + std::to_string(options_.window) + " unconfirmed publishes";
+  if (!session_.writable()) return "a topic's backlog is full: waiting for its groups to settle";
   return "";
 }
 

@@ -159,12 +159,12 @@ TEST_F(QueueProducerTest, TheWindowTakesAPrefix) {
 TEST_F(QueueProducerTest, AnAlarmStopsPublishingAndLosesNothing) {
   Make(Raw());
   broker.SetAlarm(true, now);
-  EXPECT_EQ(Publish(5), 5u);  // the first blocks the connection, the others wait in the socket
+  EXPECT_EQ(Publish(5), 5u);  // they wait in the socket: the server says that it is blocked at the first
   Poll();
   EXPECT_EQ(Publish(5), 0u);
-  EXPECT_EQ(producer->outstanding(), 4u);
+  EXPECT_EQ(producer->outstanding(), 5u);
   Pass(seconds(60));
-  EXPECT_EQ(producer->outstanding(), 4u) << "no local expiry";
+  EXPECT_EQ(producer->outstanding(), 5u) << "no local expiry";
   broker.SetAlarm(false, now);
   Poll();
   ExpectAllAnsweredOnce();
@@ -183,6 +183,18 @@ TEST_F(QueueProducerTest, AFullBacklogStopsPublishing) {
   EXPECT_LE(taken, 25u);
   ExpectAllAnsweredOnce();
   EXPECT_NE(producer->Pending().find("backlog"), std::string::npos);
+}
+
+// Without a Poll in between, too: the caller may publish as long as it likes.
+TEST_F(QueueProducerTest, AFullBacklogIsSeenInsideABatch) {
+  Make(Raw(20));
+  const size_t taken = Publish(1000);
+  EXPECT_GE(taken, 10u);
+  EXPECT_LE(taken, 25u);
+  EXPECT_EQ(Publish(10), 0u);
+  ASSERT_TRUE(broker.DeleteQueue("raw.g.0", now));
+  Poll();
+  EXPECT_EQ(handler.writable, 1);
 }
 
 TEST_F(QueueProducerTest, ConnectionLossMakesOutcomesUnknown) {
@@ -309,7 +321,10 @@ TEST_F(QueueProducerTest, ExactlyOneAnswerThroughEverything) {
   ExpectAllAnsweredOnce();
   std::map<std::string, int> stored;
   for (const char* queue : {"raw.g.0", "raw.g.1"}) {
-    broker.Browse(queue, [&](const Message& message, uint32_t) { ++stored[std::string(*message.body)]; });
+    broker.BrowseUnsettled(queue, [&](const QueueBroker::Resting& resting) {
+      ++stored[std::string(*resting.message.body)];
+      return true;
+    });
   }
   size_t fine = 0;
   for (const auto& [token, statuses] : handler.answers) {

@@ -80,12 +80,7 @@ void QueueSession::Handle(Event& event, MonotonicTime now) {
     case EventKind::kUnblocked:
       blocked_ = false;
       return;
-    case EventKind::kFlowStopped:
-      stopped_ = true;
-      return;
-    case EventKind::kFlowResumed:
-      stopped_ = false;
-      return;
+    case EventKind::kWritable:
     case EventKind::kHeartbeat:
       return;
     default:
@@ -96,7 +91,7 @@ void QueueSession::Handle(Event& event, MonotonicTime now) {
 void QueueSession::Down(const std::string& why, MonotonicTime now) {
   const bool closing = state_ == State::kClosing;
   state_ = closing ? State::kClosed : State::kDown;
-  blocked_ = stopped_ = false;
+  blocked_ = false;
   beat_at_ = MonotonicTime::Infinite();
   if (!closing) {
     // Doubling pauses; a quarter of jitter keeps a crowd from coming back at one moment.

@@ -49,7 +49,8 @@ class QueueSession {
   bool open() const { return state_ == State::kOpen; }
   bool closed() const { return state_ == State::kClosed; }
   bool blocked() const { return blocked_; }
-  bool stopped() const { return stopped_; }
+  // Whether what is sent now goes out rather than pile up.
+  bool writable() const { return state_ == State::kOpen && !blocked_ && link_->Writable(); }
 
  private:
   enum class State { kDown, kConnecting, kOpen, kClosing, kClosed };
@@ -63,7 +64,6 @@ class QueueSession {
   Host& host_;
   State state_ = State::kDown;
   bool blocked_ = false;
-  bool stopped_ = false;
   bool came_ = false;
   uint32_t failures_ = 0;
   uint64_t connects_ = 0;

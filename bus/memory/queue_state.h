@@ -25,6 +25,7 @@ struct Connection;
 struct Stored {
   Message message;
   SegmentRef segment;
+  uint64_t number = 0;  // counts what its queue was given
   uint32_t bytes = 0;
   uint32_t deliveries = 0;  // ended without settlement: x-delivery-count
   const std::string* routing_key = nullptr;  // of the binding it came through
@@ -56,7 +57,7 @@ struct Unacked {
 struct Account {
   uint64_t bytes = 0;
   uint64_t bytes_max = 0;
-  std::vector<uint64_t> waiting;  // connections told kFlowStopped for this account
+  std::vector<uint64_t> waiting;  // connections that are not writable for this account
 };
 
 struct WorkQueue {

@@ -38,6 +38,7 @@ class FaultyLink : public QueueLink {
     if (faults_.mute && request.method == Method::kPublish) return;
     link_.Send(request, now);
   }
+  bool Writable() const override { return link_.Writable(); }
   void Drop(MonotonicTime now) override { link_.Drop(now); }
   void Receive(std::vector<Event>& events) override {
     link_.Receive(events);

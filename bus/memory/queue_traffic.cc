@@ -22,6 +22,13 @@ constexpr std::string_view kRejected = "rejected";
 
 void QueueBroker::OnPublish(Channel& channel, const Request& request) {
   Connection& connection = *channel.connection;
+  if (alarm_) {
+    // The server blocks at the content's header: this publish is the first that it doesn't read.
+    connection.blocked = true;
+    connection.unread.emplace_back(request);
+    Tell(connection, EventKind::kBlocked, 0).text = "low on memory";
+    return;
+  }
   if (channel.last_exchange == nullptr || channel.last_exchange->name != request.exchange) {
     const auto it = exchanges_.find(request.exchange);
     if (it == exchanges_.end()) {
@@ -47,10 +54,6 @@ void QueueBroker::OnPublish(Channel& channel, const Request& request) {
       connection.confirming.push_back(channel.id);
     }
     if (!hold_confirms_) Notify(connection);
-  }
-  if (alarm_ && !connection.blocked) {
-    connection.blocked = true;
-    Tell(connection, EventKind::kBlocked, 0).text = "low on memory";
   }
 }
 
@@ -80,15 +83,7 @@ bool QueueBroker::Route(const Exchange& exchange, std::string_view key, const Me
       continue;
     }
     if (!stored.segment) {
-      // The first queue's row of segments keeps the bytes for all: a queue that stands still pins no others' segments.
-      const size_t bytes = message.Bytes();
-      if (!queue->tail || queue->tail->Room() < bytes) {
-        queue->tail = store_.pool.Take(bytes);
-        ++store_.segments_taken;
-      }
-      stored.segment = queue->tail;
-      stored.message = *CopyInto(*queue->tail.get(), message);
-      stored.bytes = static_cast<uint32_t>(bytes);
+      StoreBytes(*queue, message, stored);
       stored.routing_key = &binding->first;
     }
     Put(*queue, stored, publisher);
@@ -96,8 +91,20 @@ bool QueueBroker::Route(const Exchange& exchange, std::string_view key, const Me
   return taken;
 }
 
+// The row of segments of the first queue keeps the bytes for all: a queue that stands still pins no others' segments.
+void QueueBroker::StoreBytes(WorkQueue& queue, const Message& message, Stored& stored) {
+  const size_t bytes = message.Bytes();
+  if (!queue.tail || queue.tail->Room() < bytes) {
+    queue.tail = store_.pool.Take(bytes);
+    ++store_.segments_taken;
+  }
+  stored.segment = queue.tail;
+  stored.message = *CopyInto(*queue.tail.get(), message);
+  stored.bytes = static_cast<uint32_t>(bytes);
+}
+
 void QueueBroker::Put(WorkQueue& queue, Stored stored, Connection* publisher) {
-  ++queue.put;
+  stored.number = ++queue.put;
   Charge(queue, stored.bytes, publisher);
   queue.ready.push_back(std::move(stored));
   if (queue.arguments.max_length >= 0) {
@@ -116,7 +123,7 @@ void QueueBroker::Charge(WorkQueue& queue, uint64_t bytes, Connection* publisher
   if (publisher == nullptr || account->bytes_max == 0 || account->bytes <= account->bytes_max) return;
   if (std::find(account->waiting.begin(), account->waiting.end(), publisher->id) != account->waiting.end()) return;
   account->waiting.push_back(publisher->id);
-  if (publisher->stopped++ == 0) Tell(*publisher, EventKind::kFlowStopped, 0);
+  ++publisher->stopped;
 }
 
 void QueueBroker::Discharge(WorkQueue& queue, uint64_t bytes) {
@@ -128,7 +135,7 @@ void QueueBroker::Discharge(WorkQueue& queue, uint64_t bytes) {
   if (account->waiting.empty() || account->bytes > account->bytes_max / 4 * 3) return;
   for (const ConnectionId id : account->waiting) {
     Connection* connection = Find(id);
-    if (connection != nullptr && --connection->stopped == 0) Tell(*connection, EventKind::kFlowResumed, 0);
+    if (connection != nullptr && --connection->stopped == 0) Tell(*connection, EventKind::kWritable, 0);
   }
   account->waiting.clear();
 }

@@ -39,7 +39,7 @@ struct QueueArguments {
   std::string dead_letter_routing_key;        // x-dead-letter-routing-key; empty: the message's own
   bool dead_letter_at_least_once = false;     // x-dead-letter-strategy; needs Overflow::kRejectPublish, else it is at-most-once as on the server
   // The model's stand-in for the back-pressure of a full socket: all queues that name the same account share a bound on the bytes of unsettled
-  // messages; a connection that publishes beyond it is told kFlowStopped until there is room. Empty: no bound.
+  // messages; a connection that publishes beyond it is not writable until there is room. Empty: no bound.
   std::string backlog_account;
   uint64_t backlog_bytes_max = 0;
   bool operator==(const QueueArguments&) const = default;
@@ -88,8 +88,7 @@ enum class EventKind : uint8_t {
   kConnectionClosed,  // by the server, the network or our own kConnectionClose; nothing of this connection comes after it
   kBlocked,           // a resource alarm: the server reads nothing more from this connection until kUnblocked
   kUnblocked,
-  kFlowStopped,  // the transport takes nothing more for now (a full socket); what was sent already is on its way
-  kFlowResumed,
+  kWritable,   // QueueLink::Writable is true again
   kHeartbeat,
   kChannelOpened,
   kChannelClosed,   // by the server, with code and text
@@ -143,6 +142,9 @@ class QueueLink {
   virtual void Connect(MonotonicTime now) = 0;
   // Hands a request over. Ignored while there is no connection.
   virtual void Send(const Request& request, MonotonicTime now) = 0;
+  // Whether the transport takes more without piling it up (a socket whose buffer is not full); where it doesn't, kWritable follows. Send works
+  // all the same.
+  virtual bool Writable() const { return true; }
   // Cuts the connection; no event of it is told any more.
   virtual void Drop(MonotonicTime now) = 0;
   // Clears `events` and fills it with what came since the last call, in order.

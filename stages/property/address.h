@@ -1,5 +1,5 @@
-// The stage property.address: adds the standard form of a record's address (stages/property/address_format.h). It refuses nothing: an address it
-// doesn't understand goes on with its words.
+// The stage property.address: adds the standard form of a record's address (stages/property/address_format.h). It
+// refuses nothing: an address it doesn't understand goes on with its words.
 #ifndef MILLRACE_STAGES_PROPERTY_ADDRESS_H_
 #define MILLRACE_STAGES_PROPERTY_ADDRESS_H_
 

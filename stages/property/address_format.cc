@@ -17,8 +17,8 @@ void AppendField(std::string_view prefix, std::string_view field, std::string* l
   line->append(field);
 }
 
-// Takes `part` off the end of `text` when it stands there as whole words, whatever the case; blanks and commas before it too. The text is left alone
-// where nothing would remain.
+// Takes `part` off the end of `text` when it stands there as whole words, whatever the case; blanks and commas before
+// it too. The text is left alone where nothing would remain.
 bool TakeOffEnd(std::string_view part, std::string_view* text) {
   if (part.empty() || part.size() >= text->size()) return false;
   const size_t at = text->size() - part.size();
@@ -33,7 +33,8 @@ bool TakeOffEnd(std::string_view part, std::string_view* text) {
   return true;
 }
 
-// "123 Main St, Seattle, WA 98101, USA" → "123 Main St". The city goes only where a comma or something behind it shows that it is one.
+// "123 Main St, Seattle, WA 98101, USA" → "123 Main St". The city goes only where a comma or something behind it shows
+// that it is one.
 std::string_view WithoutPlace(const Listing& listing) {
   std::string_view text = listing.unparsed_address();
   while (!text.empty() && IsSeparator(text.back())) text.remove_suffix(1);
@@ -93,7 +94,8 @@ void AddressFormatter::Standardise(Listing& listing) {
   if (!listing.city().empty()) AppendClean(listing.city(), country == "CA", address.mutable_city());
   if (!listing.state_or_province().empty()) {
     // The dictionary lists NF; mail goes to NL.
-    address.mutable_state_or_province()->assign(listing.state_or_province() == "NF" ? "NL" : listing.state_or_province());
+    address.mutable_state_or_province()->assign(listing.state_or_province() == "NF" ? "NL"
+                                                                                    : listing.state_or_province());
   }
   if (!listing.postal_code().empty()) {
     *address.mutable_postal_code() = StandardPostalCode(country, listing.postal_code(), listing.postal_code_plus4());

@@ -15,7 +15,8 @@ constexpr std::string_view kLatin1(
 
 bool IsPunctuationDropped(char c) { return c == '"' || c == '*' || c == '`'; }
 bool IsPunctuationBlank(unsigned char c) {
-  return c <= ' ' || c == ',' || c == ';' || c == ':' || c == '(' || c == ')' || c == '_' || c == '[' || c == ']' || c == 0x7F;
+  return c <= ' ' || c == ',' || c == ';' || c == ':' || c == '(' || c == ')' || c == '_' || c == '[' || c == ']' ||
+         c == 0x7F;
 }
 
 // Folds the two bytes of a Latin letter; false when they are none.
@@ -47,9 +48,7 @@ bool AppendFolded(char lead, char trail, std::string* out) {
 }
 
 // Whether `c` is a letter, or the first byte of one that is folded.
-bool BeginsLetter(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '\xC3' || c == '\xC5';
-}
+bool BeginsLetter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '\xC3' || c == '\xC5'; }
 
 // Characters beyond ASCII that mean one of ASCII.
 struct Replacement {
@@ -57,10 +56,10 @@ struct Replacement {
   char with;
 };
 constexpr Replacement kReplacements[] = {
-    {"\xC2\xA0", ' '},      // no-break space
-    {"\xE2\x80\x90", '-'}, {"\xE2\x80\x91", '-'}, {"\xE2\x80\x92", '-'},  // hyphens and dashes
-    {"\xE2\x80\x93", '-'}, {"\xE2\x80\x94", '-'},
-    {"\xE2\x80\x98", '\''}, {"\xE2\x80\x99", '\''},  // typographic apostrophes
+    {"\xC2\xA0", ' '},                                                     // no-break space
+    {"\xE2\x80\x90", '-'},  {"\xE2\x80\x91", '-'}, {"\xE2\x80\x92", '-'},  // hyphens and dashes
+    {"\xE2\x80\x93", '-'},  {"\xE2\x80\x94", '-'}, {"\xE2\x80\x98", '\''},
+    {"\xE2\x80\x99", '\''},  // typographic apostrophes
 };
 
 const Replacement* FindReplacement(std::string_view text, size_t at) {
@@ -73,7 +72,7 @@ const Replacement* FindReplacement(std::string_view text, size_t at) {
 
 // An accent on its own, behind its letter: U+0300 … U+036F.
 bool IsCombining(char lead, char trail) {
-  return (lead == '\xCC' && (trail & 0xC0) == 0x80) || (lead == '\xCD' && trail >= '\x80' && trail <= '\xAF');
+  return (lead == '\xCC' && (trail & 0xC0) == 0x80) || (lead == '\xCD' && (trail & 0xC0) == 0x80 && trail <= '\xAF');
 }
 
 bool IsLetter(char c) { return (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80; }
@@ -149,7 +148,8 @@ bool IsOrdinal(std::string_view word, bool french) {
   if (digits == 0) return false;
   const std::string_view ending = word.substr(digits);
   if (ending == "TH" || ending == "ST" || ending == "ND" || ending == "RD") return true;
-  return french && (ending == "E" || ending == "ER" || ending == "RE" || ending == "EME" || ending == "IEME" || ending == "IERE");
+  return french &&
+         (ending == "E" || ending == "ER" || ending == "RE" || ending == "EME" || ending == "IEME" || ending == "ERE" || ending == "IERE");
 }
 
 bool IsHouseNumber(std::string_view word, bool french) {

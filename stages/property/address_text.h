@@ -11,9 +11,9 @@
 
 namespace millrace::property {
 
-// Appends `text` in upper case, with Latin accents folded (É → E, Œ → OE), blanks made single, and without the punctuation that both post offices
-// leave out. What stays: '#' and '/' and '&', a hyphen, a point between digits, and, where `keep_apostrophes`, apostrophes inside words.
-// Applying it to its own result changes nothing.
+// Appends `text` in upper case, with Latin accents folded (É → E, Œ → OE), blanks made single, and without the
+// punctuation that both post offices leave out. What stays: '#' and '/' and '&', a hyphen, a point between digits, and,
+// where `keep_apostrophes`, apostrophes inside words. Applying it to its own result changes nothing.
 void AppendClean(std::string_view text, bool keep_apostrophes, std::string* out);
 
 // Up to kMax words, which view into the text they were split from. '#' is a word of its own.

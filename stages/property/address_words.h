@@ -1,4 +1,5 @@
-// The words that addresses are made of, and their standard abbreviations, for one country: USPS Publication 28 or Canada Post.
+// The words that addresses are made of, and their standard abbreviations, for one country: USPS Publication 28 or
+// Canada Post.
 //
 //   AddressWords words(AddressCountry::kCanada);
 //   words.Find("COURT")->type_after == "CRT"
@@ -15,7 +16,8 @@ namespace millrace::property {
 
 enum class AddressCountry { kUnitedStates, kCanada };
 
-// What a word may be; a word may be several things. Standard forms; empty where it is not that. They view into embedded data.
+// What a word may be; a word may be several things. Standard forms; empty where it is not that. They view into embedded
+// data.
 struct AddressWord {
   std::string_view word;
   std::string_view type_after;   // a street type behind the name: AVE
@@ -24,7 +26,7 @@ struct AddressWord {
   bool surely_before = false;
   std::string_view direction;  // N … SW, in French with O for Ouest
   bool french_direction = false;
-  std::string_view unit;  // a unit designator: APT
+  std::string_view unit;    // a unit designator: APT
   bool unit_alone = false;  // that stands without a number: REAR
 };
 

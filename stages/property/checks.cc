@@ -108,15 +108,16 @@ absl::Status CheckRooms(Listing& listing) {
   check_baths("BathroomsHalf", listing.has_bathrooms_half(), listing.bathrooms_half());
   check_baths("BathroomsOneQuarter", listing.has_bathrooms_one_quarter(), listing.bathrooms_one_quarter());
   if (!status.ok()) return status;
-  const int64_t parts = int64_t{listing.bathrooms_full()} + listing.bathrooms_three_quarter() + listing.bathrooms_half() +
-                        listing.bathrooms_one_quarter();
+  const int64_t parts = int64_t{listing.bathrooms_full()} + listing.bathrooms_three_quarter() +
+                        listing.bathrooms_half() + listing.bathrooms_one_quarter();
   if (listing.has_bathrooms_total_integer() && parts > listing.bathrooms_total_integer()) {
     AddFinding(listing, "BathroomsTotalInteger", "inconsistent", "less than the sum of its parts");
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckArea(std::string_view field, std::string_view units_field, bool has, const Area& area, Listing& listing) {
+absl::Status CheckArea(std::string_view field, std::string_view units_field, bool has, const Area& area,
+                       Listing& listing) {
   if (!has || !area.has_ten_thousandths()) return absl::OkStatus();
   if (area.ten_thousandths() < 0) return Bad(field, "negative");
   if (area.units().empty()) AddFinding(listing, units_field, "missing", "an area without its unit");
@@ -124,7 +125,8 @@ absl::Status CheckArea(std::string_view field, std::string_view units_field, boo
 }
 
 absl::Status CheckAreas(Listing& listing) {
-  absl::Status status = CheckArea("LivingArea", "LivingAreaUnits", listing.has_living_area(), listing.living_area(), listing);
+  absl::Status status =
+      CheckArea("LivingArea", "LivingAreaUnits", listing.has_living_area(), listing.living_area(), listing);
   if (status.ok()) {
     status = CheckArea("LotSizeArea", "LotSizeUnits", listing.has_lot_size_area(), listing.lot_size_area(), listing);
   }
@@ -148,7 +150,7 @@ absl::Status CheckPosition(Listing& listing) {
     return Bad("Longitude", "not between -180 and 180");
   }
   // From Guam and Samoa to Ellesmere Island and Newfoundland; the Pacific islands lie in the east.
-  const bool south = listing.latitude_e8() < -15 * kDegree, north = listing.latitude_e8() > 84 * kDegree;
+  const bool south = listing.latitude_e8()<-15 * kDegree, north = listing.latitude_e8()> 84 * kDegree;
   const bool between = listing.longitude_e8() > -52 * kDegree && listing.longitude_e8() < 131 * kDegree;
   if (listing.has_latitude_e8() && listing.has_longitude_e8() && (south || north || between)) {
     AddFinding(listing, "Latitude", "implausible", "a position outside the United States and Canada");
@@ -168,8 +170,10 @@ void CheckYearBuilt(Listing& listing) {
 // What belongs together: dates in order, a closed sale with its date, a listing with its status and type.
 void CheckTogether(Listing& listing) {
   const bool is_listing = listing.origin().kind() == Origin::LISTING;
-  if (is_listing && listing.standard_status().empty()) AddFinding(listing, "StandardStatus", "missing", "a listing without status");
-  if (is_listing && listing.property_type().empty()) AddFinding(listing, "PropertyType", "missing", "a listing without type");
+  if (is_listing && listing.standard_status().empty())
+    AddFinding(listing, "StandardStatus", "missing", "a listing without status");
+  if (is_listing && listing.property_type().empty())
+    AddFinding(listing, "PropertyType", "missing", "a listing without type");
   if (listing.standard_status() == "Closed" && listing.close_date().empty()) {
     AddFinding(listing, "CloseDate", "missing", "a closed sale without date");
   }
@@ -245,7 +249,8 @@ absl::Status RecordChecks::CheckPlace(Listing& listing) const {
     listing.mutable_country()->assign(country_of_state);
     AddFinding(listing, "Country", "derived", "missing; taken from StateOrProvince");
   }
-  if (listing.country() != "US" && listing.country() != "CA") return Bad("Country", "expected US or CA", listing.country());
+  if (listing.country() != "US" && listing.country() != "CA")
+    return Bad("Country", "expected US or CA", listing.country());
   if (state.empty()) {
     AddFinding(listing, "StateOrProvince", "missing", "no state or province");
   } else if (listing.country() != country_of_state) {

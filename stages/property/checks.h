@@ -1,9 +1,11 @@
 // The checks of the validate stage, over one parsed record. docs/reference/property-checks.md lists them all.
 //
 //   RecordChecks checks;
-//   if (absl::Status status = checks.Check(listing); !status.ok()) …   // refuse it: "PostalCode: not a postal code of the province; found …"
+//   if (absl::Status status = checks.Check(listing); !status.ok()) …   // refuse it: "PostalCode: not a postal code of
+//   the province; found …"
 //
-// What makes a record unusable or self-contradictory refuses it. What is merely odd (33 bedrooms) or absent is kept, with a finding.
+// What makes a record unusable or self-contradictory refuses it. What is merely odd (33 bedrooms) or absent is kept,
+// with a finding.
 //
 // Threading: one object on any thread at a time; immutable after construction.
 #ifndef MILLRACE_STAGES_PROPERTY_CHECKS_H_
@@ -17,8 +19,8 @@ namespace millrace::property {
 
 class RecordChecks {
  public:
-  // Adds findings to `listing`, and the country where only its state tells it. True in `changed` when the record was touched.
-  // Errors: InvalidArgument "<field>: <reason>…", of the first fault in the order of the checks.
+  // Adds findings to `listing`, and the country where only its state tells it. True in `changed` when the record was
+  // touched. Errors: InvalidArgument "<field>: <reason>…", of the first fault in the order of the checks.
   absl::Status Check(Listing& listing, bool* changed) const;
 
  private:

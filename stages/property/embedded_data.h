@@ -1,4 +1,5 @@
-// The tables under data/ that the stages need, as bytes inside the binary. Where each comes from stands in the SOURCE.txt beside it.
+// The tables under data/ that the stages need, as bytes inside the binary. Where each comes from stands in the
+// SOURCE.txt beside it.
 //
 // Threading: constant data.
 #ifndef MILLRACE_STAGES_PROPERTY_EMBEDDED_DATA_H_

@@ -37,7 +37,7 @@ const CsvFormat kKingCountyFormat = {
     .type = kRawKingCounty};
 
 const CsvFormat kVancouverFormat = {.header = "permit_number,issue_date,project_value,type_of_work,address,property_use,specific_use_category,year,bi_id",
-                                    .type = kRawVancouver};
+                                    .type = kRawVancouverPermit};
 
 absl::StatusOr<std::unique_ptr<CsvInput>> CsvInput::Open(std::string name, const CsvFormat& format, const std::string& path) {
   absl::StatusOr<std::unique_ptr<FileBytes>> file = FileBytes::Open(path);

@@ -11,16 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bus/message.h"
+#include "stages/property/message_types.h"  // IWYU pragma: export
 
 namespace millrace::property {
-
-inline constexpr std::string_view kRawKingCounty = "millrace.property.raw.king_county";        // one CSV record
-inline constexpr std::string_view kRawVancouver = "millrace.property.raw.vancouver_permit";    // one CSV record
-inline constexpr std::string_view kRawReso = "millrace.property.raw.reso";                     // one element of a page's value[], as JSON text
-inline constexpr std::string_view kRawPage = "millrace.property.raw.page";                     // what could not be taken apart of a page
-
-// On records that were cut: "<bytes of the whole> <file>:<line>".
-inline constexpr std::string_view kHeaderCut = "mr_feed_cut";
 
 // The longest body that is published; what is longer is cut. Leaves room for headers below the usual limit of a broker (1 MB).
 inline constexpr size_t kRecordBytesMax = 900'000;

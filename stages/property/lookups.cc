@@ -5,11 +5,15 @@
 namespace millrace::property {
 namespace {
 
-constexpr std::string_view kStandardStatuses[] = {
-    "Active", "Active Under Contract", "Canceled", "Closed", "Coming Soon", "Delete", "Expired", "Hold", "Incomplete", "Pending", "Withdrawn"};
-constexpr std::string_view kPropertyTypes[] = {"Business Opportunity",  "Commercial Lease", "Commercial Sale",
-                                               "Farm",                  "Land",             "Manufactured In Park",
-                                               "Residential",           "Residential Income", "Residential Lease"};
+constexpr std::string_view kStandardStatuses[] = {"Active",      "Active Under Contract",
+                                                  "Canceled",    "Closed",
+                                                  "Coming Soon", "Delete",
+                                                  "Expired",     "Hold",
+                                                  "Incomplete",  "Pending",
+                                                  "Withdrawn"};
+constexpr std::string_view kPropertyTypes[] = {
+    "Business Opportunity", "Commercial Lease",   "Commercial Sale",  "Farm", "Land", "Manufactured In Park",
+    "Residential",          "Residential Income", "Residential Lease"};
 constexpr std::string_view kDirections[] = {"E", "N", "NE", "NW", "S", "SE", "SW", "W", "NO", "O", "SO"};
 constexpr size_t kEnglishDirections = 8;
 constexpr std::string_view kAreaUnits[] = {"Square Feet", "Square Meters", "Acres"};

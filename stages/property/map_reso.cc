@@ -72,7 +72,8 @@ class ResoMapping : public Mapping {
       if (auto error = std::move(result).get(member)) return BadJson(error);
       if (absl::Status set = SetMember(member, listing); !set.ok()) return set;
     }
-    if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) return Bad("record", "text behind the JSON object");
+    if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
+      return Bad("record", "text behind the JSON object");
     return Finish(listing);
   }
 

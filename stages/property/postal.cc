@@ -22,7 +22,8 @@ bool AllDigits(std::string_view text) {
 
 bool OneOf(char c, std::string_view letters) { return letters.find(c) != std::string_view::npos; }
 
-// The value of `"zip":"…"` in a line of the data, with JSON's "\\" undone; empty where there is none. The data's own form, not JSON at large.
+// The value of `"zip":"…"` in a line of the data, with JSON's "\\" undone; empty where there is none. The data's own
+// form, not JSON at large.
 std::string ZipOf(std::string_view line) {
   constexpr std::string_view kMember = "\"zip\":\"";
   const size_t member = line.find(kMember);
@@ -126,7 +127,8 @@ PostalRules::PostalRules() {
   while (TakeLine(text, line)) {
     // "data/US/WA={…": the state's own line, not a translation ("data/CA/QC--fr").
     constexpr size_t kKeyBytes = 10;
-    if (line.size() < kKeyBytes + 1 || line.substr(0, 5) != "data/" || line[7] != '/' || line[kKeyBytes] != '=') continue;
+    if (line.size() < kKeyBytes + 1 || line.substr(0, 5) != "data/" || line[7] != '/' || line[kKeyBytes] != '=')
+      continue;
     const std::string_view state = line.substr(8, 2);
     PrefixPattern pattern;
     MR_CHECK(IsUpper(state[0]) && IsUpper(state[1]) && PrefixPattern::Compile(ZipOf(line), &pattern)) << line;

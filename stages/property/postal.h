@@ -1,4 +1,5 @@
-// Postal codes of the United States and Canada: their syntax, and which state or province each may belong to, after data/address_libaddressinput.
+// Postal codes of the United States and Canada: their syntax, and which state or province each may belong to, after
+// data/address_libaddressinput.
 //
 //   PostalRules rules;                                    // compiles the patterns: build one per stage
 //   rules.Check("CA", "BC", "V6R 2C7") == PostalFault::kNone
@@ -22,11 +23,13 @@ enum class PostalFault {
   kUnknownState,  // no such state or province in that country
 };
 
-// US: 5 digits, or 5 and 4 with '-' or a blank between. Canada: A1A 1A1, the blank may be missing, letters of either case.
+// US: 5 digits, or 5 and 4 with '-' or a blank between. Canada: A1A 1A1, the blank may be missing, letters of either
+// case.
 bool IsUsPostalCode(std::string_view code);
 bool IsCanadianPostalCode(std::string_view code);
 
-// The prefixes that a pattern of the data describes ("71[6-9]|72", "969([1-2]\d|3[12])"): each is a sequence of sets of characters.
+// The prefixes that a pattern of the data describes ("71[6-9]|72", "969([1-2]\d|3[12])"): each is a sequence of sets of
+// characters.
 class PrefixPattern {
  public:
   // Understands characters, [sets], \d, one level of (a|b) and alternatives. False for anything else.
@@ -56,7 +59,8 @@ class PostalRules {
   std::vector<PrefixPattern> patterns_;
 };
 
-// Codes that are typed to get past a form. The city where the code is real, or empty when it is nowhere; nullptr when `code` is no such code.
+// Codes that are typed to get past a form. The city where the code is real, or empty when it is nowhere; nullptr when
+// `code` is no such code.
 const std::string_view* PlaceholderCity(std::string_view code);
 
 }  // namespace millrace::property

@@ -96,7 +96,8 @@ void ComposeDeliveryLine(bool canada, StandardAddress* address) {
   AppendWord(address->type_suffix(), &line);
   AppendWord(address->dir_suffix(), &line);
   if (in_front) return;
-  AppendWord(address->unit_designator().empty() && !unit.empty() ? "#" : std::string_view(address->unit_designator()), &line);
+  AppendWord(address->unit_designator().empty() && !unit.empty() ? "#" : std::string_view(address->unit_designator()),
+             &line);
   AppendWord(unit, &line);
 }
 
@@ -124,6 +125,16 @@ bool StreetParser::IsNameWithType(const Range& range) const {
   return first == "THE" && IsOnlyType({range.first + 1, range.end});
 }
 
+bool StreetParser::IsFrench(const Range& range) const {
+  if (HasTypeBefore(range)) return true;
+  return canada_ && range.size() >= 2 && IsOrdinal(Word(range.first), true) && HasFrenchEnding(Word(range.first)) &&
+         Meaning(range.first + 1) != nullptr && !Meaning(range.first + 1)->type_before.empty();
+}
+
+bool StreetParser::IsUnitNumber(size_t at) const {
+  return HasDigit(Word(at)) || (Word(at).size() <= 2 && Word(at) != "-" && !IsOnlyType({at, at + 1}));
+}
+
 bool StreetParser::HasTypeBefore(const Range& range) const {
   if (!canada_ || range.size() < 2 || Meaning(range.first) == nullptr) return false;
   const AddressWord& first = *Meaning(range.first);
@@ -143,17 +154,32 @@ void StreetParser::SetUnit(std::string_view designator, const Range& number, Sta
 }
 
 void StreetParser::Parse(std::string_view line, StandardAddress* out) {
+  ParseOnce(line, out);
+  if (out->kind() != StandardAddress::STREET || out->delivery_line() == clean_) return;
+  // What is written differently must read back as itself, or two standard forms of one address could differ. Where
+  // words are so ambiguous that it does not, they are left alone.
+  again_.Clear();
+  ParseOnce(out->delivery_line(), &again_);
+  if (again_.delivery_line() == out->delivery_line()) return;
+  clean_.clear();
+  AppendClean(line, canada_, &clean_);
+  SetOther(out);
+}
+
+void StreetParser::ParseOnce(std::string_view line, StandardAddress* out) {
   clean_.clear();
   AppendClean(line, canada_, &clean_);
   if (clean_.empty()) return;
-  if (!SplitClean(clean_, &tokens_)) {
-    out->set_kind(StandardAddress::OTHER);
-    out->mutable_delivery_line()->assign(clean_);
-    return;
-  }
+  if (!SplitClean(clean_, &tokens_)) return SetOther(out);
   for (size_t i = 0; i < tokens_.count; ++i) meanings_[i] = words_.Find(Word(i));
   if (ParseBox(out) || ParseRoute(out)) return;
   ParseStreet(out);
+}
+
+void StreetParser::SetOther(StandardAddress* out) const {
+  out->Clear();
+  out->set_kind(StandardAddress::OTHER);
+  out->mutable_delivery_line()->assign(clean_);
 }
 
 bool StreetParser::ParseBox(StandardAddress* out) {
@@ -170,7 +196,8 @@ bool StreetParser::ParseBox(StandardAddress* out) {
     number = 3;
   } else if (word_is(0, "BOX") && tokens_.count == 2) {
     number = 1;
-  } else if (canada_ && (word_is(0, "CP") || (word_is(0, "C") && word_is(1, "P")) || (word_is(0, "CASE") && word_is(1, "POSTALE")))) {
+  } else if (canada_ && (word_is(0, "CP") || (word_is(0, "C") && word_is(1, "P")) ||
+                         (word_is(0, "CASE") && word_is(1, "POSTALE")))) {
     number = word_is(0, "CP") ? 1 : 2;
     french = true;
   }
@@ -229,19 +256,16 @@ void StreetParser::ParseStreet(StandardAddress* out) {
     TakeDirectionInFront(range, out);
     TakeType(range, out);
   }
-  const bool understood = !out->street_name().empty() && (!out->street_number().empty() || !out->type_suffix().empty() ||
-                                                          !out->type_prefix().empty() || !out->dir_prefix().empty());
-  if (understood) {
-    out->set_kind(StandardAddress::STREET);
-    ComposeDeliveryLine(canada_, out);
-    return;
-  }
-  out->Clear();
-  out->set_kind(StandardAddress::OTHER);
-  out->mutable_delivery_line()->assign(clean_);
+  const bool street = out->kind() == StandardAddress::STREET || !out->street_number().empty() ||
+                      !out->type_suffix().empty() || !out->type_prefix().empty() || !out->dir_prefix().empty();
+  const bool understood = street && !out->street_name().empty();
+  if (!understood) return SetOther(out);
+  out->set_kind(StandardAddress::STREET);
+  ComposeDeliveryLine(canada_, out);
 }
 
-// "APT 5 123 MAIN ST", "# 5 - 123 MAIN ST", and in Canada "5 - 123 MAIN ST". What Canada writes as one word is TakeNumber's.
+// "APT 5 123 MAIN ST", "# 5 - 123 MAIN ST", and in Canada "5 - 123 MAIN ST". What Canada writes as one word is
+// TakeNumber's.
 void StreetParser::TakeUnitInFront(Range& range, StandardAddress* out) {
   size_t at = range.first;
   std::string_view designator;
@@ -254,7 +278,7 @@ void StreetParser::TakeUnitInFront(Range& range, StandardAddress* out) {
   const bool hyphen = at < range.end && Word(at) == "-";
   if (hyphen) ++at;
   if (at + 1 >= range.end) return;
-  if (designator.empty() && !(canada_ && hyphen && IsUnitBeforeHyphen(Word(unit)))) return;
+  if (designator.empty() ? !(canada_ && hyphen && IsUnitBeforeHyphen(Word(unit))) : !IsUnitNumber(unit)) return;
   std::string_view left, right;
   if (!designator.empty() && !hyphen && SplitUnitAndNumber(Word(unit), &left, &right)) {
     // "UNIT 101-1234 MAIN ST"
@@ -328,7 +352,7 @@ void StreetParser::TakeUnitBehind(Range& range, StandardAddress* out) {
       return;
     }
     const bool ends_as_street = IsOnlyType({range.end - 1, range.end});
-    const bool fits = HasDigit(Word(number)) || (Word(number).size() <= 2 && meaning->type_after.empty());
+    const bool fits = IsUnitNumber(number) && (HasDigit(Word(number)) || meaning->type_after.empty());
     if (!is_sign && (ends_as_street || !fits)) continue;
     SetUnit(meaning->unit, {number, range.end}, out);
     range.end = at;
@@ -346,8 +370,9 @@ void StreetParser::TakeBareUnit(Range& range, StandardAddress* out) {
   --range.end;
 }
 
-// "HIGHWAY 101", "COUNTY RD 5 N", "US HWY 41", "I-40": Publication 28 spells them out, Canada Post abbreviates the type.
-bool StreetParser::TakeHighway(Range& range, StandardAddress* out) {
+// "HIGHWAY 101", "COUNTY RD 5 N", "US HWY 41", "I-40": Publication 28 spells them out, Canada Post abbreviates the
+// type.
+bool StreetParser::TakeHighway(const Range& range, StandardAddress* out) {
   Range rest = range;
   std::string_view direction;
   if (rest.size() >= 3 && IsDirection(rest.first, false)) direction = Meaning(rest.first++)->direction;
@@ -371,8 +396,8 @@ bool StreetParser::TakeHighway(Range& range, StandardAddress* out) {
     } else if (!spelled(first).empty() && !IsOneOf(first, {"ROAD", "RD"})) {
       name = spelled(first);
       ++rest.first;
-    } else if (!spelled(second).empty() && IsOneOf(first, {"US", "STATE", "COUNTY", "CO", "PROVINCIAL", "REGIONAL", "TOWNSHIP", "TWP",
-                                                          "RANGE", "RG", "FOREST"})) {
+    } else if (!spelled(second).empty() && IsOneOf(first, {"US", "STATE", "COUNTY", "CO", "PROVINCIAL", "REGIONAL",
+                                                           "TOWNSHIP", "TWP", "RANGE", "RG", "FOREST"})) {
       name = first == "CO" ? "COUNTY" : first == "TWP" ? "TOWNSHIP" : first == "RG" ? "RANGE" : first;
       AppendWord(spelled(second), &name);
       rest.first += 2;
@@ -386,17 +411,16 @@ bool StreetParser::TakeHighway(Range& range, StandardAddress* out) {
   out->mutable_dir_prefix()->assign(direction);
   out->mutable_street_name()->assign(name);
   if (rest.size() == 1) out->mutable_dir_suffix()->assign(Meaning(rest.first)->direction);
-  range.first = range.end;
-  // Its type is part of the name; a street without a number is still understood.
-  if (out->street_number().empty()) out->mutable_type_suffix()->clear();
+  out->set_kind(StandardAddress::STREET);  // its type is in the name
   return true;
 }
 
 void StreetParser::TakeDirectionBehind(Range& range, StandardAddress* out) {
-  const bool french = HasTypeBefore(range);
+  const bool french = IsFrench(range);
   if (range.size() < (french ? 3u : 2u) || IsNameWithType(range) || !IsDirection(range.end - 1, french)) return;
   const auto follows_street = [&](size_t at) {
-    return french || (Meaning(at) != nullptr && (!Meaning(at)->type_after.empty() || !Meaning(at)->type_before.empty()));
+    return french ||
+           (Meaning(at) != nullptr && (!Meaning(at)->type_after.empty() || !Meaning(at)->type_before.empty()));
   };
   const std::string_view last = Meaning(range.end - 1)->direction;
   if (range.size() >= (french ? 4u : 3u) && last.size() == 1 && IsDirection(range.end - 2, french) &&
@@ -431,15 +455,13 @@ void StreetParser::TakeType(Range& range, StandardAddress* out) {
   if (range.size() == 0) return;
   const AddressWord* last = Meaning(range.end - 1);
   std::string& name = *out->mutable_street_name();
-  const bool french_ordinal =
-      canada_ && range.size() == 2 && IsOrdinal(Word(range.first), true) && HasFrenchEnding(Word(range.first));
   if (IsNameWithType(range)) {
     name.assign(Word(range.first) == "AVE" ? "AVENUE" : Word(range.first));
     AppendWord(Word(range.first + 1), &name);
   } else if (HasTypeBefore(range)) {
     out->mutable_type_prefix()->assign(Meaning(range.first)->type_before);
     name = Join({range.first + 1, range.end});
-  } else if (french_ordinal && last != nullptr && !last->type_before.empty()) {
+  } else if (range.size() == 2 && IsFrench(range)) {
     name = FrenchOrdinal(Word(range.first));
     out->mutable_type_suffix()->assign(last->type_before);
   } else if (range.size() >= 2 && last != nullptr && !last->type_after.empty()) {

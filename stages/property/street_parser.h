@@ -5,11 +5,12 @@
 //   parser.Parse("1868 W 5th Avenue #409", &address);
 //   address.delivery_line() == "409-1868 W 5TH AVE"
 //
-// Never fails: what is not understood keeps its words (kind OTHER). Parsing a delivery line gives that delivery line again.
+// Never fails: what is not understood keeps its words (kind OTHER). Parsing a delivery line gives that delivery line
+// again.
 //
-// How it reads: a box or a rural route by its first words; else from outside in: unit at the end or before the number, house number, directions at both
-// ends, a street type at one of them. What is left is the name, so a word that could be both (WEST ST, AVENUE RD, ST GEORGE ST) is a name where
-// nothing else would be left. Names are never abbreviated.
+// How it reads: a box or a rural route by its first words; else from outside in: unit at the end or before the number,
+// house number, directions at both ends, a street type at one of them. What is left is the name, so a word that could
+// be both (WEST ST, AVENUE RD, ST GEORGE ST) is a name where nothing else would be left. Names are never abbreviated.
 //
 // Threading: one object, one thread; it keeps a buffer.
 #ifndef MILLRACE_STAGES_PROPERTY_STREET_PARSER_H_
@@ -43,6 +44,8 @@ class StreetParser {
     size_t size() const { return end - first; }
   };
 
+  void ParseOnce(std::string_view line, StandardAddress* out);
+  void SetOther(StandardAddress* out) const;
   bool ParseBox(StandardAddress* out);
   bool ParseRoute(StandardAddress* out);
   void ParseStreet(StandardAddress* out);
@@ -50,7 +53,7 @@ class StreetParser {
   void TakeNumber(Range& range, StandardAddress* out);
   void TakeUnitBehind(Range& range, StandardAddress* out);
   void TakeBareUnit(Range& range, StandardAddress* out);
-  bool TakeHighway(Range& range, StandardAddress* out);
+  bool TakeHighway(const Range& range, StandardAddress* out);
   void TakeDirectionBehind(Range& range, StandardAddress* out);
   void TakeDirectionInFront(Range& range, StandardAddress* out);
   void TakeType(Range& range, StandardAddress* out);
@@ -60,6 +63,10 @@ class StreetParser {
   // Whether a single type is all that is there.
   bool IsOnlyType(const Range& range) const;
   bool HasTypeBefore(const Range& range) const;
+  // Whether French rules hold: a type before the name, or behind an ordinal ("8E RUE").
+  bool IsFrench(const Range& range) const;
+  // Whether the word may follow a designator: "5", "12B", "A".
+  bool IsUnitNumber(size_t at) const;
   void SetUnit(std::string_view designator, const Range& number, StandardAddress* out);
   std::string Join(const Range& range) const;
 
@@ -69,6 +76,7 @@ class StreetParser {
   const AddressWords words_;
   const bool canada_;
   std::string clean_;
+  StandardAddress again_;
   AddressTokens tokens_;
   std::array<const AddressWord*, AddressTokens::kMax> meanings_{};
 };

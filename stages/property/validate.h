@@ -1,5 +1,5 @@
-// The stage property.validate: holds parsed records against the Data Dictionary and the postal rules (stages/property/checks.h). A record that is
-// refused becomes a dead letter; one that is odd goes on with findings.
+// The stage property.validate: holds parsed records against the Data Dictionary and the postal rules
+// (stages/property/checks.h). A record that is refused becomes a dead letter; one that is odd goes on with findings.
 #ifndef MILLRACE_STAGES_PROPERTY_VALIDATE_H_
 #define MILLRACE_STAGES_PROPERTY_VALIDATE_H_
 

@@ -91,6 +91,7 @@ void WorkerWorld::Step(const Event& event) {
   if (crashed_) return;
   const size_t first = actions_.list.size();
   const Instant now{Now(), Wall()};
+  if (tap != nullptr) tap->BeforeStep(now, event);
   worker_->Step(now, event, &actions_);
   if (tap != nullptr) tap->OnStep(now, event, actions_, first);
   CarryOut();

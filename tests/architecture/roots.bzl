@@ -3,9 +3,16 @@
 ROOTS = {
     "bus": [
         "//bus",
+        "//bus/memory:memory_bus",
     ],
     "sim": [
     ],
     "stages": [
+        "//stages:feeder",
+        "//stages:instance",
+        "//stages:pipeline",
+        "//stages:recording",
+        "//stages:stage",
+        "//stages:worker",
     ],
 }

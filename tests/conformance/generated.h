@@ -6,7 +6,7 @@
 //   - first deliveries of each producer's messages are in order, per partition and group
 //   - nothing comes again that was settled, unless the holding it was settled under ended by a crash, a loss or a
 //   broker's restart
-//   - no message is in two hands, unless the first is just losing it
+//   - no message is in two hands, unless one of them is just losing it
 //   - a settlement under a holding that is over is Aborted
 //   - who joins after the end gets nothing, and lag is 0
 //
@@ -38,7 +38,8 @@ class GeneratedRun {
   struct Actor {
     Member* member = nullptr;
     int group = 0;
-    size_t looked_at = 0;  // deliveries accounted for
+    size_t looked_at = 0;                                            // deliveries accounted for
+    std::map<std::pair<bus::Epoch, Partition>, MonotonicTime> seen;  // when a holding was last held
   };
   // A delivery: which member, and where in its `got`.
   struct Handed {
@@ -49,10 +50,12 @@ class GeneratedRun {
     std::map<std::string, std::vector<Handed>> handed;     // by text
     std::map<std::pair<size_t, int32_t>, int64_t> newest;  // (feeder, partition) → highest first delivery
   };
-  // Legal only if the holding turns out to have been lost.
+  // A second delivery. Legal only if one of the two holdings turns out to have been lost.
   struct Suspect {
-    Member* member = nullptr;
-    Holding holding;
+    Member* first = nullptr;
+    Holding first_holding;
+    Member* second = nullptr;
+    Holding second_holding;
     std::string what;
   };
 
@@ -76,11 +79,16 @@ class GeneratedRun {
 
   // Runs the world, looking at what was delivered after each step.
   void RunFor(Duration time);
+  void See(Actor& actor);
+  void Broke(Actor& actor);
   void Account();
   void AccountOne(Actor& actor, size_t index);
   void LetGo();
   void Judge();
   void CheckNothingIsLeft();
+  static bool WasSettled(const std::vector<Handed>& handed);
+  // Who had it, for people.
+  std::string Hands(const std::vector<Handed>& handed) const;
 
   World& world_;
   const uint64_t seed_;
@@ -94,7 +102,7 @@ class GeneratedRun {
   std::vector<Actor> actors_;
   std::vector<Ledger> ledgers_;
   std::vector<Suspect> suspects_;
-  std::vector<std::pair<Member*, Holding>> crashed_;  // what was held at a crash
+  std::vector<std::pair<Member*, Holding>> crashed_;  // what a crash, a lost session or an unclean Close has ended
   bool restarted_ = false;
   std::string log_;
   std::vector<std::string> wrong_;

@@ -4,55 +4,9 @@
 #include <utility>
 
 #include "tests/conformance/model_options.h"
+#include "tests/conformance/timed_driver.h"
 
 namespace millrace::conformance {
-namespace {
-
-// Tells a driver the time before each call.
-class TimedConsumer final : public bus::ConsumerDriver {
- public:
-  TimedConsumer(std::unique_ptr<bus::QueueConsumer> consumer, const Clock& clock)
-      : consumer_(std::move(consumer)), clock_(clock) {}
-  void Poll(bus::ConsumerHandler& handler) override { At().Poll(handler); }
-  MonotonicTime NextTimer() const override { return consumer_->NextTimer(); }
-  void Settle(const struct bus::Settle& settle) override { At().Settle(settle); }
-  void Flow(bus::Holding holding, bool on) override { At().Flow(holding, on); }
-  void Release(bus::Holding holding) override { At().Release(holding); }
-  absl::Status Close(MonotonicTime deadline) override { return At().Close(deadline); }
-
- private:
-  bus::QueueConsumer& At() {
-    consumer_->Advance(clock_.Now());
-    return *consumer_;
-  }
-  std::unique_ptr<bus::QueueConsumer> consumer_;
-  const Clock& clock_;
-};
-
-class TimedProducer final : public bus::ProducerDriver {
- public:
-  TimedProducer(std::unique_ptr<bus::QueueProducer> producer, const Clock& clock)
-      : producer_(std::move(producer)), clock_(clock) {}
-  size_t Publish(std::span<const bus::Outgoing> messages, uint64_t first_token) override {
-    return At().Publish(messages, first_token);
-  }
-  void Poll(bus::ProducerHandler& handler) override { At().Poll(handler); }
-  MonotonicTime NextTimer() const override { return producer_->NextTimer(); }
-  absl::Status Close(bus::ProducerHandler& handler, MonotonicTime deadline) override {
-    return At().Close(handler, deadline);
-  }
-
- private:
-  bus::QueueProducer& At() {
-    producer_->Advance(clock_.Now());
-    return *producer_;
-  }
-  std::unique_ptr<bus::QueueProducer> producer_;
-  const Clock& clock_;
-};
-
-}  // namespace
-
 QueueModelHarness::QueueModelHarness(bus::ConfirmStyle confirms)
     : timing_{.session_timeout = std::chrono::seconds(10),
               .heartbeat_interval = std::chrono::seconds(3),
@@ -133,7 +87,7 @@ absl::StatusOr<std::unique_ptr<bus::ConsumerDriver>> QueueModelHarness::OpenCons
   for (bus::ConnectionId connection : broker_.Connections()) {
     if (std::find(before.begin(), before.end(), connection) == before.end()) mine.push_back(connection);
   }
-  return std::make_unique<TimedConsumer>(std::move(consumer), clock_);
+  return std::make_unique<TimedConsumer<bus::QueueConsumer>>(std::move(consumer), clock_);
 }
 
 absl::StatusOr<std::unique_ptr<bus::ProducerDriver>> QueueModelHarness::OpenProducer(
@@ -141,7 +95,7 @@ absl::StatusOr<std::unique_ptr<bus::ProducerDriver>> QueueModelHarness::OpenProd
   if (absl::Status s = CheckTopics(specs_, options.topics); !s.ok()) return s;
   auto producer = std::make_unique<bus::QueueProducer>(TopicsOf(options.topics), bus::QueueProducerOptions{},
                                                        std::make_unique<bus::DirectLink>(broker_, waker), Now());
-  return std::make_unique<TimedProducer>(std::move(producer), clock_);
+  return std::make_unique<TimedProducer<bus::QueueProducer>>(std::move(producer), clock_);
 }
 
 absl::StatusOr<std::vector<bus::PartitionLag>> QueueModelHarness::Lag(const std::string& group,

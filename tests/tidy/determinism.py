@@ -27,8 +27,9 @@ RULES = {
 }
 _COMPILED = {rule: re.compile(pattern) for rule, pattern in RULES.items()}
 
-# Tests of what threads share need threads; the other bans hold for tests too, which else would pass today and fail tomorrow.
-_ONLY_IN_PRODUCTION = {"thread"}
+# Tests of what threads share need threads, and the environment says where tests may write. The other bans hold for tests too, which else would pass
+# today and fail tomorrow.
+_ONLY_IN_PRODUCTION = {"environment", "thread"}
 
 _UNORDERED = re.compile(r"\b(?:std\s*::\s*unordered_(?:multi)?(?:map|set)|absl\s*::\s*(?:flat|node)_hash_(?:map|set))\s*<")
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.MULTILINE)

@@ -102,8 +102,8 @@ class DeterminismTest(unittest.TestCase):
             with self.subTest(line=line):
                 self.assertEqual(rules_in("stages/x.cc", line + "\n"), set())
 
-    def test_tests_may_use_threads_but_not_sleep(self):
-        self.assertEqual(rules_in("bus/x_test.cc", "std::thread t(f);\n"), set())
+    def test_tests_may_use_threads_and_their_folder_but_not_sleep(self):
+        self.assertEqual(rules_in("bus/x_test.cc", 'std::thread t(f); std::getenv("TEST_TMPDIR");\n'), set())
         self.assertEqual(rules_in("bus/x_test.cc", "std::this_thread::sleep_for(d);\n"), {"sleep"})
 
     def test_members_declared_in_headers(self):
@@ -149,6 +149,7 @@ class StyleTest(unittest.TestCase):
 
     def test_build(self):
         self.assertEqual(self.rules(style.check_build("BUILD", 'a(\n    b = [\n        "c",\n    ],\n)\n')), [])
+        self.assertEqual(self.rules(style.check_build("BUILD", 'a(\n    b = "c" +\n          "d",\n)\n')), [])
         self.assertEqual(self.rules(style.check_build("BUILD", "a(\n  b = 1,\n)\n")), ["indent"])
 
     def test_data_is_not_text(self):

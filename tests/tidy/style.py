@@ -65,11 +65,14 @@ def check_cpp(path, text):
 
 
 def check_build(path, text):
-    """BUILD files are indented by multiples of four spaces."""
+    """BUILD files are indented by multiples of four spaces, but for the rest of an expression, which is aligned with its beginning."""
+    before = ""
     for number, line in enumerate(text.split("\n"), 1):
         indent = len(line) - len(line.lstrip(" "))
-        if indent % 4 != 0 and not line.lstrip().startswith("#"):
+        continued = before.endswith(("+", "if", "else", "\\"))
+        if indent % 4 != 0 and not continued and not line.lstrip().startswith("#"):
             yield number, "indent", f"indented by {indent} spaces"
+        before = line.rstrip()
 
 
 def check_bash(root, path):

@@ -1,0 +1,183 @@
+#include "bus/memory/log_producer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bus/check.h"
+
+namespace millrace::bus {
+namespace {
+
+absl::Status StatusOf(LogError error) {
+  switch (error) {
+    case LogError::kNone:
+      return absl::OkStatus();
+    case LogError::kMessageTooLarge:
+      return absl::InvalidArgumentError("the message is larger than the bus takes: raise message_bytes_max, or make it smaller");
+    case LogError::kUnknownTopic:
+      return absl::FailedPreconditionError("the topic has no such partition: apply the topology, and choose partitions by its count");
+    default:
+      return absl::UnavailableError("the broker refused the message (" + std::string(NameOf(error)) + ")");
+  }
+}
+
+}  // namespace
+
+LogProducer::LogProducer(std::vector<std::string> topics, const LogProducerOptions& options, std::unique_ptr<LogLink> link, MonotonicTime now)
+    : topics_(std::move(topics)), options_(options), link_(std::move(link)), now_(now), connect_at_(now) {
+  // Over a direct link the first Publish finds everything ready.
+  while (Pump()) {
+  }
+}
+
+size_t LogProducer::Publish(std::span<const Outgoing> messages, uint64_t first_token) {
+  MR_CHECK(!closed_) << "Publish after Close";
+  if (!connected()) {
+    starved_ = starved_ || !messages.empty();
+    return 0;
+  }
+  const size_t taken = link_->Produce(topic_ids_, messages, first_token, now_);
+  if (taken > 0) {
+    open_messages_ += taken;
+    const bool follows = !open_.empty() && open_.back().first + open_.back().count == first_token;
+    if (follows) {
+      open_.back().count += taken;
+    } else {
+      open_.push_back({first_token, taken});
+    }
+  }
+  if (taken < messages.size()) {
+    starved_ = true;
+    writable_ = false;  // until the broker says so
+  }
+  due_ = due_ || in_poll_;
+  return taken;
+}
+
+bool LogProducer::Pump() {
+  if (closed_) return false;
+  if (!connected_ && !connecting_ && now_ >= connect_at_) {
+    connecting_ = true;
+    link_->Connect(now_);
+  }
+  link_->Receive(events_);
+  if (events_.empty()) return false;
+  for (const LogEvent& event : events_) {
+    switch (event.kind) {
+      case LogEventKind::kProduced:
+        OnProduced(event);
+        break;
+      case LogEventKind::kWritable:
+        writable_ = true;
+        break;
+      case LogEventKind::kConnected:
+        connected_ = true;
+        connecting_ = false;
+        failures_ = 0;
+        writable_ = !topic_ids_.empty();
+        if (topic_ids_.empty()) link_->Send({.method = LogMethod::kMetadata, .id = 1, .topics = topics_}, now_);
+        break;
+      case LogEventKind::kDisconnected:
+        OnDisconnected();
+        break;
+      case LogEventKind::kReply:
+        if (event.method == LogMethod::kMetadata) OnMetadata(event);
+        break;
+    }
+  }
+  events_.clear();
+  return true;
+}
+
+void LogProducer::OnMetadata(const LogEvent& event) {
+  for (const LogTopicInfo& topic : event.detail->topics) topic_ids_.push_back(topic.id);
+  writable_ = true;
+}
+
+void LogProducer::OnDisconnected() {
+  link_->Drop(now_);
+  connected_ = connecting_ = false;
+  connect_at_ = now_ + std::min(options_.reconnect_max, options_.reconnect_min * (int64_t{1} << std::min(failures_, 16u)));
+  ++failures_;
+  const absl::Status unknown = absl::DeadlineExceededError("the connection went before the broker had answered: the message may be there or not");
+  for (; !open_.empty(); open_.pop_front()) Answer(open_.front().first, open_.front().count, unknown);
+}
+
+// A connection answers in the order of its publishes.
+void LogProducer::OnProduced(const LogEvent& event) {
+  uint64_t left = event.count;
+  while (left > 0) {
+    MR_CHECK(!open_.empty()) << "the broker answers what was not published";
+    Open& open = open_.front();
+    const uint64_t count = std::min(left, open.count);
+    Answer(open.first, count, StatusOf(event.error));
+    open.first += count;
+    open.count -= count;
+    left -= count;
+    if (open.count == 0) open_.pop_front();
+  }
+}
+
+void LogProducer::Answer(uint64_t first, uint64_t count, const absl::Status& status) {
+  open_messages_ -= count;
+  answered_messages_ += count;
+  if (!answers_.empty()) {
+    Confirm& last = answers_.back();
+    if (last.status.ok() && status.ok() && last.first + last.count == first && last.count + count <= UINT32_MAX) {
+      last.count += static_cast<uint32_t>(count);
+      return;
+    }
+  }
+  answers_.push_back({first, static_cast<uint32_t>(count), status});
+}
+
+bool LogProducer::Tell(ProducerHandler& handler) {
+  bool told = false;
+  if (!answers_.empty()) {
+    std::swap(answers_, telling_);
+    for (const Confirm& confirm : telling_) {
+      answered_messages_ -= confirm.count;
+      handler.OnConfirmed(confirm);
+    }
+    telling_.clear();
+    told = true;
+  }
+  if (starved_ && writable_) {
+    starved_ = writable_ = false;
+    handler.OnWritable();
+    told = true;
+  }
+  return told;
+}
+
+void LogProducer::Poll(ProducerHandler& handler) {
+  MR_CHECK(!in_poll_) << "Poll was called inside a handler's call";
+  in_poll_ = true;
+  due_ = false;
+  while (Pump()) {
+  }
+  Tell(handler);
+  in_poll_ = false;
+}
+
+MonotonicTime LogProducer::NextTimer() const {
+  if (closed_) return MonotonicTime::Infinite();
+  if (due_ || !answers_.empty() || (starved_ && writable_)) return now_;
+  return connected_ || connecting_ ? MonotonicTime::Infinite() : connect_at_;
+}
+
+absl::Status LogProducer::Close(ProducerHandler& handler, MonotonicTime) {
+  if (closed_) return absl::OkStatus();
+  while (Pump()) {
+  }
+  const bool open = !open_.empty();
+  const absl::Status unknown = absl::DeadlineExceededError("closed before the broker had answered: the message may be there or not");
+  for (; !open_.empty(); open_.pop_front()) Answer(open_.front().first, open_.front().count, unknown);
+  starved_ = false;
+  closed_ = true;
+  Tell(handler);
+  link_->Drop(now_);
+  return open ? unknown : absl::OkStatus();
+}
+
+}  // namespace millrace::bus

@@ -1,0 +1,353 @@
+#include "ops/pipeline_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include "bus/check.h"
+#include "bus/digest.h"
+#include "stages/attempt_runner.h"
+#include "stages/executor.h"
+
+namespace millrace::ops {
+namespace {
+
+constexpr size_t kSegmentBytes = 64 << 10;
+constexpr size_t kTroublesMax = 20;
+constexpr Duration kCollectorGrace = std::chrono::seconds(10);
+constexpr Duration kPollEvery = std::chrono::milliseconds(10);
+
+// Stages so that each comes behind those that write to its input. Lint has seen to it that there is no cycle.
+std::vector<const stages::StageSettings*> InFlowOrder(const stages::ResolvedPipeline& pipeline) {
+  std::vector<const stages::StageSettings*> order;
+  std::set<std::string> waiting;
+  while (order.size() < pipeline.stages.size()) {
+    std::set<std::string> unfinished;  // topics that a stage not yet placed writes to
+    for (const stages::StageSettings& stage : pipeline.stages) {
+      if (waiting.count(stage.name)) continue;
+      for (const stages::OutputSpec& output : stage.outputs) {
+        unfinished.insert(stage.producer_topics[static_cast<size_t>(output.topic)]);
+      }
+    }
+    const size_t before = order.size();
+    for (const stages::StageSettings& stage : pipeline.stages) {
+      if (waiting.count(stage.name) || unfinished.count(stage.input)) continue;
+      order.push_back(&stage);
+    }
+    MR_CHECK(order.size() > before) << "the stages form a cycle";
+    for (size_t i = before; i < order.size(); ++i) waiting.insert(order[i]->name);
+  }
+  return order;
+}
+
+stages::WorkerOptions WorkerOptionsOf(const stages::ResolvedPipeline& pipeline, const stages::StageSettings& stage,
+                                      bool batch_stage, size_t message_bytes_max) {
+  stages::WorkerOptions options;
+  options.stage = stage.name;
+  options.inputs = {stage.input};
+  for (const std::string& name : stage.producer_topics) {
+    for (const stages::TopicSettings& topic : pipeline.topics) {
+      if (topic.name == name) options.topic_partitions.push_back(topic.partitions);
+    }
+  }
+  options.dead_letter = stage.dead_letter;
+  options.dead_letter_bytes_max = message_bytes_max;
+  options.concurrency = static_cast<uint32_t>(stage.concurrency);
+  options.batch = static_cast<uint32_t>(stage.batch);
+  options.batch_stage = batch_stage;
+  options.strict = stage.strict;
+  options.park_key = stage.park_key;
+  options.window_messages = static_cast<size_t>(stage.window_messages);
+  options.window_bytes = static_cast<size_t>(stage.window_bytes);
+  options.retry = {.attempts_max = static_cast<uint32_t>(stage.retry.attempts_max),
+                   .backoff_initial = stage.retry.backoff_initial,
+                   .backoff_max = stage.retry.backoff_max,
+                   .multiplier = static_cast<uint32_t>(stage.retry.multiplier),
+                   .suspect_after_starts = static_cast<uint32_t>(stage.retry.suspect_after_starts),
+                   .deaths_max = static_cast<uint32_t>(stage.retry.deaths_max)};
+  options.attempt_timeout = stage.attempt_timeout;
+  options.timeout_grace = stage.timeout_grace;
+  options.salt = bus::Digest64(stage.source);
+  return options;
+}
+
+absl::Status Named(const std::string& where, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), where + ": " + std::string(status.message()));
+}
+
+}  // namespace
+
+PipelineRun::PipelineRun(const stages::ResolvedPipeline& pipeline, const stages::Registry& registry, bus::Bus* bus,
+                         const Clock* clock, PipelineRunOptions options)
+    : pipeline_(pipeline),
+      registry_(registry),
+      bus_(bus),
+      clock_(clock),
+      options_(std::move(options)),
+      downstream_(InFlowOrder(pipeline)),
+      spool_(options_.folder->spool()),
+      pool_(kSegmentBytes) {}
+
+PipelineRun::~PipelineRun() = default;
+
+stages::StageConfig PipelineRun::ConfigOf(const std::string& name, const stages::Options& options) const {
+  return {.name = name,
+          .base_dir = options_.base_dir,
+          .out_dir = options_.folder->path(),
+          .options = options,
+          .ports = &ports_,
+          .clock = clock_};
+}
+
+absl::Status PipelineRun::OpenPorts() {
+  for (const stages::PortSettings& port : pipeline_.ports) {
+    const stages::PortKind* kind = registry_.FindPort(port.kind);
+    if (kind == nullptr) return absl::InvalidArgumentError("there is no port kind \"" + port.kind + "\"");
+    absl::StatusOr<std::unique_ptr<stages::Port>> made = kind->make(ConfigOf(port.name, port.options));
+    if (!made.ok()) return Named("port \"" + port.name + "\"", made.status());
+    if (!ports_.Add(port.name, *std::move(made)))
+      return absl::InvalidArgumentError("port \"" + port.name + "\" is there twice");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PipelineRun::Open(stages::Feeder::From from, std::function<bool(std::string_view)> settled) {
+  collector_ = std::make_unique<Collector>(pipeline_, bus_, options_.durable, clock_);
+  if (absl::Status s = collector_->Open(options_.folder->dead_letters(), options_.folder->receipts()); !s.ok())
+    return s;
+  for (const stages::StageSettings& stage : pipeline_.stages) {
+    for (int32_t number = 0; number < stage.instances; ++number) {
+      if (absl::Status s = MakeMember(stage, number); !s.ok()) return Named("stage \"" + stage.name + "\"", s);
+    }
+  }
+  for (const stages::SourceSettings& source : pipeline_.sources) {
+    const std::string where = "source \"" + source.name + "\"";
+    const stages::SourceKind* kind = registry_.FindSource(source.kind);
+    if (kind == nullptr) return absl::InvalidArgumentError("there is no source kind \"" + source.kind + "\"");
+    absl::StatusOr<std::unique_ptr<stages::Source>> made = kind->make(ConfigOf(source.name, source.options));
+    if (!made.ok()) return Named(where, made.status());
+    feeds_.push_back(std::make_unique<Feed>(source, *std::move(made), bus_, clock_));
+    const absl::Status opened = feeds_.back()->Open(options_.folder->journal(source.name),
+                                                    options_.folder->checkpoint(source.name), from, settled);
+    if (!opened.ok()) return Named(where, opened);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<stages::AttemptRunner>> PipelineRun::MakeRunner(const stages::StageSettings& stage) {
+  const stages::StageKind* kind = registry_.FindStage(stage.kind);
+  if (kind == nullptr) return absl::InvalidArgumentError("there is no stage kind \"" + stage.kind + "\"");
+  std::unique_ptr<stages::Stage> single;
+  std::unique_ptr<stages::BatchStage> batch;
+  if (kind->make != nullptr) {
+    absl::StatusOr<std::unique_ptr<stages::Stage>> made = kind->make(ConfigOf(stage.name, stage.options));
+    if (!made.ok()) return made.status();
+    single = *std::move(made);
+  } else {
+    absl::StatusOr<std::unique_ptr<stages::BatchStage>> made = kind->make_batch(ConfigOf(stage.name, stage.options));
+    if (!made.ok()) return made.status();
+    batch = *std::move(made);
+  }
+  stages::AttemptRunner::Config config;
+  config.outputs.stage = stage.name;
+  config.outputs.source = stage.source;
+  config.outputs.outputs = stage.outputs;
+  if (!kind->sink) config.outputs.receipts = stage.receipts;
+  config.outputs.message_bytes_max = bus_->capabilities().message_bytes_max;
+  config.inputs = {stage.input};
+  config.salt = bus::Digest64(stage.source);
+  config.branch = stage.branch;
+  return std::make_unique<stages::AttemptRunner>(std::move(config), std::move(single), std::move(batch), &pool_,
+                                                 clock_);
+}
+
+absl::Status PipelineRun::MakeMember(const stages::StageSettings& stage, int32_t number) {
+  // Made here and not by the instance's thread: factories are called one at a time, and what is wrong with an option
+  // ends the run before it begins.
+  auto runners = std::make_shared<std::vector<std::unique_ptr<stages::AttemptRunner>>>();
+  for (int32_t i = 0; i < (stage.inline_execution ? 1 : stage.concurrency); ++i) {
+    absl::StatusOr<std::unique_ptr<stages::AttemptRunner>> runner = MakeRunner(stage);
+    if (!runner.ok()) return runner.status();
+    runners->push_back(*std::move(runner));
+  }
+  const bool batch_stage = registry_.FindStage(stage.kind)->make_batch != nullptr;
+  const std::string name = stage.name + "-" + std::to_string(number);
+  stages::InstanceConfig config;
+  config.worker = WorkerOptionsOf(pipeline_, stage, batch_stage, bus_->capabilities().message_bytes_max);
+  config.consumer.group = stage.group;
+  config.consumer.topics = {stage.input};
+  config.consumer.instance = name;
+  config.consumer.prefetch = static_cast<uint32_t>(stage.window_messages);
+  config.producer = {.name = name, .topics = stage.producer_topics};
+  config.make_executor = [runners, inlined = stage.inline_execution, clock = clock_](
+                             stages::AttemptReporter* reporter) -> absl::StatusOr<std::unique_ptr<stages::Executor>> {
+    if (inlined) return stages::MakeInlineExecutor(std::move(runners->front()), reporter);
+    return stages::MakeThreadExecutor(std::move(*runners), reporter, clock);
+  };
+  config.spool = &spool_;
+  config.on_trouble = [this](const absl::Status& status) { Trouble(status); };
+  auto member = std::make_unique<Member>();
+  member->stage = &stage;
+  member->instance = std::make_unique<stages::Instance>(std::move(config), bus_, clock_);
+  members_.push_back(std::move(member));
+  return absl::OkStatus();
+}
+
+void PipelineRun::Start() {
+  collector_thread_ = std::thread([this] { Problem(Grave::kRun, "dead letters and receipts", collector_->Run()); });
+  for (const std::unique_ptr<Member>& member : members_) {
+    member->thread = std::thread([this, &member = *member] {
+      const absl::Status result = member.instance->Run();
+      if (absl::IsDeadlineExceeded(result)) stuck_ = true;
+      Problem(Grave::kRun, "stage \"" + member.stage->name + "\"", result);
+    });
+  }
+  for (const std::unique_ptr<Feed>& feed : feeds_) {
+    feed_threads_.emplace_back([this, &feed = *feed] {
+      feed.Run();
+      Problem(Grave::kPart, "source \"" + feed.name() + "\"", feed.result());
+    });
+  }
+}
+
+absl::StatusOr<uint64_t> PipelineRun::LagOf(const std::string& group, const std::string& topic) {
+  absl::StatusOr<std::vector<bus::PartitionLag>> lags = bus_->Lag(group, topic);
+  if (!lags.ok()) return lags.status();
+  uint64_t sum = 0;
+  for (const bus::PartitionLag& lag : *lags) sum += static_cast<uint64_t>(std::max<int64_t>(lag.lag, 0));
+  return sum;
+}
+
+bool PipelineRun::Finished() { return FeedsDone() && OnBus() == 0; }
+
+uint64_t PipelineRun::OnBus() {
+  // In the direction of flow: a stage that has nothing left has its outputs confirmed, so they are seen when their
+  // readers are asked.
+  uint64_t sum = 0;
+  const auto add = [&](const std::string& group, const std::string& topic) {
+    const absl::StatusOr<uint64_t> lag = LagOf(group, topic);
+    sum += lag.ok() ? *lag : 1;  // unknown is not none
+  };
+  for (const stages::StageSettings* stage : downstream_) add(stage->group, stage->input);
+  for (const stages::TopicSettings& topic : pipeline_.topics) {
+    if (topic.dead_letter || topic.receipts) add(pipeline_.ledger_group, topic.name);
+  }
+  return sum;
+}
+
+bool PipelineRun::FeedsDone() const {
+  return std::all_of(feeds_.begin(), feeds_.end(), [](const std::unique_ptr<Feed>& feed) { return feed->done(); });
+}
+
+bool PipelineRun::Failed() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return failed_;
+}
+
+void PipelineRun::StopFeeds(MonotonicTime deadline) {
+  for (const std::unique_ptr<Feed>& feed : feeds_) feed->Stop(deadline);
+}
+
+void PipelineRun::Stop(MonotonicTime deadline) {
+  StopFeeds(deadline);
+  for (std::thread& thread : feed_threads_) thread.join();
+  for (const std::unique_ptr<Member>& member : members_) member->instance->Drain(deadline);
+  for (const std::unique_ptr<Member>& member : members_) member->thread.join();
+  // What the workers gave up on or ended last is taken off the bus too, so that the ledger sees it where people will
+  // look.
+  const MonotonicTime until = clock_->Now() + kCollectorGrace;
+  const auto to_collect = [this] {
+    uint64_t sum = 0;
+    for (const stages::TopicSettings& topic : pipeline_.topics) {
+      if (topic.dead_letter || topic.receipts) sum += LagOf(pipeline_.ledger_group, topic.name).value_or(0);
+    }
+    return sum;
+  };
+  while (!Failed() && to_collect() > 0 && clock_->Now() < until) std::this_thread::sleep_for(kPollEvery);
+  collector_->Stop(until);
+  collector_thread_.join();
+}
+
+std::vector<StageReport> PipelineRun::Stages() const {
+  std::vector<StageReport> reports;
+  for (const stages::StageSettings& stage : pipeline_.stages) {
+    StageReport report;
+    report.name = stage.name;
+    report.instances = stage.instances;
+    report.idle = std::max(0, stage.instances - stage.input_partitions);
+    stages::Histogram latency;
+    for (const std::unique_ptr<Member>& member : members_) {
+      if (member->stage != &stage) continue;
+      const stages::InstanceSnapshot snapshot = member->instance->Snapshot();
+      report.in += snapshot.stats.in;
+      report.out += snapshot.stats.out;
+      report.retried += snapshot.stats.retried;
+      report.dead += snapshot.stats.dead;
+      latency.Merge(snapshot.stats.latency);
+      for (const std::string& line : snapshot.pending) report.pending.push_back(line);
+      if (!snapshot.ready) report.pending.push_back(snapshot.not_ready_reason);
+    }
+    report.p50_ns = latency.QuantilePermille(500);
+    report.p99_ns = latency.QuantilePermille(990);
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+stages::FeederStats PipelineRun::FeedTotals() const {
+  stages::FeederStats totals;
+  totals.progress = 1.0;
+  for (const std::unique_ptr<Feed>& feed : feeds_) {
+    const stages::FeederStats stats = feed->Stats();
+    totals.read += stats.read;
+    totals.published += stats.published;
+    totals.accepted += stats.accepted;
+    totals.skipped += stats.skipped;
+    totals.bytes += stats.bytes;
+    if (feed->done()) continue;
+    totals.progress = totals.progress.has_value() && stats.progress.has_value()
+                          ? std::optional<double>(std::min(*totals.progress, *stats.progress))
+                          : std::nullopt;
+  }
+  return totals;
+}
+
+void PipelineRun::Problem(Grave grave, const std::string& where, const absl::Status& status) {
+  if (status.ok()) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (grave == Grave::kRun) failed_ = true;
+  problem_.Update(Named(where, status));
+  problems_.push_back(where + ": " + std::string(status.message()));
+}
+
+void PipelineRun::Trouble(const absl::Status& status) {
+  if (status.ok()) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::string text = status.ToString();
+  if (troubles_.size() < kTroublesMax && std::find(troubles_.begin(), troubles_.end(), text) == troubles_.end()) {
+    troubles_.push_back(std::move(text));
+  }
+}
+
+std::vector<std::string> PipelineRun::Troubles() const {
+  std::vector<std::string> all;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    all = problems_;
+    all.insert(all.end(), troubles_.begin(), troubles_.end());
+  }
+  for (const std::unique_ptr<Feed>& feed : feeds_) {
+    const absl::Status trouble = feed->trouble();
+    if (!trouble.ok()) all.push_back("source \"" + feed->name() + "\": " + trouble.ToString());
+  }
+  return all;
+}
+
+absl::Status PipelineRun::problem() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return problem_;
+}
+
+}  // namespace millrace::ops

@@ -1,0 +1,58 @@
+// What every command of the program is given.
+//
+// A command is one file with one function that declares itself to the command line and, when it was chosen, does its
+// work:
+//
+//   void AddLintCommand(const Program& program, CLI::App& app, int* exit_code);       // one line in ops/main.cc
+#ifndef MILLRACE_OPS_PROGRAM_H_
+#define MILLRACE_OPS_PROGRAM_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "bus/clock.h"
+#include "stages/registry.h"
+
+namespace CLI {
+class App;
+}
+
+namespace millrace::ops {
+
+// What the exit codes of all commands mean.
+enum ExitCode : int {
+  kWell = 0,
+  kPromiseBroken = 1,  // something was lost, or has two contents
+  kUsage = 2,          // the command line or the pipeline is wrong
+  kEnvironment = 3,    // the machine, its files or the broker
+};
+
+struct Program {
+  std::string name;            // as it was called, for messages
+  std::string default_config;  // the pipeline that is meant where none is given; empty: none
+  const stages::Registry* registry = nullptr;
+  const Clock* clock = nullptr;
+};
+
+// kUsage for what the user gave, else kEnvironment; kWell for OK.
+inline ExitCode ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return kWell;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kOutOfRange:
+      return kUsage;
+    default:
+      return kEnvironment;
+  }
+}
+
+void AddLintCommand(const Program& program, CLI::App& app, int* exit_code);
+void AddRunCommand(const Program& program, CLI::App& app, int* exit_code);
+
+}  // namespace millrace::ops
+
+#endif  // MILLRACE_OPS_PROGRAM_H_

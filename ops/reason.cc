@@ -1,0 +1,56 @@
+#include "ops/reason.h"
+
+#include <algorithm>
+
+namespace millrace::ops {
+namespace {
+
+constexpr size_t kMaskedBytesMax = 200;
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// The word before the first ": ", when all of its characters are `allowed`; it is then taken off `text`.
+template <typename Allowed>
+std::string_view TakeLabel(std::string_view* text, Allowed allowed) {
+  const size_t end = text->find(": ");
+  if (end == std::string_view::npos || end == 0) return {};
+  const std::string_view label = text->substr(0, end);
+  if (!std::all_of(label.begin(), label.end(), allowed)) return {};
+  text->remove_prefix(end + 2);
+  return label;
+}
+
+}  // namespace
+
+Reason SplitReason(std::string_view status) {
+  Reason reason;
+  reason.code = TakeLabel(&status, [](char c) { return (c >= 'A' && c <= 'Z') || c == '_'; });
+  reason.field = TakeLabel(
+      &status, [](char c) { return IsLetter(c) || IsDigit(c) || c == '_' || c == '.' || c == '[' || c == ']'; });
+  reason.text = status;
+  return reason;
+}
+
+std::string MaskValues(std::string_view text) {
+  std::string masked;
+  for (size_t i = 0; i < text.size() && masked.size() < kMaskedBytesMax;) {
+    const char c = text[i];
+    if (c == '"') {
+      const size_t end = text.find('"', i + 1);
+      masked += "\"…\"";
+      i = end == std::string_view::npos ? text.size() : end + 1;
+    } else if (IsDigit(c) && (i == 0 || !IsLetter(text[i - 1]))) {
+      while (i < text.size() &&
+             (IsDigit(text[i]) || ((text[i] == '.' || text[i] == ',') && i + 1 < text.size() && IsDigit(text[i + 1]))))
+        ++i;
+      masked += "N";
+    } else {
+      masked += c;
+      ++i;
+    }
+  }
+  return masked;
+}
+
+}  // namespace millrace::ops

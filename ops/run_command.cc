@@ -1,0 +1,344 @@
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ops/backends.h"
+#include "ops/books.h"
+#include "ops/inputs.h"
+#include "ops/pipeline_run.h"
+#include "ops/program.h"
+#include "ops/progress.h"
+#include "ops/report.h"
+#include "ops/run_folder.h"
+#include "ops/signals.h"
+#include "ops/sleeper.h"
+#include "ops/text.h"
+#include "stages/lint.h"
+#include "stages/pipeline_config.h"
+#include "stages/pipeline_file.h"
+
+namespace millrace::ops {
+namespace {
+
+constexpr Duration kTick = std::chrono::milliseconds(20);
+constexpr Duration kStalledAfter = std::chrono::seconds(15);
+constexpr Duration kLeaveGrace = std::chrono::seconds(5);
+constexpr uint64_t kDiskFullBytes = 64 << 10;
+
+struct RunArguments {
+  std::string pipeline;
+  std::string bus;
+  std::vector<std::string> inputs;
+  std::string out = "out";
+  std::string format = "text";
+  double drain_seconds = 20;
+};
+
+// Free bytes where `path` lies; as many as there can be where that cannot be told.
+uint64_t FreeBytes(const std::string& path) {
+  struct statvfs info;
+  if (statvfs(path.c_str(), &info) != 0) return UINT64_MAX;
+  return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+// One call of `run`, from its arguments to its exit code.
+class RunCommand {
+ public:
+  RunCommand(const Program& program, const RunArguments& arguments)
+      : program_(program), arguments_(arguments), json_(arguments.format == "json"), clock_(*program.clock) {}
+
+  ExitCode Run() {
+    ExitCode code = Load();
+    if (code == kWell) code = OpenFolderAndBus();
+    if (code == kWell) code = Work();
+    return code;
+  }
+
+ private:
+  std::ostream& log() const { return json_ ? std::cerr : std::cout; }
+
+  ExitCode Fail(const absl::Status& status) const { return Fail(ExitCodeOf(status), std::string(status.message())); }
+  ExitCode Fail(ExitCode code, const std::string& message) const {
+    std::cerr << program_.name << ": " << message << "\n";
+    return code;
+  }
+
+  // Reads and checks the pipeline, as the command line has it.
+  ExitCode Load() {
+    const std::string path = arguments_.pipeline.empty() ? program_.default_config : arguments_.pipeline;
+    if (path.empty()) return Fail(kUsage, "no pipeline given; name one: " + program_.name + " run PIPELINE");
+    absl::StatusOr<stages::PipelineFile> file = stages::PipelineFile::Load(path);
+    if (!file.ok()) return Fail(file.status());
+    if (file->complete()) {
+      if (absl::Status s = ApplyInputs(arguments_.inputs, *program_.registry, file->mutable_pipeline()); !s.ok())
+        return Fail(s);
+    }
+    const std::vector<stages::Problem> problems =
+        stages::Lint(*file, {.registry = program_.registry, .capabilities = CapabilitiesOf, .bus = arguments_.bus});
+    for (const stages::Problem& problem : problems) std::cerr << problem.ToString() << "\n";
+    if (stages::HasErrors(problems)) return Fail(kUsage, path + " cannot be run; correct what is named above");
+    absl::StatusOr<stages::ResolvedPipeline> resolved = stages::Resolve(file->pipeline());
+    if (!resolved.ok()) return Fail(resolved.status());
+    pipeline_ = *std::move(resolved);
+    base_dir_ = file->base_dir();
+    if (!arguments_.bus.empty()) pipeline_.bus = arguments_.bus;
+    return kWell;
+  }
+
+  ExitCode OpenFolderAndBus() {
+    absl::StatusOr<std::unique_ptr<RunFolder>> folder = RunFolder::Open(arguments_.out, pipeline_.name);
+    if (!folder.ok()) return Fail(kEnvironment, std::string(folder.status().message()));
+    folder_ = *std::move(folder);
+    absl::StatusOr<OpenedBus> bus = OpenBus(pipeline_.bus, clock_);
+    if (!bus.ok()) return Fail(bus.status());
+    bus_ = *std::move(bus);
+    if (bus_.memory != nullptr) {
+      if (ExitCode code = RestoreMemory(); code != kWell) return code;
+    }
+    bus::Topology topology = stages::TopologyOf(pipeline_);
+    // What is on this bus is taken off it into the folder: nothing is gained by keeping it in memory too.
+    for (bus::TopicSpec& topic : topology.topics) topic.keep = topic.keep && bus_.memory == nullptr;
+    if (absl::Status s = bus_.bus->Apply(topology); !s.ok()) {
+      return Fail(absl::IsFailedPrecondition(s) ? kUsage : ExitCodeOf(s),
+                  "the bus " + pipeline_.bus + " does not fit the pipeline: " + std::string(s.message()));
+    }
+    return kWell;
+  }
+
+  // The bus of the run before, where that was stopped in good order; else all is fed again.
+  ExitCode RestoreMemory() {
+    const std::string path = folder_->bus_snapshot();
+    if (folder_->previous() == RunFolder::Previous::kStopped) {
+      const absl::Status loaded = bus_.memory->LoadFrom(path);
+      if (loaded.ok() || absl::IsNotFound(loaded)) return kWell;
+      if (!absl::IsDataLoss(loaded)) {
+        return Fail(ExitCodeOf(loaded),
+                    "cannot take up the bus that the last run left: " + std::string(loaded.message()));
+      }
+      log() << "the bus that the last run left cannot be read (" << loaded.message()
+            << "): feeding again from the beginning\n";
+    } else if (folder_->previous() == RunFolder::Previous::kNone) {
+      return kWell;
+    } else {
+      log() << "the last run on " << folder_->path()
+            << " was killed, and what was on mem: went with it: feeding again from the beginning\n";
+    }
+    refeed_ = true;
+    return kWell;
+  }
+
+  ExitCode Work() {
+    Signals signals(&sleeper_);
+    start_ = clock_.Now();
+    run_ = std::make_unique<PipelineRun>(
+        pipeline_, *program_.registry, bus_.bus.get(), &clock_,
+        PipelineRunOptions{.folder = folder_.get(), .base_dir = base_dir_, .durable = bus_.memory == nullptr});
+    if (absl::Status s = run_->OpenPorts(); !s.ok()) return Fail(s);
+    if (absl::Status s = Open(); !s.ok()) {
+      run_->ports().Close().IgnoreError();
+      return Fail(s);
+    }
+    run_->Start();
+    Watch(signals);
+    const bool stuck = run_->stuck();
+    const ExitCode code = Finish();
+    // An attempt that never returns still uses what its stage was given: the process ends under it.
+    if (stuck) {
+      std::cout.flush();
+      std::cerr.flush();
+      _exit(code);
+    }
+    run_.reset();
+    return code;
+  }
+
+  absl::Status Open() {
+    std::function<bool(std::string_view)> settled;
+    if (refeed_) {
+      absl::StatusOr<IdSet> ended = EndedJobs(pipeline_, *folder_, run_->ports());
+      if (!ended.ok()) return ended.status();
+      if (ended->size() > 0) log() << WithCommas(ended->size()) << " jobs have ended and are not fed again\n";
+      settled = [ended = *std::move(ended)](std::string_view id) { return ended.Contains(id); };
+    }
+    const auto from = refeed_ ? stages::Feeder::From::kBeginning : stages::Feeder::From::kCheckpoint;
+    if (absl::Status s = run_->Open(from, std::move(settled)); !s.ok()) return s;
+    // From here until the end in good order the run counts as killed; only then is what the run before left given up.
+    if (absl::Status s = folder_->Begin(); !s.ok()) return s;
+    if (bus_.memory != nullptr) std::filesystem::remove(folder_->bus_snapshot());
+    return absl::OkStatus();
+  }
+
+  // Until everything is done, or a part failed, or the time after a signal is over. Then everything has stopped.
+  void Watch(const Signals& signals) {
+    Progress progress(log(), isatty(json_ ? STDERR_FILENO : STDOUT_FILENO) != 0, start_);
+    MonotonicTime end = MonotonicTime::Infinite();
+    while (!run_->Failed()) {
+      const MonotonicTime now = clock_.Now();
+      if (signals.count() > 0 && !interrupted_) {
+        interrupted_ = true;
+        end = now + DrainTime();
+        progress.Say("stopping: nothing more is read, what is on the bus is finished within " +
+                     ForPeople(DrainTime().count()) + " (a second signal ends at once)");
+        run_->StopFeeds(end);
+      }
+      if (now >= end || run_->Finished()) break;
+      Observe(now, progress);
+      if (disk_full_) break;
+      sleeper_.SleepUntil(now + kTick, clock_);
+    }
+    progress.Clear();
+    run_->Stop(std::max(std::min(end, clock_.Now() + DrainTime()), clock_.Now() + kLeaveGrace));
+  }
+
+  Duration DrainTime() const { return Duration(static_cast<int64_t>(arguments_.drain_seconds * 1e9)); }
+
+  void Observe(MonotonicTime now, Progress& progress) {
+    if (!progress.Due(now)) return;
+    const stages::FeederStats feed = run_->FeedTotals();
+    ProgressState state{
+        .read = feed.progress, .accepted = feed.accepted, .on_bus = run_->OnBus(), .dead = 0, .note = ""};
+    uint64_t work = feed.accepted;
+    const std::vector<StageReport> stages = run_->Stages();
+    for (const StageReport& stage : stages) {
+      state.dead += stage.dead;
+      work += stage.in + stage.out + stage.dead + stage.retried;
+    }
+    if (interrupted_) state.note = "stopping";
+    progress.Show(now, state);
+    for (const std::string& trouble : run_->Troubles()) {
+      if (std::find(told_.begin(), told_.end(), trouble) != told_.end()) continue;
+      progress.Say(trouble);
+      told_.push_back(trouble);
+    }
+    if (work != work_) {
+      work_ = work;
+      work_at_ = now;
+    } else if (now - work_at_ >= kStalledAfter) {
+      work_at_ = now;
+      Stalled(stages, progress);
+    }
+  }
+
+  void Stalled(const std::vector<StageReport>& stages, Progress& progress) {
+    if (FreeBytes(folder_->path()) < kDiskFullBytes) {
+      disk_full_ = true;
+      return;
+    }
+    for (const StageReport& stage : stages) {
+      for (const std::string& line : stage.pending) progress.Say("waiting: " + stage.name + ": " + line);
+    }
+  }
+
+  // What is left is saved, the books are closed, the report is written.
+  ExitCode Finish() {
+    ExitCode code = ExitCodeOf(run_->problem());
+    RunReport report;
+    report.problems = run_->Troubles();
+    const auto note = [&](const absl::Status& status, const std::string& what) {
+      if (status.ok()) return;
+      report.problems.push_back(what + ": " + std::string(status.message()));
+      code = kEnvironment;
+    };
+    if (disk_full_) {
+      report.problems.push_back("the disk of " + folder_->path() +
+                                " is full; make room and run again: it goes on where it stopped");
+      code = kEnvironment;
+    }
+    const absl::StatusOr<Books> books = CloseBooks(pipeline_, *folder_, run_->ports(), bus_.memory);
+    if (!run_->stuck()) note(run_->ports().Close(), "closing the ports");
+    absl::Status saved;
+    if (bus_.memory != nullptr) saved = bus_.memory->SaveTo(folder_->bus_snapshot());
+    note(saved, "saving what is on the bus");
+    if (saved.ok()) note(folder_->End(), "marking the run as stopped");
+    if (!books.ok()) {
+      for (const std::string& problem : report.problems) std::cerr << program_.name << ": " << problem << "\n";
+      return Fail(kEnvironment, "the ledger cannot be closed: " + std::string(books.status().message()));
+    }
+    Tell(*books, &report);
+    return books->balance.Kept() ? code : kPromiseBroken;
+  }
+
+  void Tell(const Books& books, RunReport* report) {
+    const stages::FeederStats feed = run_->FeedTotals();
+    report->pipeline = pipeline_.name;
+    report->bus = pipeline_.bus;
+    report->folder = folder_->path();
+    report->dead_letters_file = folder_->dead_letters();
+    report->crash_model = bus_.bus->capabilities().crash_model;
+    report->interrupted = interrupted_;
+    report->elapsed_seconds = static_cast<double>((clock_.Now() - start_).count()) / 1e9;
+    report->accepted_now = feed.accepted;
+    report->skipped = feed.skipped;
+    report->stages = run_->Stages();
+    report->books = books;
+    if (json_) {
+      for (const std::string& problem : report->problems) std::cerr << program_.name << ": " << problem << "\n";
+      std::cout << ReportAsJson(*report);
+    } else {
+      std::cout << ReportAsText(*report);
+    }
+    std::cout.flush();
+  }
+
+  const Program& program_;
+  const RunArguments& arguments_;
+  const bool json_;
+  const Clock& clock_;
+  stages::ResolvedPipeline pipeline_;
+  std::string base_dir_;
+  std::unique_ptr<RunFolder> folder_;
+  OpenedBus bus_;
+  Sleeper sleeper_;
+  std::unique_ptr<PipelineRun> run_;
+  MonotonicTime start_;
+  bool refeed_ = false;
+  bool interrupted_ = false;
+  bool disk_full_ = false;
+  uint64_t work_ = 0;
+  MonotonicTime work_at_;
+  std::vector<std::string> told_;
+};
+
+}  // namespace
+
+void AddRunCommand(const Program& program, CLI::App& app, int* exit_code) {
+  auto arguments = std::make_shared<RunArguments>();
+  CLI::App* run = app.add_subcommand("run", "Run a pipeline until its sources end, and account for every job");
+  run->add_option("PIPELINE", arguments->pipeline,
+                  "Pipeline file (text-format Protobuf)" +
+                      (program.default_config.empty() ? "" : "; default " + program.default_config));
+  run->add_option("--bus", arguments->bus, "Bus to run on instead of the pipeline's own, e.g. mem:")->type_name("URL");
+  run->add_option("--input", arguments->inputs, "Option of a source instead of the pipeline's own; may be repeated")
+      ->type_name("[SOURCE.]KEY=VALUE");
+  run->add_option("--out", arguments->out,
+                  "Folder for results, default out; a run on the folder of a stopped one goes on with it")
+      ->type_name("DIR");
+  run->add_option("--format", arguments->format,
+                  "text or json (one object on standard output, progress on standard error)")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT");
+  run->add_option("--drain-seconds", arguments->drain_seconds,
+                  "After SIGTERM or SIGINT: how long to finish what is on the bus, default 20")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->type_name("SECONDS");
+  run->footer(
+      "At the end: a table of the stages, dead letters by reason, and the ledger: accepted = settled + dead-lettered + "
+      "lost, by sets of ids.\n"
+      "In DIR: dead_letters.jsonl, receipts.jsonl, what the pipeline's stores write, and what the next run needs to go "
+      "on.\n"
+      "Exit code: 0 well, 1 a promise is broken (jobs lost, or one id with two contents), 2 usage or configuration, 3 "
+      "environment.\n"
+      "Examples:\n  " +
+      program.name + " run orders.textproto\n  " + program.name +
+      " run orders.textproto --input file=today.csv --out /tmp/today --format json");
+  run->callback([&program, arguments, exit_code] { *exit_code = RunCommand(program, *arguments).Run(); });
+}
+
+}  // namespace millrace::ops
