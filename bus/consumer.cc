@@ -249,13 +249,11 @@ void Consumer::Delivered(const DeliveryBatch& batch) {
   const uint64_t first = batch.deliveries.front().sequence, last = batch.deliveries.back().sequence;
   MR_CHECK(first >= held.next_delivery) << "driver: sequence " << first << " of " << Name(batch.holding) << " after "
                                         << held.next_delivery << " was next";
-  uint64_t previous = first;
-  bool ascending = true;
-  for (const Delivery& delivery : batch.deliveries.subspan(1)) {
-    ascending = ascending && delivery.sequence > previous;
-    previous = delivery.sequence;
+  bool disorder = false;
+  for (size_t i = 1; i < batch.deliveries.size(); ++i) {
+    disorder |= batch.deliveries[i].sequence <= batch.deliveries[i - 1].sequence;
   }
-  MR_CHECK(ascending) << "driver: sequences of " << Name(batch.holding) << " do not ascend between " << first << " and "
+  MR_CHECK(!disorder) << "driver: sequences of " << Name(batch.holding) << " do not ascend between " << first << " and "
                       << last;
   held.next_delivery = last + 1;
   if (settlement_ == Settlement::kIndividual) held.open.Open(first, last);

@@ -79,6 +79,8 @@ class SegmentRef {
   Segment* get() const { return segment_; }
   Segment* operator->() const { return segment_; }
   explicit operator bool() const { return segment_ != nullptr; }
+  // Whether nobody else shares it; only then the answer stays true, as long as this one is not copied.
+  bool unique() const { return segment_ != nullptr && segment_->references_.load(std::memory_order_acquire) == 1; }
   bool operator==(const SegmentRef&) const = default;
 
  private:

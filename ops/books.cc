@@ -25,7 +25,7 @@ class Reasons {
     Key key{std::string(outcome.stage), std::string(outcome.field), MaskValues(reason.text)};
     if (groups_.size() >= kReasonsMax && groups_.find(key) == groups_.end()) key = {"", "", "other reasons"};
     auto [it, added] = groups_.try_emplace(std::move(key));
-    if (added) it->second.second = std::string(outcome.id);
+    if (added) it->second.second = std::string(outcome.root);
     ++it->second.first;
   }
   uint64_t total() const { return total_; }

@@ -28,7 +28,7 @@ struct ReasonGroup {
   std::string field;
   std::string reason;
   uint64_t count = 0;
-  std::string example;  // id of one of them
+  std::string example;  // the job that one of them descends from
 };
 
 struct Books {

@@ -56,9 +56,12 @@ void Set(const Target& target, const std::string& value, bool first) {
       if (options->Get(i).key() == target.option->key) options->DeleteSubrange(i, 1);
     }
   }
+  if (value.empty()) return;
   stages::Option* option = options->Add();
   option->set_key(target.option->key);
-  option->set_value(target.option->path ? std::filesystem::absolute(value).string() : value);
+  std::error_code error;  // then it stays as it is, and the source says what is wrong with it
+  const std::filesystem::path absolute = std::filesystem::absolute(value, error);
+  option->set_value(target.option->path && !error ? absolute.string() : value);
 }
 
 }  // namespace

@@ -12,8 +12,9 @@
 namespace millrace::ops {
 
 // Replaces options of sources in `pipeline`. Without SOURCE the one whose kind knows KEY is meant. Several of one key
-// replace all values that the file gives it. A path (OptionSpec::path) is relative to the working folder, not to the
-// pipeline's. Errors: InvalidArgument naming the input and what to write instead.
+// replace all values that the file gives it; an empty VALUE only takes those away. A path (OptionSpec::path) is
+// relative to the working folder, not to the pipeline's.
+// Errors: InvalidArgument naming the input and what to write instead.
 absl::Status ApplyInputs(const std::vector<std::string>& inputs, const stages::Registry& registry,
                          stages::Pipeline* pipeline);
 

@@ -43,8 +43,8 @@ void AddLintCommand(const Program& program, CLI::App& app, int* exit_code) {
   auto arguments = std::make_shared<LintArguments>();
   CLI::App* lint = app.add_subcommand("lint", "Explain what is wrong with a pipeline, with file and line");
   lint->add_option("PIPELINE", arguments->pipelines,
-                   "Pipeline files (text-format Protobuf)" +
-                       (program.default_config.empty() ? "" : "; default " + program.default_config));
+                   std::string("Pipeline files (text-format Protobuf)") +
+                       (program.default_config.empty() ? "" : "; default: the one this program was built with"));
   lint->add_option("--bus", arguments->bus, "Check against this bus instead of the pipeline's own")->type_name("URL");
   lint->footer(
       "All problems are found in one run, as file:line: what is wrong; what to do.\n"

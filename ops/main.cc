@@ -1,13 +1,16 @@
 #include "ops/main.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "ops/backends.h"
 #include "ops/program.h"
 #include "ops/system_clock.h"
+#include "stages/suggest.h"
 
 namespace millrace::ops {
 namespace {
@@ -75,6 +78,15 @@ int MillraceMain(int argc, char** argv, const std::vector<stages::Registrar>& re
   app.footer(Footer(program));
   AddRunCommand(program, app, &exit_code);
   AddLintCommand(program, app, &exit_code);
+  if (argc > 1 && argv[1][0] != '-') {
+    std::vector<std::string> known;
+    for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
+    if (std::find(known.begin(), known.end(), argv[1]) == known.end()) {
+      std::cerr << program.name << ": there is no command \"" << argv[1] << "\"; " << stages::Suggest(argv[1], known)
+                << "\n";
+      return kUsage;
+    }
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kSegmentBytes = 64 << 10;
 constexpr size_t kTroublesMax = 20;
 constexpr Duration kCollectorGrace = std::chrono::seconds(10);
+constexpr Duration kAssignWait = std::chrono::seconds(2);
 constexpr Duration kPollEvery = std::chrono::milliseconds(10);
 
 // Stages so that each comes behind those that write to its input. Lint has seen to it that there is no cycle.
@@ -154,6 +155,8 @@ absl::StatusOr<std::unique_ptr<stages::AttemptRunner>> PipelineRun::MakeRunner(c
   config.outputs.stage = stage.name;
   config.outputs.source = stage.source;
   config.outputs.outputs = stage.outputs;
+  // A stage with one way out may call it by name although the pipeline leaves the name out.
+  if (kind->outputs.size() == 1 && stage.outputs.size() == 1) config.outputs.outputs[0].name = kind->outputs[0];
   if (!kind->sink) config.outputs.receipts = stage.receipts;
   config.outputs.message_bytes_max = bus_->capabilities().message_bytes_max;
   config.inputs = {stage.input};
@@ -204,12 +207,25 @@ void PipelineRun::Start() {
       Problem(Grave::kRun, "stage \"" + member.stage->name + "\"", result);
     });
   }
+  const MonotonicTime until = clock_->Now() + kAssignWait;
+  while (!Assigned() && !Failed() && clock_->Now() < until) std::this_thread::sleep_for(kPollEvery);
   for (const std::unique_ptr<Feed>& feed : feeds_) {
     feed_threads_.emplace_back([this, &feed = *feed] {
       feed.Run();
       Problem(Grave::kPart, "source \"" + feed.name() + "\"", feed.result());
     });
   }
+}
+
+bool PipelineRun::Assigned() const {
+  for (const stages::StageSettings& stage : pipeline_.stages) {
+    int32_t busy = 0;
+    for (const std::unique_ptr<Member>& member : members_) {
+      if (member->stage == &stage && member->instance->Snapshot().stats.partitions > 0) ++busy;
+    }
+    if (busy < std::min(stage.instances, stage.input_partitions)) return false;
+  }
+  return true;
 }
 
 absl::StatusOr<uint64_t> PipelineRun::LagOf(const std::string& group, const std::string& topic) {
@@ -325,17 +341,24 @@ void PipelineRun::Problem(Grave grave, const std::string& where, const absl::Sta
 void PipelineRun::Trouble(const absl::Status& status) {
   if (status.ok()) return;
   std::lock_guard<std::mutex> lock(mutex_);
-  std::string text = status.ToString();
-  if (troubles_.size() < kTroublesMax && std::find(troubles_.begin(), troubles_.end(), text) == troubles_.end()) {
+  std::string text = "the bus: " + status.ToString();
+  if (absl::IsDataLoss(status)) {
+    if (problems_.size() < kTroublesMax) problems_.push_back(std::move(text));
+  } else if (troubles_.size() < kTroublesMax &&
+             std::find(troubles_.begin(), troubles_.end(), text) == troubles_.end()) {
     troubles_.push_back(std::move(text));
   }
 }
 
+std::vector<std::string> PipelineRun::Problems() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return problems_;
+}
+
 std::vector<std::string> PipelineRun::Troubles() const {
-  std::vector<std::string> all;
+  std::vector<std::string> all = Problems();
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    all = problems_;
     all.insert(all.end(), troubles_.begin(), troubles_.end());
   }
   for (const std::unique_ptr<Feed>& feed : feeds_) {

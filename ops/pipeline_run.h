@@ -66,6 +66,7 @@ class PipelineRun {
   // Makes ports and stages, opens files.
   absl::Status OpenPorts();
   absl::Status Open(stages::Feeder::From from, std::function<bool(std::string_view)> settled);
+  // Sources begin once the instances have their partitions: a partition that moves under work makes duplicates.
   void Start();
 
   // Whether all sources have ended and every message is settled by everybody who reads it.
@@ -80,7 +81,9 @@ class PipelineRun {
 
   std::vector<StageReport> Stages() const;
   stages::FeederStats FeedTotals() const;  // progress: the least of all sources
-  // What is being waited out, and what went wrong, each once.
+  // What went wrong for good, data that the bus destroyed included.
+  std::vector<std::string> Problems() const;
+  // The same, and what is being waited out.
   std::vector<std::string> Troubles() const;
   // The first thing that went wrong; OK where nothing did.
   absl::Status problem() const;
@@ -96,6 +99,7 @@ class PipelineRun {
   absl::Status MakeMember(const stages::StageSettings& stage, int32_t number);
   absl::StatusOr<std::unique_ptr<stages::AttemptRunner>> MakeRunner(const stages::StageSettings& stage);
   stages::StageConfig ConfigOf(const std::string& name, const stages::Options& options) const;
+  bool Assigned() const;
   absl::StatusOr<uint64_t> LagOf(const std::string& group, const std::string& topic);
   enum class Grave { kPart, kRun };  // whether the run can go on without that part
   void Problem(Grave grave, const std::string& where, const absl::Status& status);

@@ -10,6 +10,12 @@ constexpr size_t kMaskedBytesMax = 200;
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
+// A digit as in "B2" or "UTF-8".
+bool PartOfAWord(std::string_view text, size_t at) {
+  if (at > 0 && text[at - 1] == '-') --at;
+  return at > 0 && IsLetter(text[at - 1]);
+}
+
 // The word before the first ": ", when all of its characters are `allowed`; it is then taken off `text`.
 template <typename Allowed>
 std::string_view TakeLabel(std::string_view* text, Allowed allowed) {
@@ -40,7 +46,7 @@ std::string MaskValues(std::string_view text) {
       const size_t end = text.find('"', i + 1);
       masked += "\"…\"";
       i = end == std::string_view::npos ? text.size() : end + 1;
-    } else if (IsDigit(c) && (i == 0 || !IsLetter(text[i - 1]))) {
+    } else if (IsDigit(c) && !PartOfAWord(text, i)) {
       while (i < text.size() &&
              (IsDigit(text[i]) || ((text[i] == '.' || text[i] == ',') && i + 1 < text.size() && IsDigit(text[i + 1]))))
         ++i;

@@ -21,6 +21,7 @@ TEST(ReasonTest, MasksValues) {
   EXPECT_EQ(MaskValues("expected 13 digits; found \"12a\""), "expected N digits; found \"…\"");
   EXPECT_EQ(MaskValues("1,234.50 is not 7."), "N is not N.");
   EXPECT_EQ(MaskValues("column B2 of q\"open"), "column B2 of q\"…\"");
+  EXPECT_EQ(MaskValues("not valid UTF-8 at 17, range -5-6"), "not valid UTF-8 at N, range -N-N");
   EXPECT_LE(MaskValues(std::string(100'000, 'x')).size(), 201u);
 }
 

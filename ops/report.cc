@@ -18,7 +18,7 @@ std::string Counted(uint64_t number, const std::string& one, const std::string& 
 std::string Head(const RunReport& report) {
   char seconds[32];
   std::snprintf(seconds, sizeof(seconds), "%.1f s", report.elapsed_seconds);
-  std::string head = report.pipeline + " on " + report.bus + ": ";
+  std::string head = report.pipeline + " (" + report.bus + "): ";
   if (report.accepted_now == 0) {
     head += "nothing new (0 new jobs)";
   } else {

@@ -240,7 +240,7 @@ class RunCommand {
   ExitCode Finish() {
     ExitCode code = ExitCodeOf(run_->problem());
     RunReport report;
-    report.problems = run_->Troubles();
+    report.problems = run_->Problems();
     const auto note = [&](const absl::Status& status, const std::string& what) {
       if (status.ok()) return;
       report.problems.push_back(what + ": " + std::string(status.message()));
@@ -312,8 +312,8 @@ void AddRunCommand(const Program& program, CLI::App& app, int* exit_code) {
   auto arguments = std::make_shared<RunArguments>();
   CLI::App* run = app.add_subcommand("run", "Run a pipeline until its sources end, and account for every job");
   run->add_option("PIPELINE", arguments->pipeline,
-                  "Pipeline file (text-format Protobuf)" +
-                      (program.default_config.empty() ? "" : "; default " + program.default_config));
+                  std::string("Pipeline file (text-format Protobuf)") +
+                      (program.default_config.empty() ? "" : "; default: the one this program was built with"));
   run->add_option("--bus", arguments->bus, "Bus to run on instead of the pipeline's own, e.g. mem:")->type_name("URL");
   run->add_option("--input", arguments->inputs, "Option of a source instead of the pipeline's own; may be repeated")
       ->type_name("[SOURCE.]KEY=VALUE");

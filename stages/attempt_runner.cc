@@ -38,8 +38,8 @@ struct AttemptRunner::Item {
   Outputs outputs;
 };
 
-AttemptRunner::AttemptRunner(Config config, std::unique_ptr<Stage> stage, std::unique_ptr<BatchStage> batch_stage, bus::SegmentPool* pool,
-                             const Clock* clock)
+AttemptRunner::AttemptRunner(Config config, std::unique_ptr<Stage> stage, std::unique_ptr<BatchStage> batch_stage,
+                             bus::SegmentPool* pool, const Clock* clock)
     : config_(std::move(config)),
       random_(config_.salt),
       stage_(std::move(stage)),
@@ -56,7 +56,8 @@ void AttemptRunner::Begin(AttemptGroup* group, uint32_t index, Item* item) {
   const bus::Message& message = attempt.delivery.message;
   item->envelope = bus::ReadEnvelope(message.headers);
   if (item->envelope.id.empty()) {
-    item->place_id = PlaceId(config_.inputs[static_cast<size_t>(attempt.holding.partition.topic)], attempt.holding, attempt.delivery);
+    item->place_id = PlaceId(config_.inputs[static_cast<size_t>(attempt.holding.partition.topic)], attempt.holding,
+                             attempt.delivery);
     item->envelope.id = item->place_id;
   }
   if (!config_.branch.empty()) {
@@ -68,7 +69,8 @@ void AttemptRunner::Begin(AttemptGroup* group, uint32_t index, Item* item) {
                  .share = item->envelope.share,
                  .attempt = attempt.attempt,
                  .epoch = attempt.holding.epoch};
-  const uint64_t key = Random::Mix(attempt.delivery.sequence ^ static_cast<uint64_t>(attempt.holding.partition.number) << 48);
+  const uint64_t key =
+      Random::Mix(attempt.delivery.sequence ^ static_cast<uint64_t>(attempt.holding.partition.number) << 48);
   item->context.emplace(item->input, *clock_, random_, key, &group->results[index].cancelled);
   item->outputs.Begin(message, item->envelope, item->envelope.id);
 }
@@ -105,7 +107,8 @@ void AttemptRunner::RunEach(AttemptGroup* group, AttemptReporter* reporter, uint
       }
     }
     Begin(group, i, &item);
-    End(group, i, &item, Guarded([&] { return stage_->Process(*item.context, group->items[i].delivery.message, item.outputs); }));
+    End(group, i, &item,
+        Guarded([&] { return stage_->Process(*item.context, group->items[i].delivery.message, item.outputs); }));
     // The last item is reported by Run, after the group has its segments.
     if (i + 1 == count) return;
     const MonotonicTime now = clock_->Now();
@@ -132,7 +135,8 @@ void AttemptRunner::RunBatch(AttemptGroup* group) {
     batch_stage_->Process(std::span<BatchItem>(batch_));
     return absl::OkStatus();
   });
-  for (uint32_t i = 0; i < count; ++i) End(group, i, items_[i].get(), thrown.ok() ? std::move(batch_[i].status) : thrown);
+  for (uint32_t i = 0; i < count; ++i)
+    End(group, i, items_[i].get(), thrown.ok() ? std::move(batch_[i].status) : thrown);
 }
 
 }  // namespace millrace::stages

@@ -1,4 +1,5 @@
-// Runs attempts of one stage on one thread: reads the envelope, calls the stage, turns exceptions into failures, completes the outputs.
+// Runs attempts of one stage on one thread: reads the envelope, calls the stage, turns exceptions into failures,
+// completes the outputs.
 //
 // Threading: one thread at a time. Blocking: as long as the stage does.
 // Ownership: owns the stage object; pool, clock and the worker's groups outlive it.
@@ -35,11 +36,12 @@ class AttemptRunner {
     std::string branch;               // appended to the share of each input (StageSettings::branch)
   };
   // Exactly one of the stages.
-  AttemptRunner(Config config, std::unique_ptr<Stage> stage, std::unique_ptr<BatchStage> batch_stage, bus::SegmentPool* pool,
-                const Clock* clock);
+  AttemptRunner(Config config, std::unique_ptr<Stage> stage, std::unique_ptr<BatchStage> batch_stage,
+                bus::SegmentPool* pool, const Clock* clock);
   ~AttemptRunner();
 
-  // Runs all items; reports in pieces when they take long (a piece is at least a millisecond's work), the last one when everything is done.
+  // Runs all items; reports in pieces when they take long (a piece is at least a millisecond's work), the last one when
+  // everything is done.
   void Run(AttemptGroup* group, AttemptReporter* reporter);
 
  private:

@@ -36,8 +36,9 @@ bool ConsumeNumber(std::string_view* text, std::string_view name, uint64_t* valu
 bool Parse(std::string_view text, Checkpoint* out) {
   const std::string_view whole = text;
   uint64_t length = 0, finished = 0;
-  if (!Consume(&text, kTitle) || !ConsumeNumber(&text, "records", &out->records) || !ConsumeNumber(&text, "journal_bytes", &out->journal_bytes) ||
-      !ConsumeNumber(&text, "finished", &finished) || !ConsumeNumber(&text, "position_bytes", &length) || length > text.size()) {
+  if (!Consume(&text, kTitle) || !ConsumeNumber(&text, "records", &out->records) ||
+      !ConsumeNumber(&text, "journal_bytes", &out->journal_bytes) || !ConsumeNumber(&text, "finished", &finished) ||
+      !ConsumeNumber(&text, "position_bytes", &length) || length > text.size()) {
     return false;
   }
   out->finished = finished != 0;
@@ -50,9 +51,10 @@ bool Parse(std::string_view text, Checkpoint* out) {
 }  // namespace
 
 absl::Status SaveCheckpoint(const std::string& path, const Checkpoint& checkpoint) {
-  std::string text = absl::StrCat(absl::string_view(kTitle.data(), kTitle.size()), "records ", checkpoint.records, "\njournal_bytes ",
-                                  checkpoint.journal_bytes, "\nfinished ", checkpoint.finished ? 1 : 0, "\nposition_bytes ",
-                                  checkpoint.position.size(), "\n", checkpoint.position, "\n");
+  std::string text =
+      absl::StrCat(absl::string_view(kTitle.data(), kTitle.size()), "records ", checkpoint.records, "\njournal_bytes ",
+                   checkpoint.journal_bytes, "\nfinished ", checkpoint.finished ? 1 : 0, "\nposition_bytes ",
+                   checkpoint.position.size(), "\n", checkpoint.position, "\n");
   text += DigestLine(text);
   return WriteFileAtomically(path, text);
 }
@@ -63,8 +65,10 @@ absl::StatusOr<std::optional<Checkpoint>> LoadCheckpoint(const std::string& path
   if (!text.ok()) return text.status();
   Checkpoint checkpoint;
   if (!Parse(*text, &checkpoint)) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is not a checkpoint, or was damaged: delete it to feed from the beginning (records are "
-                                                         "recognised by their ids), or use another output folder"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path,
+                     " is not a checkpoint, or was damaged: delete it to feed from the beginning (records are "
+                     "recognised by their ids), or use another output folder"));
   }
   return std::optional<Checkpoint>(std::move(checkpoint));
 }

@@ -21,8 +21,10 @@ std::string NewPath(const std::string& name) {
 TEST(Checkpoint, ComesBackAsItWas) {
   const std::string path = NewPath("back");
   EXPECT_EQ(*LoadCheckpoint(path), std::nullopt);
-  for (const std::string& position : {std::string(), std::string("plain"), std::string("\n\0digest 0\n\xff", 12), std::string(10'000, 'p')}) {
-    const Checkpoint saved{.position = position, .records = UINT64_MAX, .journal_bytes = 17, .finished = position.empty()};
+  for (const std::string& position :
+       {std::string(), std::string("plain"), std::string("\n\0digest 0\n\xff", 12), std::string(10'000, 'p')}) {
+    const Checkpoint saved{
+        .position = position, .records = UINT64_MAX, .journal_bytes = 17, .finished = position.empty()};
     ASSERT_TRUE(SaveCheckpoint(path, saved).ok());
     EXPECT_EQ(*LoadCheckpoint(path), saved);
   }

@@ -117,7 +117,8 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t bytes_
     if (got <= 0) break;
     bytes.append(chunk, static_cast<size_t>(got));
     if (bytes.size() > bytes_max) {
-      status = absl::InvalidArgumentError(absl::StrCat(path, " is longer than the ", bytes_max, " bytes that such a file can have"));
+      status = absl::InvalidArgumentError(
+          absl::StrCat(path, " is longer than the ", bytes_max, " bytes that such a file can have"));
       break;
     }
   }
@@ -136,7 +137,8 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Take(const std::string& path
     const ssize_t got = pread(fd, holder, sizeof holder - 1, 0);
     std::string pid(holder, got > 0 ? static_cast<size_t>(got) : 0);
     while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-    return absl::FailedPreconditionError(absl::StrCat("another run, process ", pid.empty() ? "unknown" : pid, ", is using this folder (it holds ", path,
+    return absl::FailedPreconditionError(absl::StrCat("another run, process ", pid.empty() ? "unknown" : pid,
+                                                      ", is using this folder (it holds ", path,
                                                       "): wait for it to end, or give this run a folder of its own"));
   }
   // For the message above; the lock holds without it, so that a full disk must not fail it.

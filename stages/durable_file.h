@@ -1,4 +1,5 @@
-// Files that must be on the disk when we say so: errors of the machine as statuses, writes that are whole or reported, a lock against a second run.
+// Files that must be on the disk when we say so: errors of the machine as statuses, writes that are whole or reported,
+// a lock against a second run.
 //
 // Threading: one object, one thread.
 #ifndef MILLRACE_STAGES_DURABLE_FILE_H_
@@ -14,8 +15,9 @@
 
 namespace millrace::stages {
 
-// What a failed system call means: NotFound, PermissionDenied (also a read-only file system), ResourceExhausted (disk or quota full), InvalidArgument
-// (not a file, a folder in the way), else Unavailable. `doing` says what was tried with what: "cannot open /data/journal".
+// What a failed system call means: NotFound, PermissionDenied (also a read-only file system), ResourceExhausted (disk
+// or quota full), InvalidArgument (not a file, a folder in the way), else Unavailable. `doing` says what was tried with
+// what: "cannot open /data/journal".
 absl::Status ErrnoStatus(int error, std::string_view doing);
 
 // A file open for appending.
@@ -48,10 +50,12 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes
 // All of a file that is at most `bytes_max` long; InvalidArgument beyond it.
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t bytes_max);
 
-// Keeps other processes (and other holders in this one) out as long as it lives; the system takes it back when the process ends in any way.
+// Keeps other processes (and other holders in this one) out as long as it lives; the system takes it back when the
+// process ends in any way.
 class FileLock {
  public:
-  // Does not wait. FailedPrecondition names the process that holds it. The file stays behind: it is the lock's place, not the lock.
+  // Does not wait. FailedPrecondition names the process that holds it. The file stays behind: it is the lock's place,
+  // not the lock.
   static absl::StatusOr<std::unique_ptr<FileLock>> Take(const std::string& path);
   ~FileLock();
   FileLock(const FileLock&) = delete;

@@ -66,7 +66,8 @@ TEST(FileLock, KeepsASecondHolderOutAndNamesTheFirst) {
   ASSERT_TRUE(first.ok()) << first.status();
   auto second = FileLock::Take(path);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_NE(std::string(second.status().message()).find("process " + std::to_string(getpid())), std::string::npos) << second.status();
+  EXPECT_NE(std::string(second.status().message()).find("process " + std::to_string(getpid())), std::string::npos)
+      << second.status();
   first->reset();
   EXPECT_TRUE(FileLock::Take(path).ok());
 }

@@ -12,7 +12,8 @@ namespace {
 
 class InlineExecutor : public Executor {
  public:
-  InlineExecutor(std::unique_ptr<AttemptRunner> runner, AttemptReporter* reporter) : runner_(std::move(runner)), reporter_(reporter) {}
+  InlineExecutor(std::unique_ptr<AttemptRunner> runner, AttemptReporter* reporter)
+      : runner_(std::move(runner)), reporter_(reporter) {}
   void Dispatch(AttemptGroup* group) override { runner_->Run(group, reporter_); }
   absl::Status Stop(MonotonicTime) override { return absl::OkStatus(); }
 
@@ -91,7 +92,8 @@ std::unique_ptr<Executor> MakeInlineExecutor(std::unique_ptr<AttemptRunner> runn
   return std::make_unique<InlineExecutor>(std::move(runner), reporter);
 }
 
-std::unique_ptr<Executor> MakeThreadExecutor(std::vector<std::unique_ptr<AttemptRunner>> runners, AttemptReporter* reporter, const Clock* clock) {
+std::unique_ptr<Executor> MakeThreadExecutor(std::vector<std::unique_ptr<AttemptRunner>> runners,
+                                             AttemptReporter* reporter, const Clock* clock) {
   return std::make_unique<ThreadExecutor>(std::move(runners), reporter, clock);
 }
 

@@ -16,8 +16,8 @@ class Executor {
   virtual ~Executor() = default;
   // Runs the group and reports to the reporter given at construction. Blocks in the inline one only.
   virtual void Dispatch(AttemptGroup* group) = 0;
-  // Waits until no attempt runs, at most until `deadline`; what was dispatched and has not begun is not begun any more. DeadlineExceeded when one still
-  // runs: then the executor, its groups and their worker must not be destroyed.
+  // Waits until no attempt runs, at most until `deadline`; what was dispatched and has not begun is not begun any more.
+  // DeadlineExceeded when one still runs: then the executor, its groups and their worker must not be destroyed.
   virtual absl::Status Stop(MonotonicTime deadline) = 0;
 };
 
@@ -25,7 +25,8 @@ class Executor {
 std::unique_ptr<Executor> MakeInlineExecutor(std::unique_ptr<AttemptRunner> runner, AttemptReporter* reporter);
 
 // One thread for each runner.
-std::unique_ptr<Executor> MakeThreadExecutor(std::vector<std::unique_ptr<AttemptRunner>> runners, AttemptReporter* reporter, const Clock* clock);
+std::unique_ptr<Executor> MakeThreadExecutor(std::vector<std::unique_ptr<AttemptRunner>> runners,
+                                             AttemptReporter* reporter, const Clock* clock);
 
 }  // namespace millrace::stages
 

@@ -12,9 +12,9 @@
 namespace millrace::stages {
 namespace {
 
-constexpr size_t kReadMax = 256;              // records in one call of the source
-constexpr size_t kPublishMax = 256;           // messages in one call of the driver
-constexpr size_t kSlotBytesKept = 64 << 10;   // a slot that held a larger record gives its memory back
+constexpr size_t kReadMax = 256;                           // records in one call of the source
+constexpr size_t kPublishMax = 256;                        // messages in one call of the driver
+constexpr size_t kSlotBytesKept = 64 << 10;                // a slot that held a larger record gives its memory back
 constexpr Duration kIdle = std::chrono::milliseconds(50);  // until a source that had to wait is asked again
 
 Duration Backoff(Duration initial, Duration max, uint32_t failures) {
@@ -43,8 +43,8 @@ bus::Message Feeder::Entry::message() const {
   return message;
 }
 
-Feeder::Feeder(FeederOptions options, Source* source, std::unique_ptr<bus::ProducerDriver> driver, Journal* journal, std::string checkpoint_path,
-               const Clock* clock)
+Feeder::Feeder(FeederOptions options, Source* source, std::unique_ptr<bus::ProducerDriver> driver, Journal* journal,
+               std::string checkpoint_path, const Clock* clock)
     : options_(std::move(options)),
       source_(source),
       producer_(std::move(driver)),
@@ -53,7 +53,8 @@ Feeder::Feeder(FeederOptions options, Source* source, std::unique_ptr<bus::Produ
       clock_(clock),
       slots_(options_.window_messages),
       lanes_(static_cast<size_t>(options_.partitions)) {
-  MR_CHECK(options_.window_messages > 0 && options_.partitions > 0) << "a feed has a window and a topic with partitions";
+  MR_CHECK(options_.window_messages > 0 && options_.partitions > 0)
+      << "a feed has a window and a topic with partitions";
 }
 
 Feeder::~Feeder() = default;
@@ -62,9 +63,10 @@ absl::Status Feeder::Start(From from) {
   absl::StatusOr<std::optional<Checkpoint>> loaded = LoadCheckpoint(checkpoint_path_);
   if (!loaded.ok()) return loaded.status();
   if (loaded->has_value() && journal_->bytes() < (*loaded)->journal_bytes) {
-    return absl::DataLossError(absl::StrCat("the journal holds ", journal_->bytes(), " bytes, but ", (*loaded)->journal_bytes,
-                                            " were on the disk when ", checkpoint_path_,
-                                            " was written: it was damaged or exchanged, and can't tell which jobs were accepted. Use a new output folder"));
+    return absl::DataLossError(absl::StrCat(
+        "the journal holds ", journal_->bytes(), " bytes, but ", (*loaded)->journal_bytes, " were on the disk when ",
+        checkpoint_path_,
+        " was written: it was damaged or exchanged, and can't tell which jobs were accepted. Use a new output folder"));
   }
   if (from == From::kCheckpoint && loaded->has_value()) checkpoint_ = **loaded;
   if (absl::Status sought = source_->Seek(checkpoint_.position); !sought.ok()) return sought;
@@ -131,7 +133,8 @@ void Feeder::Read() {
   size_t room = slots_.size() - static_cast<size_t>(tail_ - head_);
   if (window_bytes_used_ >= options_.window_bytes) return;
   // Records may all be as large as the largest seen lately.
-  room = std::min({room, kReadMax, (options_.window_bytes - window_bytes_used_) / std::max<size_t>(largest_read_, 1) + 1});
+  room =
+      std::min({room, kReadMax, (options_.window_bytes - window_bytes_used_) / std::max<size_t>(largest_read_, 1) + 1});
   if (room == 0) return;
 
   largest_read_ = 0;
@@ -159,7 +162,8 @@ void Feeder::Read() {
 // ---------------------------------------------------------------- publishing
 
 bool Feeder::KeyIsFree(const Entry& entry) const {
-  return options_.gapless_publish || !entry.has_key || !lanes_[static_cast<size_t>(entry.partition)].keys_out.contains(entry.key_digest);
+  return options_.gapless_publish || !entry.has_key ||
+         !lanes_[static_cast<size_t>(entry.partition)].keys_out.contains(entry.key_digest);
 }
 
 void Feeder::MoveReady(Lane* lane) {
@@ -227,7 +231,8 @@ void Feeder::Answer(uint64_t number, const absl::Status& status) {
   if (lane.held && lane.outstanding == 0 && lane.retry_at == MonotonicTime::Infinite()) {
     // Back-pressure passes sooner than an outage.
     const bool pressure = trouble_.code() == absl::StatusCode::kResourceExhausted;
-    lane.retry_at = now_ + Backoff(pressure ? options_.backoff_initial / 10 : options_.backoff_initial, options_.backoff_max, lane.failures++);
+    lane.retry_at = now_ + Backoff(pressure ? options_.backoff_initial / 10 : options_.backoff_initial,
+                                   options_.backoff_max, lane.failures++);
   }
 }
 
@@ -301,11 +306,13 @@ void Feeder::Save(bool at_end) {
 }
 
 absl::Status Feeder::Write(bool at_end) {
-  if (absl::Status flushed = journal_->Flush(); !flushed.ok()) return Explain(flushed, "the feed stops: accepted jobs can't be written down");
+  if (absl::Status flushed = journal_->Flush(); !flushed.ok())
+    return Explain(flushed, "the feed stops: accepted jobs can't be written down");
   const bool due = dirty_ && (checkpoint_.records - saved_records_ >= options_.checkpoint_records ||
                               now_ >= saved_at_ + options_.checkpoint_interval);
   if (!due && !at_end) return absl::OkStatus();
-  if (absl::Status synced = journal_->Sync(); !synced.ok()) return Explain(synced, "the feed stops: accepted jobs can't be written down");
+  if (absl::Status synced = journal_->Sync(); !synced.ok())
+    return Explain(synced, "the feed stops: accepted jobs can't be written down");
   checkpoint_.journal_bytes = journal_->bytes();
   checkpoint_.finished = source_ended_ && head_ == tail_;
   if (absl::Status saved = SaveCheckpoint(checkpoint_path_, checkpoint_); !saved.ok()) {
@@ -370,8 +377,9 @@ absl::Status Feeder::Close(MonotonicTime deadline) {
   finished_ = true;
   if (!status_.ok()) return status_;
   if (head_ != tail_) {
-    return absl::DeadlineExceededError(absl::StrCat(tail_ - head_, " records were read but are not accepted up to here; the next start publishes them again",
-                                                    closed.ok() ? "" : ": ", closed.message()));
+    return absl::DeadlineExceededError(absl::StrCat(
+        tail_ - head_, " records were read but are not accepted up to here; the next start publishes them again",
+        closed.ok() ? "" : ": ", closed.message()));
   }
   return source_status_;
 }

@@ -1,9 +1,10 @@
-// Carries records from a source onto the bus, and keeps the account of it: a job is accepted when the broker has confirmed it; then its id goes into
-// the journal, and the checkpoint moves behind it once everything before it is accepted too.
+// Carries records from a source onto the bus, and keeps the account of it: a job is accepted when the broker has
+// confirmed it; then its id goes into the journal, and the checkpoint moves behind it once everything before it is
+// accepted too.
 //
-//   Feeder feeder({.source = "/orders/feed", .partitions = 8}, source.get(), std::move(driver), journal.get(), out + "/feed.checkpoint", clock);
-//   if (absl::Status s = feeder.Start(Feeder::From::kCheckpoint); !s.ok()) return s;
-//   while (!feeder.Finished()) {
+//   Feeder feeder({.source = "/orders/feed", .partitions = 8}, source.get(), std::move(driver), journal.get(), out +
+//   "/feed.checkpoint", clock); if (absl::Status s = feeder.Start(Feeder::From::kCheckpoint); !s.ok()) return s; while
+//   (!feeder.Finished()) {
 //     if (!feeder.Pump(clock.Now())) waker.WaitUntil(feeder.NextTimer());
 //   }
 //   absl::Status result = feeder.Close(clock.Now() + std::chrono::seconds(10));
@@ -11,16 +12,20 @@
 // What holds, wherever the process dies:
 //   - every id in the journal was confirmed by the broker before;
 //   - everything before the checkpoint is in the journal, on the disk: journal first, then checkpoint;
-//   - what is behind the checkpoint is read and published again at the next start, under the same ids: duplicates, no losses.
-// A bus that dies with the process (mem:) has lost what was on it: start with From::kBeginning and a `settled` that knows the jobs that had ended.
+//   - what is behind the checkpoint is read and published again at the next start, under the same ids: duplicates, no
+//   losses.
+// A bus that dies with the process (mem:) has lost what was on it: start with From::kBeginning and a `settled` that
+// knows the jobs that had ended.
 //
-// Order: per key, the first copies of records go out in the source's order. After a failed publish the partition waits until all it has out is
-// answered and backs off; what failed is then published again in order, before anything new. Where the backend is not gapless one record per key is
-// out at a time. Memory: the window (records read and not yet accepted up to the checkpoint's place) is bounded in messages and bytes.
+// Order: per key, the first copies of records go out in the source's order. After a failed publish the partition waits
+// until all it has out is answered and backs off; what failed is then published again in order, before anything new.
+// Where the backend is not gapless one record per key is out at a time. Memory: the window (records read and not yet
+// accepted up to the checkpoint's place) is bounded in messages and bytes.
 //
-// Errors      outages of bus or source are waited out (trouble() says which). What can't get better ends the feed, and status() says why: a journal or
-//             checkpoint that can't be written (disk full, read-only), a source that is not what it was, a record or topic that the broker refuses.
-//             Nothing is journaled after a journal error.
+// Errors      outages of bus or source are waited out (trouble() says which). What can't get better ends the feed, and
+// status() says why: a journal or
+//             checkpoint that can't be written (disk full, read-only), a source that is not what it was, a record or
+//             topic that the broker refuses. Nothing is journaled after a journal error.
 // Blocking    Pump waits for nothing but the disk; Close up to its deadline.
 // Threading   one thread at a time.
 // Ownership   owns the driver; source, journal and clock outlive it.
@@ -58,7 +63,8 @@ struct FeederOptions {
   Duration checkpoint_interval = std::chrono::seconds(1);
   Duration backoff_initial = std::chrono::milliseconds(100);
   Duration backoff_max = std::chrono::seconds(30);
-  // Whether the job of this id is known to have ended: then it is accepted as it stands, and not published again. May be null.
+  // Whether the job of this id is known to have ended: then it is accepted as it stands, and not published again. May
+  // be null.
   std::function<bool(std::string_view id)> settled = nullptr;
 };
 
@@ -78,16 +84,16 @@ class Feeder final : private bus::ProducerHandler, private SourceSink {
  public:
   enum class From { kCheckpoint, kBeginning };
 
-  Feeder(FeederOptions options, Source* source, std::unique_ptr<bus::ProducerDriver> driver, Journal* journal, std::string checkpoint_path,
-         const Clock* clock);
+  Feeder(FeederOptions options, Source* source, std::unique_ptr<bus::ProducerDriver> driver, Journal* journal,
+         std::string checkpoint_path, const Clock* clock);
   ~Feeder() override;
 
-  // Call first, once. DataLoss: the journal is shorter than the checkpoint says. InvalidArgument: the checkpoint is damaged, or the input is not what
-  // it was.
+  // Call first, once. DataLoss: the journal is shorter than the checkpoint says. InvalidArgument: the checkpoint is
+  // damaged, or the input is not what it was.
   absl::Status Start(From from);
 
-  // One step: learn confirms, write journal and checkpoint, publish, read. True when another step may do more at once; else wait for a Wake of the
-  // driver's waker or NextTimer().
+  // One step: learn confirms, write journal and checkpoint, publish, read. True when another step may do more at once;
+  // else wait for a Wake of the driver's waker or NextTimer().
   bool Pump(MonotonicTime now);
   MonotonicTime NextTimer() const;
 
@@ -100,8 +106,8 @@ class Feeder final : private bus::ProducerHandler, private SourceSink {
   // What is being waited out; OK where nothing is.
   const absl::Status& trouble() const { return trouble_; }
 
-  // Waits for what is out, at most until `deadline`, and writes the last checkpoint. status(), or DeadlineExceeded where records are left unconfirmed
-  // (they will be published again). Call once.
+  // Waits for what is out, at most until `deadline`, and writes the last checkpoint. status(), or DeadlineExceeded
+  // where records are left unconfirmed (they will be published again). Call once.
   absl::Status Close(MonotonicTime deadline);
 
   FeederStats stats() const;
@@ -128,7 +134,7 @@ class Feeder final : private bus::ProducerHandler, private SourceSink {
     uint32_t failures = 0;
     MonotonicTime retry_at = MonotonicTime::Infinite();
     std::vector<uint64_t> failed;
-    Ring<uint64_t> queue;  // not yet ready, in order
+    Ring<uint64_t> queue;                    // not yet ready, in order
     absl::flat_hash_set<uint64_t> keys_out;  // digests of keys that are ready, sent or failed; only where not gapless
   };
   struct Sent {

@@ -52,7 +52,8 @@ class FakeSource final : public Source {
       if (!failure.ok()) return failure;
     }
     for (size_t i = 0; i < records_max && next_ < count_; ++i, ++next_) {
-      const std::string id = "r" + std::to_string(next_), key = "k" + std::to_string(next_ % 7), position = std::to_string(next_ + 1);
+      const std::string id = "r" + std::to_string(next_), key = "k" + std::to_string(next_ % 7),
+                        position = std::to_string(next_ + 1);
       const std::string body(body_bytes, static_cast<char>('a' + next_ % 26));
       SourceRecord record{.id = id, .body = body, .type = "test.raw", .subject = "s", .position = position};
       if (next_ % 5 != 0) record.key = key;
@@ -169,21 +170,28 @@ class FeederTest : public testing::Test {
     std::filesystem::create_directories(folder_);
   }
   FeederOptions Options() const {
-    return {.source = "/test/feed", .partitions = 3, .window_messages = 16, .checkpoint_records = 12, .checkpoint_interval = std::chrono::seconds(1)};
+    return {.source = "/test/feed",
+            .partitions = 3,
+            .window_messages = 16,
+            .checkpoint_records = 12,
+            .checkpoint_interval = std::chrono::seconds(1)};
   }
   // One process: from start to end, kill or error. False: killed.
-  bool RunOnce(FeederOptions options, FakeSource* source, absl::Status* result, Feeder::From from = Feeder::From::kCheckpoint, int stop_after = INT_MAX) {
+  bool RunOnce(FeederOptions options, FakeSource* source, absl::Status* result,
+               Feeder::From from = Feeder::From::kCheckpoint, int stop_after = INT_MAX) {
     auto journal = Journal::Open(folder_ + "/journal");
     EXPECT_TRUE(journal.ok()) << journal.status();
     try {
-      Feeder feeder(std::move(options), source, std::make_unique<FakeDriver>(&broker_, &script_, &killer_), journal->get(), folder_ + "/checkpoint", &clock_);
+      Feeder feeder(std::move(options), source, std::make_unique<FakeDriver>(&broker_, &script_, &killer_),
+                    journal->get(), folder_ + "/checkpoint", &clock_);
       *result = feeder.Start(from);
       if (!result->ok()) return true;
       for (int step = 0; !feeder.Finished(); ++step) {
         if (step == stop_after) feeder.Stop();
         if (!feeder.Pump(clock_.Now())) {
           if (feeder.NextTimer() == MonotonicTime::Infinite() && script_.silent) break;
-          clock_.now_ns = std::max(clock_.now_ns + 1'000'000, std::min(feeder.NextTimer().ns, clock_.now_ns + 1'000'000'000));
+          clock_.now_ns =
+              std::max(clock_.now_ns + 1'000'000, std::min(feeder.NextTimer().ns, clock_.now_ns + 1'000'000'000));
         }
         EXPECT_LT(step, 100'000) << "no end";
         if (step >= 100'000) break;
@@ -202,12 +210,14 @@ class FeederTest : public testing::Test {
   }
   void ExpectAccount(uint64_t count) {
     const std::set<std::string> journaled = Journaled();
-    for (const std::string& id : journaled) EXPECT_TRUE(broker_.confirmed.contains(id)) << id << " is journaled but was not confirmed";
+    for (const std::string& id : journaled)
+      EXPECT_TRUE(broker_.confirmed.contains(id)) << id << " is journaled but was not confirmed";
     const auto checkpoint = LoadCheckpoint(folder_ + "/checkpoint");
     ASSERT_TRUE(checkpoint.ok());
     const uint64_t records = checkpoint->has_value() ? (*checkpoint)->records : 0;
     EXPECT_LE(records, count);
-    for (uint64_t i = 0; i < records; ++i) EXPECT_TRUE(journaled.contains("r" + std::to_string(i))) << i << " is before the checkpoint but not journaled";
+    for (uint64_t i = 0; i < records; ++i)
+      EXPECT_TRUE(journaled.contains("r" + std::to_string(i))) << i << " is before the checkpoint but not journaled";
   }
   // Order of first copies per key.
   void ExpectOrder() {
@@ -367,7 +377,8 @@ TEST_F(FeederTest, GaplessKeepsTheWindowFullAndTheOrder) {
 
 TEST_F(FeederTest, AnOutageIsWaitedOut) {
   FakeSource source(20, &killer_);
-  source.failures = {absl::UnavailableError("share not mounted"), absl::UnavailableError("share not mounted"), absl::OkStatus()};
+  source.failures = {absl::UnavailableError("share not mounted"), absl::UnavailableError("share not mounted"),
+                     absl::OkStatus()};
   absl::Status result;
   ASSERT_TRUE(RunOnce(Options(), &source, &result));
   EXPECT_TRUE(result.ok()) << result;
@@ -376,7 +387,8 @@ TEST_F(FeederTest, AnOutageIsWaitedOut) {
 
 TEST_F(FeederTest, ASourceThatBreaksEndsTheFeedBehindWhatWasRead) {
   FakeSource source(100, &killer_);
-  source.failures = {absl::OkStatus(), absl::OkStatus(), absl::InvalidArgumentError("feed.csv: shrank while it was read")};
+  source.failures = {absl::OkStatus(), absl::OkStatus(),
+                     absl::InvalidArgumentError("feed.csv: shrank while it was read")};
   absl::Status result;
   ASSERT_TRUE(RunOnce(Options(), &source, &result));
   EXPECT_EQ(result.message(), "feed.csv: shrank while it was read");
@@ -388,7 +400,9 @@ TEST_F(FeederTest, ASourceThatBreaksEndsTheFeedBehindWhatWasRead) {
 }
 
 TEST_F(FeederTest, ARecordThatTheBusRefusesEndsTheFeed) {
-  script_.outcome = [](uint64_t n) -> absl::Status { return n == 30 ? absl::InvalidArgumentError("over the limit") : absl::OkStatus(); };
+  script_.outcome = [](uint64_t n) -> absl::Status {
+    return n == 30 ? absl::InvalidArgumentError("over the limit") : absl::OkStatus();
+  };
   FakeSource source(100, &killer_);
   absl::Status result;
   ASSERT_TRUE(RunOnce(Options(), &source, &result));

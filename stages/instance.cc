@@ -18,10 +18,14 @@ class Instance::Handler : public bus::ConsumerHandler, public bus::ProducerHandl
  public:
   explicit Handler(Instance* instance) : instance_(*instance) {}
   void OnAssigned(std::span<const bus::Assignment> assignments) override { instance_.Step(AssignedEvent{assignments}); }
-  void OnRevoking(std::span<const bus::Holding> holdings, MonotonicTime deadline) override { instance_.Step(RevokingEvent{holdings, deadline}); }
+  void OnRevoking(std::span<const bus::Holding> holdings, MonotonicTime deadline) override {
+    instance_.Step(RevokingEvent{holdings, deadline});
+  }
   void OnLost(std::span<const bus::Holding> holdings) override { instance_.Step(LostEvent{holdings}); }
   void OnDelivered(const bus::DeliveryBatch& batch) override { instance_.Step(DeliveredEvent{batch}); }
-  void OnNoted(bus::Holding holding, const absl::Status& status) override { instance_.Step(NotedEvent{holding, status}); }
+  void OnNoted(bus::Holding holding, const absl::Status& status) override {
+    instance_.Step(NotedEvent{holding, status});
+  }
   void OnTrouble(const absl::Status& status) override {
     if (instance_.config_.on_trouble != nullptr) instance_.config_.on_trouble(status);
   }

@@ -1,4 +1,5 @@
-// One running instance of a stage: the worker, its consumer and producer, its executor, and the loop that carries actions out.
+// One running instance of a stage: the worker, its consumer and producer, its executor, and the loop that carries
+// actions out.
 //
 //   Instance instance(std::move(config), bus, clock);
 //   std::thread thread([&] { result = instance.Run(); });
@@ -6,9 +7,9 @@
 //   instance.Drain(clock.Now() + std::chrono::seconds(20));      // SIGTERM
 //   thread.join();
 //
-// Blocking: Run returns when it has drained, or when it cannot start. Threading: Run on one thread; Drain, Snapshot and Pending from any.
-// Ownership: bus, clock, spool and tap outlive the instance. When an attempt never returns, Run returns DeadlineExceeded and the instance must be leaked,
-// not destroyed, as the attempt's thread still uses it.
+// Blocking: Run returns when it has drained, or when it cannot start. Threading: Run on one thread; Drain, Snapshot and
+// Pending from any. Ownership: bus, clock, spool and tap outlive the instance. When an attempt never returns, Run
+// returns DeadlineExceeded and the instance must be leaked, not destroyed, as the attempt's thread still uses it.
 #ifndef MILLRACE_STAGES_INSTANCE_H_
 #define MILLRACE_STAGES_INSTANCE_H_
 
@@ -40,14 +41,15 @@ struct InstanceConfig {
   std::function<absl::StatusOr<std::unique_ptr<Executor>>(AttemptReporter*)> make_executor;
   Spool* spool = nullptr;  // not null
   Tap* tap = nullptr;      // may be null
-  // Told what the bus says of its own state: outages, data destroyed, recovery. May be null. Called on the loop's thread.
+  // Told what the bus says of its own state: outages, data destroyed, recovery. May be null. Called on the loop's
+  // thread.
   std::function<void(const absl::Status&)> on_trouble;
 };
 
 struct InstanceSnapshot {
   WorkerStats stats;
-  bool idle = false;   // nothing in flight
-  bool ready = true;   // false: an attempt runs past its time-out and grace
+  bool idle = false;  // nothing in flight
+  bool ready = true;  // false: an attempt runs past its time-out and grace
   std::string not_ready_reason;
   std::vector<std::string> pending;
 };
@@ -57,16 +59,17 @@ class Instance {
   Instance(InstanceConfig config, bus::Bus* bus, const Clock* clock);
   ~Instance();
 
-  // Opens consumer and producer, and works until drained. Errors: what opening or making the executor says; DeadlineExceeded when the broker did not
-  // answer, or an attempt did not return, until the drain's deadline.
+  // Opens consumer and producer, and works until drained. Errors: what opening or making the executor says;
+  // DeadlineExceeded when the broker did not answer, or an attempt did not return, until the drain's deadline.
   absl::Status Run();
-  // For callers with a loop of their own, instead of Run, all on one thread: opens; one round over what may have happened, without blocking (false when
-  // nothing had); whether the drain is complete; closes.
+  // For callers with a loop of their own, instead of Run, all on one thread: opens; one round over what may have
+  // happened, without blocking (false when nothing had); whether the drain is complete; closes.
   absl::Status Open();
   bool Turn();
   bool left() const { return leaving_; }
   absl::Status Close();
-  // Asks Run to finish what runs, give the rest back and return, at the latest around `deadline`. An earlier deadline replaces a later one.
+  // Asks Run to finish what runs, give the rest back and return, at the latest around `deadline`. An earlier deadline
+  // replaces a later one.
   void Drain(MonotonicTime deadline) { mailbox_.Drain(deadline); }
   // How things were after the last turn of the loop, at most about 100 ms ago.
   InstanceSnapshot Snapshot() const;

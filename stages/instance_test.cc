@@ -1,4 +1,5 @@
-// The threaded runtime on the embedded bus, in both semantics: what it does is what the pure worker would do, and stopping it half-way loses nothing.
+// The threaded runtime on the embedded bus, in both semantics: what it does is what the pure worker would do, and
+// stopping it half-way loses nothing.
 #include "stages/instance.h"
 
 #include <gtest/gtest.h>
@@ -85,9 +86,11 @@ class InstanceTest : public testing::TestWithParam<const char*> {
       runner.inputs = {"in"};
       std::vector<std::unique_ptr<AttemptRunner>> runners;
       for (size_t i = 0; i < std::max<size_t>(threads, 1); ++i) {
-        runners.push_back(std::make_unique<AttemptRunner>(runner, std::make_unique<MoodyStage>(), nullptr, &pool_, &clock_));
+        runners.push_back(
+            std::make_unique<AttemptRunner>(runner, std::make_unique<MoodyStage>(), nullptr, &pool_, &clock_));
       }
-      return threads == 0 ? MakeInlineExecutor(std::move(runners[0]), reporter) : MakeThreadExecutor(std::move(runners), reporter, &clock_);
+      return threads == 0 ? MakeInlineExecutor(std::move(runners[0]), reporter)
+                          : MakeThreadExecutor(std::move(runners), reporter, &clock_);
     };
     return config;
   }
@@ -110,8 +113,10 @@ class InstanceTest : public testing::TestWithParam<const char*> {
     ASSERT_EQ(handler.confirmed, static_cast<size_t>(count));
   }
 
-  // Reads until `jobs` different jobs have come out of the topic, or time is up; each body by the key of its message, in order.
-  std::map<std::string, std::vector<std::string>> Read(const std::string& topic, const std::string& group, size_t jobs) {
+  // Reads until `jobs` different jobs have come out of the topic, or time is up; each body by the key of its message,
+  // in order.
+  std::map<std::string, std::vector<std::string>> Read(const std::string& topic, const std::string& group,
+                                                       size_t jobs) {
     std::map<std::string, std::vector<std::string>> found;
     std::set<std::string> roots;
     Mailbox waker;
@@ -124,14 +129,18 @@ class InstanceTest : public testing::TestWithParam<const char*> {
     std::vector<AttemptReport> none;
     while (roots.size() < jobs && clock_.Now() < until) {
       waker.Take(&none);
-      consumer.PollEach([&](const bus::DeliveryBatch& batch) {
-        for (const bus::Delivery& d : batch.deliveries) {
-          found[std::string(*d.message.key)].emplace_back(*d.message.body);
-          roots.emplace(bus::ReadEnvelope(d.message.headers).root);
-        }
-        consumer.SettleAll(batch).IgnoreError();
-      }).IgnoreError();
-      if (roots.size() < jobs) waker.Wait(std::min({consumer.NextTimer(), until, clock_.Now() + std::chrono::milliseconds(20)}), clock_);
+      consumer
+          .PollEach([&](const bus::DeliveryBatch& batch) {
+            for (const bus::Delivery& d : batch.deliveries) {
+              found[std::string(*d.message.key)].emplace_back(*d.message.body);
+              if (topic == "dead") reasons.insert(std::string(d.message.headers.Find("mr_dead_reason").value_or("?")));
+              roots.emplace(bus::ReadEnvelope(d.message.headers).root);
+            }
+            consumer.SettleAll(batch).IgnoreError();
+          })
+          .IgnoreError();
+      if (roots.size() < jobs)
+        waker.Wait(std::min({consumer.NextTimer(), until, clock_.Now() + std::chrono::milliseconds(20)}), clock_);
     }
     EXPECT_EQ(roots.size(), jobs) << "jobs on " << topic;
     EXPECT_TRUE(consumer.Close(clock_.Now() + seconds(10)).ok());
@@ -148,6 +157,7 @@ class InstanceTest : public testing::TestWithParam<const char*> {
     return lag;
   }
 
+  std::set<std::string> reasons;  // of dead letters read
   RealClock clock_;
   MemorySpool spool_;
   bus::SegmentPool pool_;
@@ -202,12 +212,15 @@ TEST_P(InstanceTest, StoppedHalfWayAndContinuedByAnotherNothingIsLost) {
     absl::Status result;
     std::thread thread([&] { result = instance.Run(); });
     // Stops each in the middle of its work, after a while of its own.
-    while (instance.Snapshot().stats.done < 150 && !(instance.Snapshot().idle && LagOf("stage", "in") == 0)) std::this_thread::yield();
+    while (instance.Snapshot().stats.done < 150 && !(instance.Snapshot().idle && LagOf("stage", "in") == 0))
+      std::this_thread::yield();
     instance.Drain(clock_.Now() + seconds(20));
     thread.join();
     ASSERT_TRUE(result.ok()) << result;
     if (LagOf("stage", "in") == 0) break;
   }
+  Read("dead", "undertaker", 40);
+  EXPECT_EQ(reasons, std::set<std::string>{"INVALID_ARGUMENT: bad"}) << "stopping never dead-letters";
   const auto found = Read("out", "reader", 1960);
   ExpectInOrder(found);
   size_t all = 0;

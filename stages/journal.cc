@@ -30,7 +30,8 @@ uint32_t LoadNumber(const char* at) {
 }
 
 // Consumes the whole records at the front of `bytes`. False: what follows can't be a record, however much more comes.
-bool ConsumeRecords(std::string_view* bytes, JournalExtent* extent, const std::function<void(std::string_view)>& callback) {
+bool ConsumeRecords(std::string_view* bytes, JournalExtent* extent,
+                    const std::function<void(std::string_view)>& callback) {
   while (bytes->size() >= kHeadBytes) {
     const uint32_t length = LoadNumber(bytes->data());
     if (length > Journal::kIdBytesMax) return false;
@@ -45,7 +46,8 @@ bool ConsumeRecords(std::string_view* bytes, JournalExtent* extent, const std::f
   return true;
 }
 
-absl::Status ReadRecords(int fd, const std::string& path, const std::function<void(std::string_view)>& callback, JournalExtent* extent) {
+absl::Status ReadRecords(int fd, const std::string& path, const std::function<void(std::string_view)>& callback,
+                         JournalExtent* extent) {
   std::string buffer;
   bool magic_seen = false, whole = true;
   uint64_t total = 0;
@@ -63,7 +65,8 @@ absl::Status ReadRecords(int fd, const std::string& path, const std::function<vo
     if (!magic_seen) {
       const std::string_view front = rest.substr(0, kMagic.size());
       if (front != kMagic.substr(0, front.size())) {
-        return absl::InvalidArgumentError(absl::StrCat(path, " is not a journal of this program: it begins with other bytes"));
+        return absl::InvalidArgumentError(
+            absl::StrCat(path, " is not a journal of this program: it begins with other bytes"));
       }
       if (rest.size() >= kMagic.size()) {
         magic_seen = true;
@@ -82,7 +85,8 @@ absl::Status ReadRecords(int fd, const std::string& path, const std::function<vo
 
 }  // namespace
 
-absl::StatusOr<JournalExtent> ReadJournal(const std::string& path, const std::function<void(std::string_view)>& callback) {
+absl::StatusOr<JournalExtent> ReadJournal(const std::string& path,
+                                          const std::function<void(std::string_view)>& callback) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return ErrnoStatus(errno, absl::StrCat("cannot open the journal ", path));
   JournalExtent extent;

@@ -1,17 +1,19 @@
-// The feed's journal: the ids of all accepted jobs, appended as their confirms come. It is what the ledger counts from, so it is a set: an id that is
-// in it twice was accepted once, and republished after a crash.
+// The feed's journal: the ids of all accepted jobs, appended as their confirms come. It is what the ledger counts from,
+// so it is a set: an id that is in it twice was accepted once, and republished after a crash.
 //
 //   auto journal = Journal::Open(out_dir + "/feed.journal");
 //   (*journal)->Append("king_county:17:a3…");
 //   absl::Status durable = (*journal)->Sync();                       // before the checkpoint moves
 //   ReadJournal(path, [](std::string_view id) { ... });              // by anybody, also while it is being written
 //
-// The file: 8 bytes "MRJRNL1\n", then records {u32 length, u32 digest, length bytes}, numbers little-endian, digest = low half of XXH3-64 over the
-// bytes seeded with the length. A crash leaves at most a torn tail: Open cuts the file behind the last whole record. What was synced is covered by
-// the checkpoint, which says how long the journal was then: if it is shorter, it was damaged (Feeder says so).
+// The file: 8 bytes "MRJRNL1\n", then records {u32 length, u32 digest, length bytes}, numbers little-endian, digest =
+// low half of XXH3-64 over the bytes seeded with the length. A crash leaves at most a torn tail: Open cuts the file
+// behind the last whole record. What was synced is covered by the checkpoint, which says how long the journal was then:
+// if it is shorter, it was damaged (Feeder says so).
 //
-// Errors      the first failed write or sync is kept and returned by every later call: a journal with a hole is worse than one that stops.
-// Threading   one object, one thread. One process at a time: the lock file `<path>.lock` is held from Open to the end.
+// Errors      the first failed write or sync is kept and returned by every later call: a journal with a hole is worse
+// than one that stops. Threading   one object, one thread. One process at a time: the lock file `<path>.lock` is held
+// from Open to the end.
 #ifndef MILLRACE_STAGES_JOURNAL_H_
 #define MILLRACE_STAGES_JOURNAL_H_
 
@@ -29,7 +31,8 @@ namespace millrace::stages {
 
 class Journal {
  public:
-  // Makes the file where there is none. FailedPrecondition: another run holds it. InvalidArgument: the file is no journal.
+  // Makes the file where there is none. FailedPrecondition: another run holds it. InvalidArgument: the file is no
+  // journal.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path);
 
   // Adds an id (at most kIdBytesMax long) to what the next Flush writes.
@@ -48,7 +51,8 @@ class Journal {
   static constexpr size_t kIdBytesMax = 1 << 16;
 
  private:
-  Journal(std::unique_ptr<FileLock> lock, std::unique_ptr<AppendFile> file) : lock_(std::move(lock)), file_(std::move(file)) {}
+  Journal(std::unique_ptr<FileLock> lock, std::unique_ptr<AppendFile> file)
+      : lock_(std::move(lock)), file_(std::move(file)) {}
 
   const std::unique_ptr<FileLock> lock_;
   const std::unique_ptr<AppendFile> file_;
@@ -67,9 +71,10 @@ struct JournalExtent {
   uint64_t torn_bytes = 0;  // behind it
 };
 
-// Calls back for each whole record from the beginning, then says how far that went. Reads in chunks. NotFound where there is no file;
-// InvalidArgument where it is no journal.
-absl::StatusOr<JournalExtent> ReadJournal(const std::string& path, const std::function<void(std::string_view)>& callback);
+// Calls back for each whole record from the beginning, then says how far that went. Reads in chunks. NotFound where
+// there is no file; InvalidArgument where it is no journal.
+absl::StatusOr<JournalExtent> ReadJournal(const std::string& path,
+                                          const std::function<void(std::string_view)>& callback);
 
 }  // namespace millrace::stages
 

@@ -41,7 +41,8 @@ void Write(const std::string& path, const std::vector<std::string>& ids) {
 
 TEST(Journal, KeepsIdsOfAnyBytesInOrder) {
   const std::string path = NewPath("any");
-  const std::vector<std::string> ids = {"a", "", std::string("\0\xff\n", 3), std::string(Journal::kIdBytesMax, 'x'), "a"};
+  const std::vector<std::string> ids = {"a", "", std::string("\0\xff\n", 3), std::string(Journal::kIdBytesMax, 'x'),
+                                        "a"};
   Write(path, ids);
   EXPECT_EQ(Ids(path), ids);
   Write(path, {"later"});
@@ -85,7 +86,8 @@ TEST(Journal, ATornTailIsCutAtEveryLength) {
 
 TEST(Journal, GarbageBehindTheLastWholeRecordIsCut) {
   const std::string path = NewPath("garbage");
-  for (const std::string& garbage : {std::string(100, '\0'), std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9), std::string(300'000, 'g')}) {
+  for (const std::string& garbage :
+       {std::string(100, '\0'), std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9), std::string(300'000, 'g')}) {
     Write(path, {"one", "two"});
     const size_t before = Ids(path).size();
     ASSERT_TRUE(WriteFileAtomically(path, *ReadWholeFile(path, 1 << 20) + garbage).ok());

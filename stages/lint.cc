@@ -86,8 +86,13 @@ void LintSources(LintContext& lint) {
     }
     if (source.topic().empty()) {
       lint.Error(node.line(), user + " has no topic to publish to; add topic: \"…\"");
-    } else {
-      lint.RequireTopic(node.LineOf("topic"), user, source.topic());
+    } else if (lint.RequireTopic(node.LineOf("topic"), user, source.topic())) {
+      const bool dead = lint.FindTopic(source.topic())->dead_letter();
+      if (dead || source.topic() == pipeline.receipts()) {
+        lint.Error(node.LineOf("topic"), user + " publishes to " + Quoted(source.topic()) + ", which is for " +
+                                             (dead ? "dead letters" : "receipts") +
+                                             " and ends jobs in the ledger; name an ordinary topic");
+      }
     }
   }
 }

@@ -173,6 +173,15 @@ TEST_F(LintTest, DeadLetters) {
          "to an ordinary topic");
 }
 
+TEST_F(LintTest, SourcesFeedOrdinaryTopics) {
+  EXPECT_EQ(ToldAfter("kind: \"lines\" topic: \"raw\"", "kind: \"lines\" topic: \"dead\"").back(),
+            "p:8: source \"feed\" publishes to \"dead\", which is for dead letters and ends jobs in the ledger; name "
+            "an ordinary topic");
+  EXPECT_EQ(ToldAfter("kind: \"lines\" topic: \"raw\"", "kind: \"lines\" topic: \"receipts\"").back(),
+            "p:8: source \"feed\" publishes to \"receipts\", which is for receipts and ends jobs in the ledger; name "
+            "an ordinary topic");
+}
+
 TEST_F(LintTest, Receipts) {
   EXPECT_EQ(ToldAfter("receipts: \"receipts\"", ""),
             (std::vector<std::string>{"p:6: nobody reads the topic \"receipts\", so that what goes there is never "

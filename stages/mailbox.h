@@ -1,4 +1,5 @@
-// Where an instance's loop sleeps, and what wakes it: reports of attempts, drivers with something to say, a wish to drain.
+// Where an instance's loop sleeps, and what wakes it: reports of attempts, drivers with something to say, a wish to
+// drain.
 //
 // Threading: Wake, Report and Drain from any thread; Take and Wait from the loop's.
 #ifndef MILLRACE_STAGES_MAILBOX_H_

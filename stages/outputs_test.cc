@@ -121,7 +121,8 @@ TEST_F(OutputsTest, BytesStayWhenTheArenaMovesOn) {
     ASSERT_TRUE(outputs.Finish(&all[i]).ok());
     arena_.TakeSegments(&segments);
   }
-  for (size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i][0].message.body, std::string(100, static_cast<char>('a' + i % 26)));
+  for (size_t i = 0; i < all.size(); ++i)
+    EXPECT_EQ(all[i][0].message.body, std::string(100, static_cast<char>('a' + i % 26)));
 }
 
 }  // namespace

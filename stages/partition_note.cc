@@ -38,6 +38,12 @@ std::string PartitionNote::Write() const {
     text += i == 0 ? " parked=" : ",";
     text.append(hex, sizeof(hex));
   }
+  for (size_t i = 0; i < done.size(); ++i) {
+    const std::string range =
+        (i == 0 ? " done=" : ",") + std::to_string(done[i].first) + "-" + std::to_string(done[i].last);
+    if (text.size() + range.size() > kBytesMax) break;
+    text += range;
+  }
   return text;
 }
 
@@ -54,6 +60,12 @@ PartitionNote PartitionNote::Read(std::string_view text) {
         uint64_t key = 0;
         if (!ReadNumber(text, &key, 16)) return {};
         note.parked.push_back(key);
+      } while (Skip(text, ","));
+    } else if (Skip(text, " done=")) {
+      do {
+        Range range;
+        if (!ReadNumber(text, &range.first) || !Skip(text, "-") || !ReadNumber(text, &range.last)) return {};
+        note.done.push_back(range);
       } while (Skip(text, ","));
     } else {
       return {};

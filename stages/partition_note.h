@@ -1,11 +1,12 @@
 // What the worker remembers about a partition across restarts, carried by settlements where the backend has notes
 // (Kafka: commit metadata).
 //
-//   mr1 starts=2@100 running=1@100 parked=00f3…,…
+//   mr1 starts=2@100 running=1@100 done=103-107,112-112 parked=00f3…,…
 //
 // starts=N@S: N owners in a row began with S as the first message not settled. running=N@S: the message S was being
-// tried alone, for the N-th time in which the process had not lived to tell. parked: hashes of keys whose messages
-// follow a dead letter.
+// tried alone, for the N-th time in which the process had not lived to tell. done: messages behind the first unfinished
+// one that were finished when the partition was left cleanly; the next owner does not do them again. parked: hashes of
+// keys whose messages follow a dead letter.
 //
 // Threading: a value.
 #ifndef MILLRACE_STAGES_PARTITION_NOTE_H_
@@ -23,11 +24,18 @@ struct PartitionNote {
   uint64_t starts_at = 0;
   uint32_t running = 0;
   uint64_t running_at = 0;
+  struct Range {
+    uint64_t first = 0, last = 0;
+    bool operator==(const Range&) const = default;
+  };
+  std::vector<Range> done;       // ascending, disjoint
   std::vector<uint64_t> parked;  // ascending
 
-  // Most keys that fit into Kafka's default limit of 4096 bytes (offset.metadata.max.bytes).
+  // Kafka's default limit (offset.metadata.max.bytes), and the most parked keys that fit into it beside the counters.
+  static constexpr size_t kBytesMax = 4096;
   static constexpr size_t kParkedMax = 200;
 
+  // Leaves ranges of `done` away that do not fit: those messages are done again.
   std::string Write() const;
   // What is not a note of ours (another program's metadata) reads as an empty one.
   static PartitionNote Read(std::string_view text);

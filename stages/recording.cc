@@ -28,12 +28,15 @@ struct Describer {
   std::string operator()(const DispatchAction& a) const {
     std::string text = "dispatch group " + std::to_string(a.group->id);
     for (const AttemptItem& item : a.group->items) {
-      text += " [" + Text(item.holding) + " " + std::to_string(item.delivery.sequence) + " try " + std::to_string(item.attempt) + " after " +
-              std::to_string(item.predecessor) + " " + Text(item.delivery.message) + "]";
+      text += " [" + Text(item.holding) + " " + std::to_string(item.delivery.sequence) + " try " +
+              std::to_string(item.attempt) + " after " + std::to_string(item.predecessor) + " " +
+              Text(item.delivery.message) + "]";
     }
     return text;
   }
-  std::string operator()(const CancelAction& a) const { return "cancel " + std::to_string(a.group->id) + "." + std::to_string(a.item); }
+  std::string operator()(const CancelAction& a) const {
+    return "cancel " + std::to_string(a.group->id) + "." + std::to_string(a.item);
+  }
   std::string operator()(const PublishAction& a) const {
     std::string text = "publish from token " + std::to_string(a.first_token);
     for (const bus::Outgoing& out : actions.Outgoing(a)) {
@@ -43,16 +46,21 @@ struct Describer {
   }
   std::string operator()(const SettleAction& a) const {
     std::string text = "settle " + Text(a.holding);
-    for (const bus::SettleRange& range : actions.Ranges(a)) text += " " + std::to_string(range.first) + "-" + std::to_string(range.last);
+    for (const bus::SettleRange& range : actions.Ranges(a))
+      text += " " + std::to_string(range.first) + "-" + std::to_string(range.last);
     text += " next " + std::to_string(a.next);
     if (a.has_note) text += " note " + std::string(actions.Note(a));
     return text;
   }
   std::string operator()(const FlowAction& a) const { return "flow " + Text(a.holding) + (a.on ? " on" : " off"); }
   std::string operator()(const ReleaseAction& a) const { return "release " + Text(a.holding); }
-  std::string operator()(const SpoolAction& a) const { return "spool " + std::to_string(a.spool) + " " + std::string(a.id); }
+  std::string operator()(const SpoolAction& a) const {
+    return "spool " + std::to_string(a.spool) + " " + std::string(a.id);
+  }
   std::string operator()(const SetTimerAction& a) const { return "timer " + std::to_string(a.at.ns); }
-  std::string operator()(const ReadyAction& a) const { return a.ready ? "ready" : "not ready: " + actions.texts[a.reason]; }
+  std::string operator()(const ReadyAction& a) const {
+    return a.ready ? "ready" : "not ready: " + actions.texts[a.reason];
+  }
   std::string operator()(const LeaveAction&) const { return "leave"; }
 };
 
@@ -65,7 +73,9 @@ struct RecordedResult {
 
 }  // namespace
 
-std::string DescribeAction(const Actions& actions, const Action& action) { return std::visit(Describer{actions}, action); }
+std::string DescribeAction(const Actions& actions, const Action& action) {
+  return std::visit(Describer{actions}, action);
+}
 
 struct Recording::Step {
   Instant now;
@@ -117,7 +127,8 @@ void Recording::BeforeStep(Instant now, const Event& event) {
 }
 
 void Recording::OnStep(Instant, const Event&, const Actions& actions, size_t first) {
-  for (size_t i = first; i < actions.list.size(); ++i) steps_.back()->actions.push_back(DescribeAction(actions, actions.list[i]));
+  for (size_t i = first; i < actions.list.size(); ++i)
+    steps_.back()->actions.push_back(DescribeAction(actions, actions.list[i]));
 }
 
 std::vector<std::string> Recording::ActionLines() const {
@@ -136,7 +147,9 @@ absl::Status Recording::Replay(const WorkerOptions& options) const {
     Event event = step.event;
     if (auto* e = std::get_if<AttemptsEvent>(&event)) {
       const auto it = groups.find(step.group);
-      if (it == groups.end()) return absl::InternalError("step " + std::to_string(n) + ": a result of a group that the replay did not dispatch");
+      if (it == groups.end())
+        return absl::InternalError("step " + std::to_string(n) +
+                                   ": a result of a group that the replay did not dispatch");
       e->group = it->second;
       for (uint32_t i = e->from; i < e->to; ++i) {
         const RecordedResult& from = step.results[i - e->from];
@@ -151,9 +164,11 @@ absl::Status Recording::Replay(const WorkerOptions& options) const {
     for (size_t i = 0; i < std::max(actions.list.size(), step.actions.size()); ++i) {
       const std::string now = i < actions.list.size() ? DescribeAction(actions, actions.list[i]) : "(nothing)";
       const std::string then = i < step.actions.size() ? step.actions[i] : "(nothing)";
-      if (now != then) return absl::InternalError("step " + std::to_string(n) + " differs; recorded: " + then + "; replayed: " + now);
+      if (now != then)
+        return absl::InternalError("step " + std::to_string(n) + " differs; recorded: " + then + "; replayed: " + now);
       if (i < actions.list.size()) {
-        if (const auto* dispatch = std::get_if<DispatchAction>(&actions.list[i])) groups[dispatch->group->id] = dispatch->group;
+        if (const auto* dispatch = std::get_if<DispatchAction>(&actions.list[i]))
+          groups[dispatch->group->id] = dispatch->group;
       }
     }
   }

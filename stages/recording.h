@@ -1,11 +1,13 @@
-// A recording of a worker's life, and its replay: every event with the actions it led to, as a Tap sees them, copied so that they outlive the run. Feeding
-// the events of a real run to a fresh worker must give equal actions: the worker has no other inputs. That is what the simulator's word rests on.
+// A recording of a worker's life, and its replay: every event with the actions it led to, as a Tap sees them, copied so
+// that they outlive the run. Feeding the events of a real run to a fresh worker must give equal actions: the worker has
+// no other inputs. That is what the simulator's word rests on.
 //
 //   Recording recording;                          // as Instance's tap
 //   …run…
 //   absl::Status same = recording.Replay(options);  // names the first step that differs
 //
-// Keeps everything in memory: for tests and for looking into a short run. Threading: the worker's thread; Replay when the run is over.
+// Keeps everything in memory: for tests and for looking into a short run. Threading: the worker's thread; Replay when
+// the run is over.
 #ifndef MILLRACE_STAGES_RECORDING_H_
 #define MILLRACE_STAGES_RECORDING_H_
 
@@ -35,7 +37,8 @@ class Recording : public Tap {
   // Lines of DescribeAction, of all steps.
   std::vector<std::string> ActionLines() const;
 
-  // OK when a fresh worker with these options does the same at each step. Internal names the step, and both versions of its first different action.
+  // OK when a fresh worker with these options does the same at each step. Internal names the step, and both versions of
+  // its first different action.
   absl::Status Replay(const WorkerOptions& options) const;
 
  private:

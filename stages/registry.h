@@ -57,7 +57,8 @@ struct OptionSpec {
   std::string key;
   std::string summary;
   bool required = false;
-  // The value is a path: relative to StageConfig::base_dir in the pipeline file, to the working folder on the command line.
+  // The value is a path: relative to StageConfig::base_dir in the pipeline file, to the working folder on the command
+  // line.
   bool path = false;
 };
 

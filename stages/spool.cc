@@ -1,7 +1,8 @@
 #include "stages/spool.h"
 
-#include <cerrno>
 #include <sys/stat.h>
+
+#include <cerrno>
 
 #include "bus/digest.h"
 #include "stages/durable_file.h"
@@ -9,7 +10,8 @@
 namespace millrace::stages {
 
 absl::Status FolderSpool::Keep(std::string_view id, std::string_view body) {
-  if (mkdir(folder_.c_str(), 0777) != 0 && errno != EEXIST) return ErrnoStatus(errno, "cannot make the folder " + folder_);
+  if (mkdir(folder_.c_str(), 0777) != 0 && errno != EEXIST)
+    return ErrnoStatus(errno, "cannot make the folder " + folder_);
   char name[32];
   bus::WriteHex(bus::DigestOf(id), name);
   return WriteFileAtomically(folder_ + "/" + std::string(name, sizeof(name)) + ".body", body);

@@ -1,5 +1,5 @@
-// The one place to watch a worker: told each event with the actions it led to, before they are carried out. Metrics, histories, crash points, coverage and
-// replay hang here.
+// The one place to watch a worker: told each event with the actions it led to, before they are carried out. Metrics,
+// histories, crash points, coverage and replay hang here.
 //
 // Threading: the worker's thread. Views are valid during the call.
 #ifndef MILLRACE_STAGES_TAP_H_

@@ -144,7 +144,16 @@ void Worker::On(const DeliveredEvent& event) {
     Slot& slot = window.Push(delivery);
     slot.arrived = now_.monotonic;
     slot.keyed = delivery.message.key.has_value();
-    if (!slot.keyed) continue;
+    if (DoneBefore(*held, delivery.sequence)) {
+      slot.state = SlotState::kDone;
+      slot.key_released = true;
+      MarkDirty(*held);
+      continue;
+    }
+    if (!slot.keyed) {
+      slot.state = SlotState::kReady;
+      continue;
+    }
     slot.key = bus::Digest64(*delivery.message.key);
     KeyChains::Chain& chain = window.keys.At(slot.key);
     slot.state = chain.head == KeyChains::kNone ? SlotState::kReady : SlotState::kWaiting;
@@ -162,7 +171,7 @@ void Worker::On(const DeliveredEvent& event) {
     if (held->guard.first_delivery) BeginGuardFromDelivery(*held, event.batch.deliveries.front());
   }
   for (uint64_t place = first; place < window.tail(); ++place) {
-    if (!window.at(place).keyed || window.at(place).state == SlotState::kReady) MakeReady(*held, place);
+    if (window.at(place).state == SlotState::kReady) MakeReady(*held, place);
   }
   UpdateFlow(*held);
 }
@@ -172,9 +181,11 @@ void Worker::MakeReady(Held& held, uint64_t place) {
   CrashGuard& guard = held.guard;
   if (slot.delivery.sequence == guard.kill) {
     guard.kill = UINT64_MAX;
-    DeadLetter(held, place,
-               absl::InternalError("the process died " + std::to_string(guard.deaths) +
-                                   " times while this message was being processed"));
+    const std::string times = std::to_string(guard.deaths) + " times ";
+    DeadLetter(
+        held, place,
+        absl::InternalError(options_.notes ? "the process died " + times + "while this message was being processed"
+                                           : "delivered " + times + "without being finished: it may kill the process"));
     return;
   }
   if (!guard.note.parked.empty() && slot.keyed &&
@@ -453,6 +464,7 @@ void Worker::EmitSettle(Held& held) {
                       .has_note = held.guard.note_changed && options_.notes,
                       .note = 0};
   if (settle.has_note) {
+    std::erase_if(held.guard.note.done, [&](const PartitionNote::Range& range) { return range.last < settle.next; });
     settle.note = actions_->AddText(held.guard.note.Write());
     ++held.guard.unanswered;
   }

@@ -116,6 +116,7 @@ class Worker : private PublishLanes::Owner {
   bool MaySuspectRun(Held& held, uint64_t place);
   void ClearRunningMark(Held& held);
   bool EndGuardCleanly(Held& held);
+  static bool DoneBefore(const Held& held, uint64_t sequence);
 
   // The end of each step.
   void EmitSettles();

@@ -20,6 +20,7 @@ struct RetryOptions {
   uint32_t multiplier = 2;
   uint32_t suspect_after_starts = 3;
   uint32_t deaths_max = 3;
+  uint32_t deliveries_max = 20;  // where the backend keeps no notes, and delivery counts are all there is
 };
 
 struct WorkerOptions {

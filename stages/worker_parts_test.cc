@@ -66,14 +66,21 @@ TEST(Histogram, QuantilesAreWithinASixteenth) {
 }
 
 TEST(PartitionNote, ReadsWhatItWroteAndNothingElse) {
-  PartitionNote note{.starts = 2, .starts_at = 100, .running = 1, .running_at = 101, .parked = {3, 0xffffffffffffffff}};
+  PartitionNote note{.starts = 2,
+                     .starts_at = 100,
+                     .running = 1,
+                     .running_at = 101,
+                     .done = {{103, 107}, {112, 112}},
+                     .parked = {3, 0xffffffffffffffff}};
   const PartitionNote read = PartitionNote::Read(note.Write());
   EXPECT_EQ(read.starts, 2u);
   EXPECT_EQ(read.starts_at, 100u);
   EXPECT_EQ(read.running, 1u);
   EXPECT_EQ(read.running_at, 101u);
   EXPECT_EQ(read.parked, note.parked);
-  for (const char* text : {"", "mr", "mr1 starts=", "mr1 starts=1@", "mr1 bogus=2", "mr2 starts=1@2", "mr1 parked=xyz", "{\"json\":1}"}) {
+  EXPECT_EQ(read.done, note.done);
+  for (const char* text :
+       {"", "mr", "mr1 starts=", "mr1 starts=1@", "mr1 bogus=2", "mr2 starts=1@2", "mr1 parked=xyz", "{\"json\":1}"}) {
     EXPECT_EQ(PartitionNote::Read(text).starts, 0u) << text;
     EXPECT_TRUE(PartitionNote::Read(text).parked.empty()) << text;
   }
@@ -81,7 +88,9 @@ TEST(PartitionNote, ReadsWhatItWroteAndNothingElse) {
   for (uint64_t i = 0; i < PartitionNote::kParkedMax; ++i) full.parked.push_back(UINT64_MAX - i);
   full.starts = full.running = UINT32_MAX;
   full.starts_at = full.running_at = UINT64_MAX;
-  EXPECT_LT(full.Write().size(), 4096u) << "Kafka's default limit of commit metadata";
+  for (uint64_t i = 0; i < 500; ++i) full.done.push_back({UINT64_MAX - 4 * i - 1, UINT64_MAX - 4 * i});
+  EXPECT_EQ(PartitionNote::Read(full.Write()).parked.size(), PartitionNote::kParkedMax);
+  EXPECT_LE(full.Write().size(), 4096u) << "Kafka's default limit of commit metadata";
 }
 
 TEST(Breaker, DoublesUpToItsLimitAndClosesOnAnAnswer) {

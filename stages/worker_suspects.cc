@@ -5,9 +5,12 @@
 // that was running has seen it kill the process, and dead-letters it at the limit. Clean hand-overs are taken back from
 // the count, so that rolling deployments during an outage accuse nobody.
 //
-// Where the backend keeps no notes, the broker's delivery count of the first message stands in; only that one message
-// of an ownership can be judged, because the counts of all behind it grew alike.
+// Where the backend keeps no notes, the broker's delivery count of the first message stands in. It is weak evidence: it
+// grows at each clean hand-over too, and for all messages in the prefetch alike. So only the first message of an
+// ownership is judged, and the limit is high (20, the default delivery limit of RabbitMQ 4).
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "stages/worker.h"
 #include "stages/worker_held.h"
@@ -40,11 +43,10 @@ void Worker::BeginGuard(Held& held, const bus::Assignment& assignment) {
 void Worker::BeginGuardFromDelivery(Held& held, const bus::Delivery& first) {
   CrashGuard& guard = held.guard;
   guard.first_delivery = false;
-  const uint32_t suspect = options_.retry.suspect_after_starts;
-  if (first.redeliveries < suspect) return;
+  if (first.redeliveries < options_.retry.suspect_after_starts) return;
   guard.suspect_left = options_.window_messages;
-  guard.deaths = first.redeliveries - suspect;
-  if (guard.deaths >= options_.retry.deaths_max) guard.kill = first.sequence;
+  guard.deaths = first.redeliveries;
+  if (guard.deaths >= options_.retry.deliveries_max) guard.kill = first.sequence;
 }
 
 bool Worker::MaySuspectRun(Held& held, uint64_t place) {
@@ -112,11 +114,13 @@ void Worker::AdvanceGuard(Held& held, uint64_t passed) {
   }
 }
 
-// True when the note has to be written: this start did not end in a crash.
+// What this ownership leaves to the next: its start did not end in a crash, and what is finished behind the first
+// unfinished message need not be done again. True when the note has to be written.
 bool Worker::EndGuardCleanly(Held& held) {
   CrashGuard& guard = held.guard;
   if (!options_.notes) return false;
-  const uint64_t next = held.window.empty() ? held.next_sequence : held.window.at(held.window.head()).delivery.sequence;
+  PartitionWindow& window = held.window;
+  const uint64_t next = window.empty() ? held.next_sequence : window.at(window.head()).delivery.sequence;
   bool changed = std::exchange(guard.note_changed, false);
   if (guard.starts_counted && guard.note.starts_at == next && guard.note.starts > 0) {
     --guard.note.starts;
@@ -126,7 +130,29 @@ bool Worker::EndGuardCleanly(Held& held) {
     guard.note.running = 0;
     changed = true;
   }
+  // Ranges that were found and lie beyond what was delivered this time still hold.
+  std::vector<PartitionNote::Range> done;
+  bool extends = false;
+  for (uint64_t place = window.head(); place < window.tail(); ++place) {
+    const Slot& slot = window.at(place);
+    const bool finished = slot.state == SlotState::kDone;
+    if (finished && extends) done.back().last = slot.delivery.sequence;
+    if (finished && !extends) done.push_back({slot.delivery.sequence, slot.delivery.sequence});
+    extends = finished;
+  }
+  for (const PartitionNote::Range& range : guard.note.done) {
+    if (range.first >= held.next_sequence) done.push_back(range);
+  }
+  changed |= done != guard.note.done;
+  guard.note.done = std::move(done);
   return changed;
+}
+
+bool Worker::DoneBefore(const Held& held, uint64_t sequence) {
+  for (const PartitionNote::Range& range : held.guard.note.done) {
+    if (sequence >= range.first && sequence <= range.last) return true;
+  }
+  return false;
 }
 
 }  // namespace millrace::stages

@@ -52,6 +52,7 @@ void LogBroker::Drop(LogConnectionId id, MonotonicTime now) {
     }
   }
   if (ended) return;  // the groups were told when the broker ended it
+  now = At(now);
   for (auto& [name, group] : groups_) group->ConnectionGone(id, now, answers_);
   Deliver();
 }
@@ -77,6 +78,7 @@ LogEvent& LogBroker::Reply(Connection& connection, const LogRequest& request, Lo
 }
 
 void LogBroker::Receive(LogConnectionId id, const LogRequest& request, MonotonicTime now) {
+  now = At(now);
   Advance(now);
   Connection* connection = Find(id);
   if (connection == nullptr || connection->ended) return;
@@ -93,6 +95,7 @@ void LogBroker::Receive(LogConnectionId id, const LogRequest& request, Monotonic
 }
 
 void LogBroker::Advance(MonotonicTime now) {
+  now = At(now);
   if (now < next_timer_ || !up_ || !coordinator_) return;
   for (auto& [name, group] : groups_) group->Advance(now, answers_);
   Deliver();
@@ -258,11 +261,10 @@ bool LogBroker::AnswerFetch(Connection& connection, PartitionState& state, uint6
   return true;
 }
 
-LogError LogBroker::Admit(PartitionState* state, const Message& message) const {
-  if (state == nullptr) return LogError::kUnknownTopic;
+LogError LogBroker::Admit(PartitionState& state, const Message& message) const {
   if (message.Bytes() > options_.message_bytes_max) return LogError::kMessageTooLarge;
-  if (state->topic->refuse_next > 0) {
-    --state->topic->refuse_next;
+  if (state.topic->refuse_next > 0) {
+    --state.topic->refuse_next;
     return LogError::kRefused;
   }
   return LogError::kNone;
@@ -273,24 +275,32 @@ size_t LogBroker::Produce(LogConnectionId id, std::span<const int32_t> topics, s
   if (connection == nullptr || connection->ended) return 0;
   size_t taken = 0;
   size_t run = 0;  // messages from here on were appended and not confirmed yet
+  PartitionState* state = nullptr;
+  Partition place{-1, -1};  // that `state` is of, by the producer's topics: neighbours often go to the same
   for (; taken < messages.size(); ++taken) {
     const Outgoing& out = messages[taken];
-    const bool known = out.topic >= 0 && static_cast<size_t>(out.topic) < topics.size();
-    PartitionState* state = known ? StateOf({topics[static_cast<size_t>(out.topic)], out.partition}) : nullptr;
-    if (const LogError error = Admit(state, out.message); error != LogError::kNone) {
+    if (out.topic != place.topic || out.partition != place.number) {
+      place = {out.topic, out.partition};
+      const bool known = out.topic >= 0 && static_cast<size_t>(out.topic) < topics.size();
+      state = known ? StateOf({topics[static_cast<size_t>(out.topic)], out.partition}) : nullptr;
+    }
+    const LogError error = state == nullptr ? LogError::kUnknownTopic : Admit(*state, out.message);
+    if (error != LogError::kNone) {
       Confirm(*connection, first_token + run, first_token + taken, LogError::kNone);
       Confirm(*connection, first_token + taken, first_token + taken + 1, error);
       run = taken + 1;
       continue;
     }
     Topic& topic = *state->topic;
+    const size_t footprint = LogPartition::Footprint(out.message);
     // One message is always taken, however large: else it would wait for ever.
-    if (topic.spec.backlog_bytes_max > 0 && topic.backlog > 0 &&
-        topic.backlog + LogPartition::Footprint(out.message) > topic.spec.backlog_bytes_max) {
+    if (topic.spec.backlog_bytes_max > 0 && topic.backlog > 0 && topic.backlog + footprint > topic.spec.backlog_bytes_max) {
       if (std::find(topic.starved.begin(), topic.starved.end(), id) == topic.starved.end()) topic.starved.push_back(id);
       break;
     }
-    AppendTo(*state, out.message);
+    state->log.Append(out.message, footprint);
+    topic.backlog += footprint;
+    Touch(*state);
   }
   Confirm(*connection, first_token + run, first_token + taken, LogError::kNone);
   FlushTouched();
@@ -311,13 +321,6 @@ void LogBroker::Confirm(Connection& connection, uint64_t first, uint64_t end, Lo
   event.error = error;
   event.id = first;
   event.count = end - first;
-}
-
-void LogBroker::AppendTo(PartitionState& state, const Message& message) {
-  const uint64_t before = state.log.position();
-  state.log.Append(message);
-  state.topic->backlog += state.log.position() - before;
-  Touch(state);
 }
 
 void LogBroker::Touch(PartitionState& state) {

@@ -10,12 +10,13 @@
 //
 // Effect: requests take effect at once; what a client would see waits in its connection's outbox.
 // Errors: of clients are answers; nothing that a client sends CHECKs.
-// Threading: none of its own; one thread at a time. Time comes in as `now`, which never goes back. Records that were fetched may be read by any thread.
+// Threading: none of its own; one thread at a time. Time comes in as `now`; one that is earlier than the last counts as the last. Records that were fetched may be read by any thread.
 // Ownership: message bytes are copied into pooled segments, and given back when retention allows and nobody holds them.
 // Cost: an append is one copy; a fetch, a commit and a confirmation cost tens of nanoseconds a batch and allocate nothing in steady state.
 #ifndef MILLRACE_BUS_MEMORY_LOG_BROKER_H_
 #define MILLRACE_BUS_MEMORY_LOG_BROKER_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -120,6 +121,8 @@ class LogBroker {
   struct WaitingFetch;
 
   Connection* Find(LogConnectionId id);
+  // Callers' clocks may lag behind each other by what they did not look; ours goes on.
+  MonotonicTime At(MonotonicTime now) { return now_ = std::max(now_, now); }
   void OnMetadata(Connection& connection, const LogRequest& request);
   void OnGroup(Connection& connection, const LogRequest& request, MonotonicTime now);
   void OnOffsets(Connection& connection, const LogRequest& request);
@@ -127,8 +130,7 @@ class LogBroker {
   void OnFetch(Connection& connection, const LogRequest& request);
   // False where there is nothing to answer with yet.
   bool AnswerFetch(Connection& connection, PartitionState& state, uint64_t id, int64_t offset, uint32_t max);
-  LogError Admit(PartitionState* state, const Message& message) const;
-  void AppendTo(PartitionState& state, const Message& message);
+  LogError Admit(PartitionState& state, const Message& message) const;
   // Something was appended or dropped: waiting fetches are looked at again, all at once.
   void Touch(PartitionState& state);
   void FlushTouched();
@@ -155,6 +157,7 @@ class LogBroker {
   std::vector<std::unique_ptr<Topic>> topics_;
   std::map<std::string, int32_t, std::less<>> topic_ids_;
   std::map<std::string, std::unique_ptr<LogGroup>, std::less<>> groups_;
+  MonotonicTime now_{INT64_MIN};
   MonotonicTime next_timer_ = MonotonicTime::Infinite();
   std::vector<PartitionState*> touched_;  // scratch
   std::vector<LogGroup::Answer> answers_;

@@ -108,8 +108,10 @@ uint64_t LogBroker::Backlog(int32_t topic) const {
 int64_t LogBroker::Append(Partition partition, const Message& message) {
   PartitionState* state = StateOf(partition);
   MR_CHECK(state != nullptr) << "no partition " << partition.number << " of topic " << partition.topic;
-  const int64_t offset = state->log.end();
-  AppendTo(*state, message);
+  const size_t footprint = LogPartition::Footprint(message);
+  const int64_t offset = state->log.Append(message, footprint);
+  state->topic->backlog += footprint;
+  Touch(*state);
   FlushTouched();
   return offset;
 }
@@ -189,6 +191,7 @@ void LogBroker::Stop() {
 
 void LogBroker::Start(MonotonicTime now) {
   up_ = true;
+  now = At(now);
   for (auto& [name, group] : groups_) group->Reloaded(now);
   UpdateTimer();
 }
@@ -199,6 +202,7 @@ void LogBroker::Disconnect(LogConnectionId id, MonotonicTime now) {
   connection->outbox.clear();
   connection->ended = true;
   Tell(*connection, LogEventKind::kDisconnected);
+  now = At(now);
   for (auto& [name, group] : groups_) group->ConnectionGone(id, now, answers_);
   Deliver();
 }
@@ -212,6 +216,7 @@ std::vector<LogConnectionId> LogBroker::Connections() const {
 void LogBroker::SetCoordinator(bool available, MonotonicTime now) {
   if (available == coordinator_) return;
   coordinator_ = available;
+  now = At(now);
   if (available) {
     for (auto& [name, group] : groups_) group->Reloaded(now);
   }

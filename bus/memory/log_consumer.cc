@@ -174,7 +174,8 @@ void LogConsumer::SendCommit(Slot& slot) {
                      .member = membership_.member(),
                      .instance = options_.static_id,
                      .note = slot.note};
-  commits_.push_back({request.id, static_cast<uint32_t>(&slot - slots_.data()), slot.epoch, slot.settled, slot.notes_waiting});
+  commits_.push_back({request.id, static_cast<uint32_t>(&slot - slots_.data()), slot.epoch, slot.settled, slot.notes_waiting,
+                      slot.notes_waiting > 0 ? slot.note : std::string()});
   ++slot.commits;
   slot.notes_waiting = 0;
   link_->Send(request, now_);
@@ -420,7 +421,7 @@ void LogConsumer::OnRangeChecked(Slot& slot, const LogOffsets& offsets) {
 
 void LogConsumer::OnCommitted(const LogEvent& event) {
   if (commits_.empty() || commits_.front().id != event.id) return;  // of a connection before this one
-  const CommitUnderWay commit = commits_.front();
+  CommitUnderWay commit = std::move(commits_.front());
   commits_.pop_front();
   Slot& slot = slots_[commit.slot];
   const bool current = slot.epoch == commit.epoch && (slot.held() || slot.state == SlotState::kReleased);
@@ -430,7 +431,7 @@ void LogConsumer::OnCommitted(const LogEvent& event) {
   if (event.error == LogError::kNone) {
     if (current) {
       slot.committed = std::max(slot.committed, commit.offset);
-      if (commit.notes > 0) slot.note_taken = slot.note;
+      if (commit.notes > 0) slot.note_taken = std::move(commit.note);
     }
     if (commit.notes > 0) AnswerNotes(holding, commit.notes, absl::OkStatus());
     return;
@@ -440,7 +441,7 @@ void LogConsumer::OnCommitted(const LogEvent& event) {
                     (event.error == LogError::kIllegalGeneration && event.generation == membership_.generation());
   if (current && event.error == LogError::kNoteTooLarge) {
     if (commit.notes > 0) AnswerNotes(holding, commit.notes, absl::InvalidArgumentError("the broker does not take a note of that length"));
-    slot.note = slot.note_taken;
+    if (commit.notes > 0 && slot.note == commit.note) slot.note = slot.note_taken;
     slot.dirty = true;
   } else if (current && !over) {
     // The group is between two generations, or its coordinator away. The partition is still ours: say it again.

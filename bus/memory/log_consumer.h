@@ -114,6 +114,7 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
     Epoch epoch = 0;
     int64_t offset = 0;
     uint32_t notes = 0;
+    std::string note;  // where notes > 0
   };
 
   // LogMembership::Host

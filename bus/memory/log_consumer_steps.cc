@@ -112,6 +112,7 @@ void LogConsumer::StepMembership() {
       if (slot.state != SlotState::kFree) owned.push_back(BrokerPartition(slot));
     }
     membership_.Join(topic_ids_, owned, now_);
+    Attend();  // what was settled meanwhile can be committed again
   }
 }
 

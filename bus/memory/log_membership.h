@@ -63,8 +63,8 @@ class LogMembership {
   MonotonicTime NextTimer() const;
 
   State state() const { return state_; }
-  // Whether a commit has a chance: in, and not waiting for a join or sync.
-  bool CanCommit() const { return connected_ && state_ == State::kIn; }
+  // Whether a commit has a chance: it has until the group is between two generations, which a member that waits for others to join cannot know.
+  bool CanCommit() const { return connected_ && generation_ >= 0 && (state_ == State::kIn || state_ == State::kJoining); }
   bool must_rejoin() const { return must_rejoin_; }
   const std::string& member() const { return member_; }
   const std::string& static_id() const { return options_.static_id; }

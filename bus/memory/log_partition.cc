@@ -1,23 +1,11 @@
 #include "bus/memory/log_partition.h"
 
 #include <algorithm>
-#include <cstring>
-#include <new>
+#include <utility>
 
 #include "bus/check.h"
 
 namespace millrace::bus {
-namespace {
-
-std::string_view Put(char*& at, std::string_view bytes) {
-  if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
-  const std::string_view view(at, bytes.size());
-  at += bytes.size();
-  return view;
-}
-
-}  // namespace
-
 uint32_t LogPartition::Chunk::IndexOf(int64_t offset) const {
   if (offset <= first) return 0;
   // Without gaps the offset says the index; with gaps the record lies before that.
@@ -40,37 +28,26 @@ void LogPartition::ResetTo(int64_t start) {
   start_ = end_ = start;
 }
 
-LogPartition::Chunk& LogPartition::NewChunk(size_t footprint) {
-  Chunk chunk;
-  chunk.segment = pool_->Take(footprint + 8);
+void LogPartition::Begin(Chunk& chunk) {
   chunk.low = chunk.end();
+  chunk.next = chunk.segment->data();
+  chunk.count = 0;
   chunk.first = end_;
   chunk.records_before = records_;
   chunk.position_before = position_;
-  return chunks_.push_back(std::move(chunk));
 }
 
-int64_t LogPartition::Append(const Message& message) {
-  const size_t bytes = (message.Bytes() + 7) & ~size_t{7};
-  Chunk* chunk = chunks_.empty() ? nullptr : &chunks_.back();
-  const auto fits = [&](const Chunk& c) {
-    return static_cast<size_t>(c.low - c.segment->data()) >= (c.count + 1) * kRecordBytes + bytes;
-  };
-  if (chunk == nullptr || !fits(*chunk)) chunk = &NewChunk(bytes + kRecordBytes);
-  if (chunk->count == 0) chunk->first = end_;
-  chunk->low -= bytes;
-  char* at = chunk->low;
-  Delivery* record = new (chunk->segment->data() + chunk->count * kRecordBytes) Delivery;
-  record->sequence = static_cast<uint64_t>(end_);
-  record->offset = end_;
-  record->message.headers = Headers(Put(at, message.headers.block()));
-  if (message.key) record->message.key = Put(at, *message.key);
-  if (message.body) record->message.body = Put(at, *message.body);
-  record->message.timestamp_ms = message.timestamp_ms;
-  ++chunk->count;
-  ++records_;
-  position_ += bytes + kRecordBytes;
-  return end_++;
+LogPartition::Chunk& LogPartition::MakeRoom(size_t footprint) {
+  if (last_ != nullptr) {
+    // Nobody may read it any more: not from the log, which begins behind it, and not from before, as nobody holds it.
+    if (start_ == end_ && last_->segment.unique()) Begin(*last_);
+    if (static_cast<size_t>(last_->low - last_->next) >= footprint) return *last_;
+  }
+  Chunk chunk;
+  chunk.segment = pool_->Take(footprint + 8);
+  Begin(chunk);
+  last_ = &chunks_.push_back(std::move(chunk));
+  return *last_;
 }
 
 size_t LogPartition::ChunkOf(int64_t offset) const {

@@ -10,7 +10,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <new>
 #include <span>
+#include <string_view>
 
 #include "bus/delivery.h"
 #include "bus/memory/queue_ring.h"
@@ -30,8 +33,9 @@ class LogPartition {
   // What a record of that message takes.
   static size_t Footprint(const Message& message) { return ((message.Bytes() + 7) & ~size_t{7}) + kRecordBytes; }
 
-  // Copies the message in; returns its offset.
-  int64_t Append(const Message& message);
+  // Copies the message in; returns its offset. `footprint` is that of the message, for callers that know it.
+  int64_t Append(const Message& message, size_t footprint);
+  int64_t Append(const Message& message) { return Append(message, Footprint(message)); }
   // The next `count` offsets have no record: a transaction's marker, or what compaction took out.
   void AppendGap(int64_t count) { end_ += count; }
 
@@ -62,6 +66,7 @@ class LogPartition {
   struct Chunk {
     SegmentRef segment;
     char* low = nullptr;        // lowest byte in use at the back
+    char* next = nullptr;       // where the next record goes at the front
     uint32_t count = 0;         // records
     int64_t first = 0;          // offset of its first record
     uint64_t records_before = 0;
@@ -75,17 +80,48 @@ class LogPartition {
     uint64_t BytesOf(uint32_t index) const;
   };
 
-  Chunk& NewChunk(size_t footprint);
+  // A chunk with room: a new one, or the last one over again.
+  Chunk& MakeRoom(size_t footprint);
+  void Begin(Chunk& chunk);
   // Index of the last chunk that begins at or before `offset`; 0 where none does.
   size_t ChunkOf(int64_t offset) const;
 
   SegmentPool* pool_;
+  Chunk* last_ = nullptr;  // where to append; nullptr where there is none
   Ring<Chunk> chunks_;
   int64_t start_ = 0;
   int64_t end_ = 0;
   uint64_t records_ = 0;
   uint64_t position_ = 0;
 };
+
+// The hot path: what a message costs is mostly here.
+inline int64_t LogPartition::Append(const Message& message, size_t footprint) {
+  Chunk* chunk = last_;
+  // With nothing left in the log the same few cache lines serve again.
+  const bool over_again = start_ == end_;
+  if (chunk == nullptr || over_again || static_cast<size_t>(chunk->low - chunk->next) < footprint) chunk = &MakeRoom(footprint);
+  chunk->low -= footprint - kRecordBytes;
+  char* at = chunk->low;
+  const auto put = [&at](std::string_view bytes) {
+    if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
+    const std::string_view view(at, bytes.size());
+    at += bytes.size();
+    return view;
+  };
+  Delivery* record = new (chunk->next) Delivery;
+  record->sequence = static_cast<uint64_t>(end_);
+  record->offset = end_;
+  record->message.headers = Headers(put(message.headers.block()));
+  if (message.key) record->message.key = put(*message.key);
+  if (message.body) record->message.body = put(*message.body);
+  record->message.timestamp_ms = message.timestamp_ms;
+  chunk->next += kRecordBytes;
+  ++chunk->count;
+  ++records_;
+  position_ += footprint;
+  return end_++;
+}
 
 }  // namespace millrace::bus
 

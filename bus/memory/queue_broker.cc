@@ -68,8 +68,9 @@ ConnectionId QueueBroker::Open(Waker& ready, MonotonicTime now) {
 }
 
 QueueBroker::Connection* QueueBroker::Find(ConnectionId id) const {
+  if (found_ != nullptr && found_->id == id) return found_;
   const auto it = connections_.find(id);
-  return it == connections_.end() ? nullptr : it->second.get();
+  return found_ = it == connections_.end() ? nullptr : it->second.get();
 }
 
 void QueueBroker::Receive(ConnectionId id, const Request& request, MonotonicTime now) {
@@ -97,7 +98,7 @@ void QueueBroker::TakeEvents(ConnectionId id, std::vector<Event>& into) {
   FlushConfirms(*connection);
   std::swap(into, connection->outbox);
   connection->notified = false;
-  if (connection->ended) connections_.erase(id);
+  if (connection->ended) Forget(id);
 }
 
 void QueueBroker::Drop(ConnectionId id, MonotonicTime now) {
@@ -105,8 +106,13 @@ void QueueBroker::Drop(ConnectionId id, MonotonicTime now) {
   if (connection == nullptr) return;
   now_ = std::max(now_, now);
   if (!connection->ended) EndConnection(*connection, 0, "");
-  connections_.erase(id);
+  Forget(id);
   Finish();
+}
+
+void QueueBroker::Forget(ConnectionId id) {
+  found_ = nullptr;
+  connections_.erase(id);
 }
 
 void QueueBroker::EndConnection(Connection& connection, uint16_t code, const std::string& text) {

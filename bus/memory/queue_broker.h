@@ -142,6 +142,7 @@ class QueueBroker {
   using Account = queue_internal::Account;
 
   Connection* Find(ConnectionId id) const;
+  void Forget(ConnectionId id);
   void Process(Connection& connection, const Request& request);
   void OnChannel(Connection& connection, const Request& request);
   void OnDeclareExchange(Channel& channel, const Request& request);
@@ -160,8 +161,8 @@ class QueueBroker {
   void Pump(WorkQueue& queue);
   void PumpTouched();
   void Touch(WorkQueue& queue);
-  void Put(WorkQueue& queue, Stored stored, Connection* publisher);
-  void Give(Consumer& consumer, Stored stored);
+  void Put(WorkQueue& queue, Stored&& stored, Connection* publisher);
+  void Give(Consumer& consumer, Stored&& stored);
   Stored TakeHead(WorkQueue& queue);
   // Back into the queue after its delivery ended without settlement.
   void Return(WorkQueue& queue, Stored stored, bool by_nack);
@@ -196,6 +197,7 @@ class QueueBroker {
   ConnectionId next_connection_ = 1;
   queue_internal::Store store_;
   std::map<ConnectionId, std::unique_ptr<Connection>> connections_;
+  mutable Connection* found_ = nullptr;  // by the last Find: most requests come in runs
   std::map<std::string, std::unique_ptr<Exchange>, std::less<>> exchanges_;
   std::map<std::string, std::unique_ptr<WorkQueue>, std::less<>> queues_;
   std::map<std::string, std::unique_ptr<Account>, std::less<>> accounts_;

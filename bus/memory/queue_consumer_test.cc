@@ -181,6 +181,31 @@ TEST_F(QueueConsumerTest, FlowWithholdsAndResumesInOrder) {
   EXPECT_EQ(handler().Bodies(), Numbers(1, 20));
 }
 
+TEST_F(QueueConsumerTest, WhatWasWithheldIsNotOvertaken) {
+  Make(1, {.prefetch = 10});
+  const Holding holding = handler().HoldingOf(0);
+  instance->consumer->Flow(holding, false);
+  Publish(1, 3);
+  Poll();
+  instance->consumer->Flow(holding, true);
+  Publish(4, 6);
+  Poll();
+  EXPECT_EQ(handler().Bodies(), Numbers(1, 6));
+}
+
+TEST_F(QueueConsumerTest, WhatWasWithheldGoesWithItsHolding) {
+  Make(1, {.prefetch = 10});
+  instance->consumer->Flow(handler().HoldingOf(0), false);
+  Publish(1, 3);
+  Poll();
+  broker.Stop(now);
+  broker.Start(now);
+  Poll();
+  Pass(seconds(1));
+  EXPECT_EQ(handler().Bodies(), Numbers(1, 3));
+  for (const auto& got : handler().got) EXPECT_EQ(got.redeliveries, 1u);
+}
+
 TEST_F(QueueConsumerTest, StoppingFromInsideABatchLetsAtMostOneMoreCome) {
   Make(1, {.batch_max = 2, .prefetch = 10});
   Publish(1, 10);
@@ -243,6 +268,18 @@ TEST_F(QueueConsumerTest, AChannelClosedByTheBrokerLosesThatPartitionOnly) {
   EXPECT_EQ(handler().log, (Bodies{"lost 0/1@2", "assigned 0/1@3"}));
   EXPECT_EQ(handler().Bodies(), Numbers(1, 3));
   EXPECT_TRUE(handler().troubles.back().ok());
+}
+
+// Deliveries and the end of their channel in one reading: what has ended is not told any more.
+TEST_F(QueueConsumerTest, NothingIsToldUnderAHoldingThatIsOver) {
+  Make(1);
+  Publish(1, 3);
+  for (const ConnectionId id : broker.Connections()) {
+    broker.CloseChannel(id, 1, kPreconditionFailed, "because", now);
+  }
+  Poll();
+  EXPECT_TRUE(handler().got.empty());
+  EXPECT_EQ(handler().log.back(), "lost 0/0@1");
 }
 
 TEST_F(QueueConsumerTest, ADeletedQueueIsAnnouncedAndDeclaredAnew) {

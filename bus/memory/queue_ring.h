@@ -22,11 +22,12 @@ class Ring {
   const T& front() const { return (*this)[0]; }
   T& back() { return (*this)[size_ - 1]; }
 
-  T& push_back(T value) {
+  T& push_back(T&& value) { return push_back() = std::move(value); }
+  T& push_back(const T& value) { return push_back() = value; }
+  // A default value.
+  T& push_back() {
     if (size_ == slots_.size()) Grow();
-    T& slot = (*this)[size_++];
-    slot = std::move(value);
-    return slot;
+    return (*this)[size_++];
   }
   // What was at the front is left as a default value, so that it holds nothing.
   void pop_front() {

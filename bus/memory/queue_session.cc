@@ -50,8 +50,11 @@ bool QueueSession::Round(MonotonicTime now) {
   if (events_.empty()) return false;
   heard_at_ = now;
   came_ = true;
+  // Messages of a connection that has ended meanwhile are others' already: nobody needs to begin with them.
+  const bool ended = events_.back().kind == EventKind::kConnectionClosed;
   bool delivered = false;
   for (Event& event : events_) {
+    if (ended && event.kind == EventKind::kDelivered) continue;
     delivered = delivered || event.kind == EventKind::kDelivered;
     Handle(event, now);
     if (state_ == State::kDown || state_ == State::kClosed) break;

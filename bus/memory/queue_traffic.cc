@@ -86,7 +86,7 @@ bool QueueBroker::Route(const Exchange& exchange, std::string_view key, const Me
       StoreBytes(*queue, message, stored);
       stored.routing_key = &binding->first;
     }
-    Put(*queue, stored, publisher);
+    Put(*queue, Stored(stored), publisher);
   }
   return taken;
 }
@@ -103,7 +103,7 @@ void QueueBroker::StoreBytes(WorkQueue& queue, const Message& message, Stored& s
   stored.bytes = static_cast<uint32_t>(bytes);
 }
 
-void QueueBroker::Put(WorkQueue& queue, Stored stored, Connection* publisher) {
+void QueueBroker::Put(WorkQueue& queue, Stored&& stored, Connection* publisher) {
   stored.number = ++queue.put;
   Charge(queue, stored.bytes, publisher);
   queue.ready.push_back(std::move(stored));
@@ -227,7 +227,7 @@ QueueBroker::Stored QueueBroker::TakeHead(WorkQueue& queue) {
   return head;
 }
 
-void QueueBroker::Give(Consumer& consumer, Stored stored) {
+void QueueBroker::Give(Consumer& consumer, Stored&& stored) {
   Channel& channel = *consumer.channel;
   ++consumer.unacked;
   ++consumer.queue->unacked;
@@ -238,7 +238,7 @@ void QueueBroker::Give(Consumer& consumer, Stored stored) {
   event.delivery_count = stored.deliveries;
   event.message = stored.message;
   event.segment = stored.segment;
-  Unacked& delivery = channel.unacked.push_back({});
+  Unacked& delivery = channel.unacked.push_back();
   delivery.state = Unacked::State::kOpen;
   delivery.queue = consumer.queue;
   delivery.consumer = &consumer;

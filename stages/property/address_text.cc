@@ -148,8 +148,8 @@ bool IsOrdinal(std::string_view word, bool french) {
   if (digits == 0) return false;
   const std::string_view ending = word.substr(digits);
   if (ending == "TH" || ending == "ST" || ending == "ND" || ending == "RD") return true;
-  return french &&
-         (ending == "E" || ending == "ER" || ending == "RE" || ending == "EME" || ending == "IEME" || ending == "ERE" || ending == "IERE");
+  return french && (ending == "E" || ending == "ER" || ending == "RE" || ending == "EME" || ending == "IEME" ||
+                    ending == "ERE" || ending == "IERE");
 }
 
 bool IsHouseNumber(std::string_view word, bool french) {

@@ -10,7 +10,8 @@ constexpr size_t kNone = std::string_view::npos;
 
 CsvScan RecordEndingAt(std::string_view bytes, size_t line_break, uint64_t lines) {
   const bool cr = line_break > 0 && bytes[line_break - 1] == '\r';
-  return {.result = CsvScan::Result::kRecord, .size = line_break - (cr ? 1 : 0), .next = line_break + 1, .lines = lines};
+  return {
+      .result = CsvScan::Result::kRecord, .size = line_break - (cr ? 1 : 0), .next = line_break + 1, .lines = lines};
 }
 
 // What the quotes say about the front of `bytes`.
@@ -35,7 +36,8 @@ Quotes FollowQuotes(std::string_view bytes) {
       while (true) {
         const size_t quote = bytes.find('"', at + 1);
         const size_t end = std::min(quote, bytes.size());
-        found.lines += static_cast<uint64_t>(std::count(bytes.begin() + static_cast<ptrdiff_t>(at), bytes.begin() + static_cast<ptrdiff_t>(end), '\n'));
+        found.lines += static_cast<uint64_t>(
+            std::count(bytes.begin() + static_cast<ptrdiff_t>(at), bytes.begin() + static_cast<ptrdiff_t>(end), '\n'));
         if (quote == kNone) {
           found.open = true;
           return found;
@@ -56,7 +58,8 @@ Quotes FollowQuotes(std::string_view bytes) {
 
 CsvScan ScanCsvRecord(std::string_view bytes, bool at_end, size_t record_max) {
   const void* found = std::memchr(bytes.data(), '\n', bytes.size());
-  const size_t first_break = found == nullptr ? kNone : static_cast<size_t>(static_cast<const char*>(found) - bytes.data());
+  const size_t first_break =
+      found == nullptr ? kNone : static_cast<size_t>(static_cast<const char*>(found) - bytes.data());
 
   const bool plain = first_break != kNone && std::memchr(bytes.data(), '"', first_break) == nullptr;
   if (plain) return RecordEndingAt(bytes, first_break, 1);
@@ -66,9 +69,11 @@ CsvScan ScanCsvRecord(std::string_view bytes, bool at_end, size_t record_max) {
 
   const bool all_seen = bytes.size() <= record_max;
   if (all_seen && !at_end) return {};
-  if (all_seen && !quotes.open) return {.result = CsvScan::Result::kRecord, .size = bytes.size(), .next = bytes.size(), .lines = quotes.lines};
+  if (all_seen && !quotes.open)
+    return {.result = CsvScan::Result::kRecord, .size = bytes.size(), .next = bytes.size(), .lines = quotes.lines};
   if (first_break != kNone) return RecordEndingAt(bytes, first_break, 1);
-  if (at_end && all_seen) return {.result = CsvScan::Result::kRecord, .size = bytes.size(), .next = bytes.size(), .lines = 0};
+  if (at_end && all_seen)
+    return {.result = CsvScan::Result::kRecord, .size = bytes.size(), .next = bytes.size(), .lines = 0};
   return {.result = CsvScan::Result::kLongLine};
 }
 

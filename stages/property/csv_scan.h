@@ -1,7 +1,9 @@
-// Where one CSV record ends. A line break inside a quoted field belongs to the record; a quote counts as opening only at the start of a field.
+// Where one CSV record ends. A line break inside a quoted field belongs to the record; a quote counts as opening only
+// at the start of a field.
 //
-// Broken input can't swallow its neighbours: a record whose quote is still open at the end of the file, or that would be longer than the limit, ends at
-// its first line break, whatever the quotes say. So a stray quote breaks one line, and the lines behind it are read as they stand.
+// Broken input can't swallow its neighbours: a record whose quote is still open at the end of the file, or that would
+// be longer than the limit, ends at its first line break, whatever the quotes say. So a stray quote breaks one line,
+// and the lines behind it are read as they stand.
 //
 // Threading: a pure function.
 #ifndef MILLRACE_STAGES_PROPERTY_CSV_SCAN_H_

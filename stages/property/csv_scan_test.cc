@@ -11,7 +11,8 @@ namespace millrace::property {
 namespace {
 
 // All records of a text, as the feed would take them with chunks that grow from `look` bytes.
-std::vector<std::string> Records(std::string_view text, size_t look = 1 << 20, size_t record_max = 100, uint64_t* lines = nullptr) {
+std::vector<std::string> Records(std::string_view text, size_t look = 1 << 20, size_t record_max = 100,
+                                 uint64_t* lines = nullptr) {
   std::vector<std::string> records;
   uint64_t total = 0;
   for (size_t at = 0; at < text.size();) {
@@ -91,13 +92,15 @@ TEST(CsvScan, NulBytesAndInvalidUtf8AreBytes) {
   EXPECT_EQ(Records(text), (Strings{std::string("a\0b,\xff\xfe", 6), "c"}));
 }
 
-// Whatever the bytes: every byte is in one record or is a line break behind one, in order, and chunking changes nothing.
+// Whatever the bytes: every byte is in one record or is a line break behind one, in order, and chunking changes
+// nothing.
 TEST(CsvScan, NothingIsLostWhateverTheBytes) {
   const Random random(3);
   constexpr std::string_view kAlphabet = "ab,,\"\"\"\n\n\r\0";
   for (uint64_t round = 0; round < 3000; ++round) {
     std::string text;
-    for (uint64_t i = 0, n = random.Below(1, {round}, 400); i < n; ++i) text += kAlphabet[random.Below(2, {round, i}, kAlphabet.size())];
+    for (uint64_t i = 0, n = random.Below(1, {round}, 400); i < n; ++i)
+      text += kAlphabet[random.Below(2, {round, i}, kAlphabet.size())];
     const Strings whole = Records(text, 1 << 20);
     for (size_t look : {1, 3, 50}) ASSERT_EQ(Records(text, look), whole) << "round " << round;
     size_t at = 0;

@@ -16,7 +16,6 @@ std::string_view PostalRulesText();
 std::string_view UsStreetSuffixes();
 std::string_view UsDirectionals();
 std::string_view UsUnitDesignators();
-std::string_view UsStates();
 // Tab-separated with a header line: variant, standard, language ("en", "fr").
 std::string_view CanadaStreetTypes();
 std::string_view CanadaDirections();

@@ -40,17 +40,20 @@ absl::StatusOr<std::string> KindOfFile(const std::string& path) {
   absl::StatusOr<std::string_view> view = (*file)->View(0, kLook);
   if (!view.ok()) return view.status();
   const std::string_view head = view->substr(0, kLook);
-  for (const auto& [kind, format] : {std::pair("king_county", &kKingCountyFormat), std::pair("vancouver", &kVancouverFormat)}) {
+  for (const auto& [kind, format] :
+       {std::pair("king_county", &kKingCountyFormat), std::pair("vancouver", &kVancouverFormat)}) {
     if (head.find(format->header) <= 3) return std::string(kind);  // behind a byte order mark
   }
   const size_t first = head.find_first_not_of("\xef\xbb\xbf \t\r\n");
   if (first != std::string_view::npos && head[first] == '{') return std::string("reso");
-  return absl::InvalidArgumentError(absl::StrCat(
-      path, head.empty() ? " is empty" : " is none of what this pipeline reads", ": expected a CSV file with the header \"", std::string(kKingCountyFormat.header),
-      "\" or \"", std::string(kVancouverFormat.header), "\", or a RESO page beginning with '{'"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, head.empty() ? " is empty" : " is none of what this pipeline reads",
+                   ": expected a CSV file with the header \"", std::string(kKingCountyFormat.header), "\" or \"",
+                   std::string(kVancouverFormat.header), "\", or a RESO page beginning with '{'"));
 }
 
-absl::StatusOr<std::unique_ptr<FeedInput>> OpenInput(const std::string& kind, std::string name, const std::string& path) {
+absl::StatusOr<std::unique_ptr<FeedInput>> OpenInput(const std::string& kind, std::string name,
+                                                     const std::string& path) {
   if (kind == "king_county") return OpenCsv(std::move(name), kKingCountyFormat, path);
   if (kind == "vancouver") return OpenCsv(std::move(name), kVancouverFormat, path);
   return OpenReso(std::move(name), path);
@@ -66,7 +69,8 @@ class Inputs {
     return absl::OkStatus();
   }
   std::string NextName(const std::string& kind) const {
-    const auto same = std::count_if(list.begin(), list.end(), [&](const auto& i) { return i.name.substr(0, i.name.find('.')) == kind; });
+    const auto same = std::count_if(list.begin(), list.end(),
+                                    [&](const auto& i) { return i.name.substr(0, i.name.find('.')) == kind; });
     return same == 0 ? kind : absl::StrCat(kind, ".", same + 1);
   }
   std::vector<PropertyFeed::NamedInput> list;
@@ -78,7 +82,9 @@ absl::StatusOr<std::unique_ptr<PropertyFeed>> PropertyFeed::Open(const stages::S
   Inputs inputs;
   for (const std::string kind : {"king_county", "vancouver", "reso", "input"}) {
     for (const std::string& option : config.options.All(kind)) {
-      if (option.empty()) return absl::InvalidArgumentError(absl::StrCat("source ", config.name, ": option ", kind, " is empty: expected a path"));
+      if (option.empty())
+        return absl::InvalidArgumentError(
+            absl::StrCat("source ", config.name, ": option ", kind, " is empty: expected a path"));
       const std::string path = Resolve(config.base_dir, option);
       absl::StatusOr<std::string> real_kind = kind == "input" ? KindOfFile(path) : kind;
       if (!real_kind.ok()) return real_kind.status();
@@ -92,13 +98,15 @@ absl::StatusOr<std::unique_ptr<PropertyFeed>> PropertyFeed::Open(const stages::S
   const absl::StatusOr<int64_t> page_size = config.options.GetInt("page_size", 100, 1, 100'000);
   if (!page_size.ok()) return page_size.status();
   if (*count > 0) {
-    const GeneratorOptions options{
-        .seed = static_cast<uint64_t>(*seed), .count = static_cast<uint64_t>(*count), .page_size = static_cast<uint64_t>(*page_size)};
+    const GeneratorOptions options{.seed = static_cast<uint64_t>(*seed),
+                                   .count = static_cast<uint64_t>(*count),
+                                   .page_size = static_cast<uint64_t>(*page_size)};
     inputs.list.push_back({"generate", std::make_unique<PagesInput>("generate", OpenGenerator(options))});
   }
   if (inputs.list.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("source ", config.name, " reads nothing: give it one of the options king_county, vancouver, reso, input, generate"));
+        absl::StrCat("source ", config.name,
+                     " reads nothing: give it one of the options king_county, vancouver, reso, input, generate"));
   }
   return std::make_unique<PropertyFeed>(std::move(inputs.list));
 }
@@ -114,7 +122,8 @@ absl::Status PropertyFeed::Seek(std::string_view position) {
     return absl::OkStatus();
   }
   const absl::Status others = absl::InvalidArgumentError(
-      "the inputs of the feed are not those of the checkpoint: run with the old ones, or start anew with another output folder");
+      "the inputs of the feed are not those of the checkpoint: run with the old ones, or start anew with another "
+      "output folder");
   uint64_t turn = 0;
   if (!TakeNumber(&position, &turn) || turn >= inputs_.size()) return others;
   for (NamedInput& input : inputs_) {
@@ -132,7 +141,8 @@ absl::Status PropertyFeed::Seek(std::string_view position) {
 void PropertyFeed::NotePosition() {
   position_.clear();
   AppendNumber(turn_, &position_);
-  for (const NamedInput& input : inputs_) position_.append(";").append(input.name).append("=").append(input.input->position());
+  for (const NamedInput& input : inputs_)
+    position_.append(";").append(input.name).append("=").append(input.input->position());
 }
 
 absl::StatusOr<bool> PropertyFeed::Read(size_t records_max, stages::SourceSink& sink) {
@@ -175,10 +185,16 @@ absl::Status AddFeed(stages::Registry& registry) {
   return registry.AddSource(
       {.kind = "property.feed",
        .summary = "raw real-estate records from CSV files, RESO Web API pages and a generator",
-       .options = {{.key = "king_county", .summary = "path of a King County sales CSV; may be repeated"},
-                   {.key = "vancouver", .summary = "path of a Vancouver building permits CSV; may be repeated"},
-                   {.key = "reso", .summary = "path of a RESO Web API page, or of a folder of pages; may be repeated"},
-                   {.key = "input", .summary = "path of any of the above, told apart by its content; may be repeated"},
+       .options = {{.key = "king_county", .summary = "path of a King County sales CSV; may be repeated", .path = true},
+                   {.key = "vancouver",
+                    .summary = "path of a Vancouver building permits CSV; may be repeated",
+                    .path = true},
+                   {.key = "reso",
+                    .summary = "path of a RESO Web API page, or of a folder of pages; may be repeated",
+                    .path = true},
+                   {.key = "input",
+                    .summary = "path of any of the above, told apart by its content; may be repeated",
+                    .path = true},
                    {.key = "generate", .summary = "how many records to generate (0)"},
                    {.key = "seed", .summary = "of the generator (1)"},
                    {.key = "page_size", .summary = "records of a generated page (100)"}},

@@ -1,5 +1,5 @@
-// The source property.feed: real-estate records, raw, from files and from the generator. Parsing is a stage's (stages/property/parse.h), so that bad
-// input is a job too.
+// The source property.feed: real-estate records, raw, from files and from the generator. Parsing is a stage's
+// (stages/property/parse.h), so that bad input is a job too.
 //
 //   source {
 //     name: "feed" kind: "property.feed" topic: "raw"
@@ -10,8 +10,9 @@
 //     option { key: "seed" value: "7" }
 //   }
 //
-// King_county, vancouver, reso and input may be repeated; input takes any of the three and tells them apart by their content. The inputs take turns,
-// record by record, so that all kinds are in the stream from the beginning; the order is the same in every run.
+// King_county, vancouver, reso and input may be repeated; input takes any of the three and tells them apart by their
+// content. The inputs take turns, record by record, so that all kinds are in the stream from the beginning; the order
+// is the same in every run.
 //
 // Threading: one thread at a time.
 #ifndef MILLRACE_STAGES_PROPERTY_FEED_H_
@@ -51,7 +52,7 @@ class PropertyFeed final : public stages::Source {
 
   std::vector<NamedInput> inputs_;
   std::vector<bool> ended_;
-  size_t turn_ = 0;       // whose record comes next
+  size_t turn_ = 0;  // whose record comes next
   size_t ended_count_ = 0;
   std::string position_;  // "<turn>;<name>=<position of it>;…"
 };

@@ -53,8 +53,9 @@ absl::StatusOr<std::string_view> FileBytes::View(uint64_t offset, size_t want) {
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return stages::ErrnoStatus(errno, absl::StrCat("cannot read the input ", path_));
       if (got == 0) {
-        return absl::InvalidArgumentError(absl::StrCat("the input ", path_, " became shorter while it was read: it had ", size_, " bytes, and ends at ",
-                                                       start_ + held_, " now"));
+        return absl::InvalidArgumentError(absl::StrCat("the input ", path_,
+                                                       " became shorter while it was read: it had ", size_,
+                                                       " bytes, and ends at ", start_ + held_, " now"));
       }
       held_ += static_cast<size_t>(got);
     }

@@ -1,4 +1,5 @@
-// The bytes of one input, seen through a window that moves forward: a file of any size in bounded memory, or text in memory.
+// The bytes of one input, seen through a window that moves forward: a file of any size in bounded memory, or text in
+// memory.
 //
 // Threading: one object, one thread.
 #ifndef MILLRACE_STAGES_PROPERTY_FEED_BYTES_H_
@@ -19,8 +20,8 @@ class FeedBytes {
  public:
   virtual ~FeedBytes() = default;
   virtual uint64_t size() const = 0;
-  // At least `want` bytes from `offset` on, fewer only where the input ends before. Valid until the next call. offset <= size().
-  // Errors: InvalidArgument when the input has become shorter, Unavailable when it can't be read now.
+  // At least `want` bytes from `offset` on, fewer only where the input ends before. Valid until the next call. offset
+  // <= size(). Errors: InvalidArgument when the input has become shorter, Unavailable when it can't be read now.
   virtual absl::StatusOr<std::string_view> View(uint64_t offset, size_t want) = 0;
 };
 

@@ -12,8 +12,8 @@ namespace {
 constexpr size_t kFirstLook = 4096;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
-// The first column, for the key: what is before the first comma, without its quotes. A value with an escaped quote or a comma in it comes out
-// shortened, which is the same for all records of that value.
+// The first column, for the key: what is before the first comma, without its quotes. A value with an escaped quote or a
+// comma in it comes out shortened, which is the same for all records of that value.
 std::string_view FirstColumn(std::string_view record) {
   if (!record.empty() && record.front() == '"') {
     record.remove_prefix(1);
@@ -25,21 +25,26 @@ std::string_view FirstColumn(std::string_view record) {
 // For messages: `text` up to a readable length, without bytes that would upset a terminal.
 std::string Excerpt(std::string_view text) {
   std::string out;
-  for (const char c : text.substr(0, 200)) out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f ? '?' : c;
+  for (const char c : text.substr(0, 200))
+    out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f ? '?' : c;
   return text.size() > 200 ? out + "…" : out;
 }
 
 }  // namespace
 
-const CsvFormat kKingCountyFormat = {
-    .header = "id,date,price,bedrooms,bathrooms,sqft_living,sqft_lot,floors,waterfront,view,condition,grade,sqft_above,sqft_basement,yr_built,"
-              "yr_renovated,zipcode,lat,long,sqft_living15,sqft_lot15",
-    .type = kRawKingCounty};
+const CsvFormat kKingCountyFormat = {.header =
+                                         "id,date,price,bedrooms,bathrooms,sqft_living,sqft_lot,floors,waterfront,view,"
+                                         "condition,grade,sqft_above,sqft_basement,yr_built,"
+                                         "yr_renovated,zipcode,lat,long,sqft_living15,sqft_lot15",
+                                     .type = kRawKingCounty};
 
-const CsvFormat kVancouverFormat = {.header = "permit_number,issue_date,project_value,type_of_work,address,property_use,specific_use_category,year,bi_id",
-                                    .type = kRawVancouverPermit};
+const CsvFormat kVancouverFormat = {
+    .header =
+        "permit_number,issue_date,project_value,type_of_work,address,property_use,specific_use_category,year,bi_id",
+    .type = kRawVancouverPermit};
 
-absl::StatusOr<std::unique_ptr<CsvInput>> CsvInput::Open(std::string name, const CsvFormat& format, const std::string& path) {
+absl::StatusOr<std::unique_ptr<CsvInput>> CsvInput::Open(std::string name, const CsvFormat& format,
+                                                         const std::string& path) {
   absl::StatusOr<std::unique_ptr<FileBytes>> file = FileBytes::Open(path);
   if (!file.ok()) return file.status();
   std::unique_ptr<CsvInput> input(new CsvInput(std::move(name), format, std::move(*file)));
@@ -50,7 +55,8 @@ absl::StatusOr<std::unique_ptr<CsvInput>> CsvInput::Open(std::string name, const
 absl::Status CsvInput::ReadHeader() {
   const std::string& path = file_->path();
   if (file_->size() == 0) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is empty: expected a CSV file with the header ", std::string(format_.header)));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is empty: expected a CSV file with the header ", std::string(format_.header)));
   }
   absl::StatusOr<std::string> identity = file_->Identity();
   if (!identity.ok()) return identity.status();
@@ -63,8 +69,8 @@ absl::Status CsvInput::ReadHeader() {
   std::string_view header = line;
   if (!header.empty() && header.back() == '\r') header.remove_suffix(1);
   if (header != format_.header) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ":1: wrong header: expected \"", std::string(format_.header), "\", found \"", Excerpt(header), "\""));
+    return absl::InvalidArgumentError(absl::StrCat(path, ":1: wrong header: expected \"", std::string(format_.header),
+                                                   "\", found \"", Excerpt(header), "\""));
   }
   header_bytes_ = std::min<uint64_t>(head->size() - rest.size() + line.size() + 1, file_->size());
   return Seek("");
@@ -78,9 +84,10 @@ absl::Status CsvInput::Seek(std::string_view position) {
   }
   const size_t blank = position.find(' ');
   if (position.substr(0, blank) != identity_) {
-    return absl::InvalidArgumentError(absl::StrCat(file_->path(), " is not what it was at the checkpoint (size and digest of its beginning were ",
-                                                   std::string(position.substr(0, blank)), ", are ", identity_,
-                                                   "): put the old file back, or start anew with another output folder"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(file_->path(), " is not what it was at the checkpoint (size and digest of its beginning were ",
+                     std::string(position.substr(0, blank)), ", are ", identity_,
+                     "): put the old file back, or start anew with another output folder"));
   }
   std::string_view numbers = blank == std::string_view::npos ? std::string_view() : position.substr(blank + 1);
   uint64_t offset = 0, line = 0;

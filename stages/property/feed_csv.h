@@ -1,5 +1,5 @@
-// A CSV file as input: each record raw, as it stands in the file (stages/property/csv_scan.h says where one ends). Lines with nothing on them are no
-// records. NUL bytes and invalid UTF-8 pass through: they are the parser's to refuse.
+// A CSV file as input: each record raw, as it stands in the file (stages/property/csv_scan.h says where one ends).
+// Lines with nothing on them are no records. NUL bytes and invalid UTF-8 pass through: they are the parser's to refuse.
 //
 // Id: "<input>:<line>:<digest of the body>". Key: the first column. A record over the limit is cut (kHeaderCut).
 //
@@ -28,9 +28,10 @@ extern const CsvFormat kVancouverFormat;
 
 class CsvInput final : public FeedInput {
  public:
-  // `name` is the input's name in ids. Errors: as FileBytes::Open; InvalidArgument for an empty file, and for a header that is another one, with
-  // both.
-  static absl::StatusOr<std::unique_ptr<CsvInput>> Open(std::string name, const CsvFormat& format, const std::string& path);
+  // `name` is the input's name in ids. Errors: as FileBytes::Open; InvalidArgument for an empty file, and for a header
+  // that is another one, with both.
+  static absl::StatusOr<std::unique_ptr<CsvInput>> Open(std::string name, const CsvFormat& format,
+                                                        const std::string& path);
 
   absl::Status Seek(std::string_view position) override;
   absl::StatusOr<const FeedRecord*> Next() override;

@@ -34,8 +34,9 @@ std::vector<Read> ReadAll(FeedInput* input) {
     EXPECT_TRUE(next.ok()) << next.status();
     if (!next.ok() || *next == nullptr) return all;
     const FeedRecord& r = **next;
-    all.push_back({std::string(r.id), std::string(r.key.value_or("(none)")), std::string(r.body), std::string(r.subject),
-                   std::string(r.headers.Find(kHeaderCut).value_or("")), std::string(input->position())});
+    all.push_back({std::string(r.id), std::string(r.key.value_or("(none)")), std::string(r.body),
+                   std::string(r.subject), std::string(r.headers.Find(kHeaderCut).value_or("")),
+                   std::string(input->position())});
   }
 }
 
@@ -76,15 +77,19 @@ TEST(CsvInput, WhatIsNoSuchFileIsSaidClearly) {
 
   const auto header = CsvInput::Open("in", kSmall, Put("other.csv", "id;text\x1b[31m\n1;2\n"));
   EXPECT_EQ(header.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(std::string(header.status().message()).find("other.csv:1: wrong header: expected \"id,text\", found \"id;text?[31m\""), std::string::npos)
+  EXPECT_NE(std::string(header.status().message())
+                .find("other.csv:1: wrong header: expected \"id,text\", found \"id;text?[31m\""),
+            std::string::npos)
       << header.status();
 
-  EXPECT_EQ(CsvInput::Open("in", kSmall, std::string(getenv("TEST_TMPDIR"))).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(CsvInput::Open("in", kSmall, std::string(getenv("TEST_TMPDIR"))).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(CsvInput, ALineOfTenMegabytesIsCutAndTheRestGoesOn) {
   const std::string line = "1," + std::string(10'000'000, 'x');
-  for (const std::string& text : {"id,text\n" + line + "\n2,b\n", "id,text\n0,a\n" + line + "\r\n2,b", "id,text\n" + line}) {
+  for (const std::string& text :
+       {"id,text\n" + line + "\n2,b\n", "id,text\n0,a\n" + line + "\r\n2,b", "id,text\n" + line}) {
     const std::vector<Read> all = ReadFile(text);
     const auto cut = std::find_if(all.begin(), all.end(), [](const Read& r) { return !r.cut.empty(); });
     ASSERT_NE(cut, all.end());
@@ -115,7 +120,8 @@ TEST(CsvInput, NulBytesAndInvalidUtf8PassThrough) {
 }
 
 TEST(CsvInput, GoesOnFromEveryPosition) {
-  const std::string path = Put("resume.csv", "id,text\n1,a\n2,\"b\nb\"\n\n" + ("3," + std::string(1'000'000, 'x')) + "\n4,\"open\n5,e\n");
+  const std::string path =
+      Put("resume.csv", "id,text\n1,a\n2,\"b\nb\"\n\n" + ("3," + std::string(1'000'000, 'x')) + "\n4,\"open\n5,e\n");
   auto input = CsvInput::Open("in", kSmall, path);
   ASSERT_TRUE(input.ok());
   const std::vector<Read> all = ReadAll(input->get());
@@ -133,13 +139,13 @@ TEST(CsvInput, GoesOnFromEveryPosition) {
 TEST(CsvInput, AnotherFileIsNotGoneOnWith) {
   auto input = CsvInput::Open("in", kSmall, Put("changed.csv", "id,text\n1,a\n2,b\n"));
   const std::vector<Read> all = ReadAll(input->get());
-  for (const std::string& content : {"id,text\n1,a\n2,b\n3,c\n", "id,text\n1,a\n", "id,text\n1,X\n2,b\n"}) {
+  for (const std::string content : {"id,text\n1,a\n2,b\n3,c\n", "id,text\n1,a\n", "id,text\n1,X\n2,b\n"}) {
     auto other = CsvInput::Open("in", kSmall, Put("changed.csv", content));
     const absl::Status sought = (*other)->Seek(all[0].position);
     EXPECT_EQ(sought.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_NE(std::string(sought.message()).find("changed.csv is not what it was"), std::string::npos) << sought;
   }
-  for (const std::string& junk : {"junk", "1.2 x", " ", "99 99 99"}) EXPECT_FALSE((*input)->Seek(junk).ok());
+  for (const std::string junk : {"junk", "1.2 x", " ", "99 99 99"}) EXPECT_FALSE((*input)->Seek(junk).ok());
 }
 
 TEST(CsvInput, AFileThatShrinksWhileItIsReadIsAnError) {
@@ -161,7 +167,8 @@ TEST(CsvInput, AFileThatShrinksWhileItIsReadIsAnError) {
 
 // The facts that the data's SOURCE.txt states.
 TEST(CsvInput, KingCountyHasItsRecords) {
-  auto input = CsvInput::Open("king_county", kKingCountyFormat, "stages/property/data/us_king_county_sales/kc_house_data.csv");
+  auto input =
+      CsvInput::Open("king_county", kKingCountyFormat, "stages/property/data/us_king_county_sales/kc_house_data.csv");
   ASSERT_TRUE(input.ok()) << input.status();
   std::set<std::string> ids, keys;
   for (const Read& read : ReadAll(input->get())) {
@@ -174,7 +181,8 @@ TEST(CsvInput, KingCountyHasItsRecords) {
 }
 
 TEST(CsvInput, VancouverHasItsRecords) {
-  auto input = CsvInput::Open("vancouver", kVancouverFormat, "stages/property/data/ca_vancouver_building_permits/building_permits.csv");
+  auto input = CsvInput::Open("vancouver", kVancouverFormat,
+                              "stages/property/data/ca_vancouver_building_permits/building_permits.csv");
   ASSERT_TRUE(input.ok()) << input.status();
   std::set<std::string> ids, keys;
   for (const Read& read : ReadAll(input->get())) {

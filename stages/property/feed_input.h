@@ -1,4 +1,5 @@
-// One input of the property feed: a CSV file, a chain of RESO pages, the generator. The feed takes records from its inputs in turn.
+// One input of the property feed: a CSV file, a chain of RESO pages, the generator. The feed takes records from its
+// inputs in turn.
 //
 // Threading: one thread at a time.
 #ifndef MILLRACE_STAGES_PROPERTY_FEED_INPUT_H_
@@ -15,7 +16,8 @@
 
 namespace millrace::property {
 
-// The longest body that is published; what is longer is cut. Leaves room for headers below the usual limit of a broker (1 MB).
+// The longest body that is published; what is longer is cut. Leaves room for headers below the usual limit of a broker
+// (1 MB).
 inline constexpr size_t kRecordBytesMax = 900'000;
 
 // Views into the input, valid until its next call.

@@ -39,7 +39,8 @@ class FilePages final : public PageSource {
   absl::StatusOr<FeedBytes*> OpenCurrent() {
     file_ = nullptr;
     if (!walk_.page().has_value()) return nullptr;
-    absl::StatusOr<std::unique_ptr<FileBytes>> file = FileBytes::Open(absl::StrCat(folder_, std::string(*walk_.page())));
+    absl::StatusOr<std::unique_ptr<FileBytes>> file =
+        FileBytes::Open(absl::StrCat(folder_, std::string(*walk_.page())));
     if (!file.ok()) return file.status();
     file_ = std::move(*file);
     return file_.get();
@@ -69,7 +70,8 @@ class GeneratedPages final : public PageSource {
   }
   std::string_view name() const override { return name_; }
   double Progress(double page_done) const override {
-    return std::min(1.0, (static_cast<double>(number_) + page_done) / static_cast<double>(std::max<uint64_t>(generator_.pages(), 1)));
+    return std::min(1.0, (static_cast<double>(number_) + page_done) /
+                             static_cast<double>(std::max<uint64_t>(generator_.pages(), 1)));
   }
 
  private:
@@ -101,18 +103,23 @@ absl::StatusOr<std::unique_ptr<PageSource>> OpenResoFiles(const std::string& pat
   if (!std::filesystem::is_directory(path, error)) {
     absl::StatusOr<std::unique_ptr<FileBytes>> file = FileBytes::Open(path);
     if (!file.ok()) return file.status();
-    if ((*file)->size() == 0) return absl::InvalidArgumentError(absl::StrCat(path, " is empty: expected a RESO page, {\"value\": [ … ]}"));
+    if ((*file)->size() == 0)
+      return absl::InvalidArgumentError(absl::StrCat(path, " is empty: expected a RESO page, {\"value\": [ … ]}"));
     absl::StatusOr<std::string> identity = (*file)->Identity();
     if (!identity.ok()) return identity.status();
     const std::string name = BaseName(path);
-    return std::make_unique<FilePages>(path.substr(0, path.size() - name.size()), std::vector<std::string>{name}, *identity, path);
+    return std::make_unique<FilePages>(path.substr(0, path.size() - name.size()), std::vector<std::string>{name},
+                                       *identity, path);
   }
   std::vector<std::string> names;
   for (std::filesystem::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
-    if (at->path().extension() == ".json" && at->is_regular_file(error)) names.push_back(at->path().filename().string());
+    if (at->path().extension() == ".json" && at->is_regular_file(error))
+      names.push_back(at->path().filename().string());
   }
   if (error) return absl::UnavailableError(absl::StrCat("cannot read the folder ", path, ": ", error.message()));
-  if (names.empty()) return absl::InvalidArgumentError(absl::StrCat("the folder ", path, " holds no pages: expected files named *.json"));
+  if (names.empty())
+    return absl::InvalidArgumentError(
+        absl::StrCat("the folder ", path, " holds no pages: expected files named *.json"));
   std::sort(names.begin(), names.end());
   std::string content;
   for (const std::string& name : names) {
@@ -124,10 +131,13 @@ absl::StatusOr<std::unique_ptr<PageSource>> OpenResoFiles(const std::string& pat
   }
   std::string identity = absl::StrCat(names.size(), ".");
   AppendDigest(content, &identity);
-  return std::make_unique<FilePages>(absl::StrCat(path, "/"), std::move(names), std::move(identity), absl::StrCat("the folder ", path));
+  return std::make_unique<FilePages>(absl::StrCat(path, "/"), std::move(names), std::move(identity),
+                                     absl::StrCat("the folder ", path));
 }
 
-std::unique_ptr<PageSource> OpenGenerator(const GeneratorOptions& options) { return std::make_unique<GeneratedPages>(options); }
+std::unique_ptr<PageSource> OpenGenerator(const GeneratorOptions& options) {
+  return std::make_unique<GeneratedPages>(options);
+}
 
 absl::Status PagesInput::Enter(absl::StatusOr<FeedBytes*> bytes) {
   if (!bytes.ok()) return bytes.status();
@@ -139,7 +149,8 @@ absl::Status PagesInput::Enter(absl::StatusOr<FeedBytes*> bytes) {
 
 void PagesInput::NotePosition() {
   position_.assign(pages_->identity());
-  for (const uint64_t number : {ordinal_, page_->offset(), page_->elements(), static_cast<uint64_t>(page_->ended() ? 1 : 0)}) {
+  for (const uint64_t number :
+       {ordinal_, page_->offset(), page_->elements(), static_cast<uint64_t>(page_->ended() ? 1 : 0)}) {
     position_.push_back(' ');
     AppendNumber(number, &position_);
   }
@@ -152,17 +163,20 @@ absl::Status PagesInput::Seek(std::string_view position) {
   if (position.empty()) return absl::OkStatus();
   const size_t blank = position.find(' ');
   if (position.substr(0, blank) != pages_->identity()) {
-    return absl::InvalidArgumentError(absl::StrCat(pages_->what(), " is not what it was at the checkpoint (", std::string(position.substr(0, blank)),
-                                                   " then, ", pages_->identity(),
-                                                   " now): put the old content back, or start anew with another output folder"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        pages_->what(), " is not what it was at the checkpoint (", std::string(position.substr(0, blank)), " then, ",
+        pages_->identity(), " now): put the old content back, or start anew with another output folder"));
   }
   std::string_view rest = blank == std::string_view::npos ? std::string_view() : position.substr(blank + 1);
   uint64_t ordinal = 0, offset = 0, elements = 0, ended = 0;
-  if (!TakeNumber(&rest, &ordinal) || !TakeNumber(&rest, &offset) || !TakeNumber(&rest, &elements) || !TakeNumber(&rest, &ended)) {
-    return absl::InvalidArgumentError(absl::StrCat("no position in ", pages_->what(), ": \"", std::string(position.substr(0, 100)), "\""));
+  if (!TakeNumber(&rest, &ordinal) || !TakeNumber(&rest, &offset) || !TakeNumber(&rest, &elements) ||
+      !TakeNumber(&rest, &ended)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("no position in ", pages_->what(), ": \"", std::string(position.substr(0, 100)), "\""));
   }
   if (absl::Status entered = Enter(pages_->Page(ordinal)); !entered.ok()) return entered;
-  if (bytes_ == nullptr) return absl::InvalidArgumentError(absl::StrCat(pages_->what(), " has no page ", ordinal, " as at the checkpoint"));
+  if (bytes_ == nullptr)
+    return absl::InvalidArgumentError(absl::StrCat(pages_->what(), " has no page ", ordinal, " as at the checkpoint"));
   started_ = true;
   ordinal_ = ordinal;
   if (ended == 0) return page_->Resume(offset, elements);
@@ -192,7 +206,8 @@ void PagesInput::Fill(const ResoPage::Piece& piece) {
   AppendDigest(piece.text, &id_);
   headers_.clear();
   if (piece.whole_bytes > piece.text.size()) {
-    bus::HeaderBuilder(&headers_).Add(kHeaderCut, absl::StrCat(piece.whole_bytes, " ", std::string(pages_->name()), ":", piece.start));
+    bus::HeaderBuilder(&headers_).Add(
+        kHeaderCut, absl::StrCat(piece.whole_bytes, " ", std::string(pages_->name()), ":", piece.start));
   }
   record_ = {.id = id_,
              .key = std::nullopt,

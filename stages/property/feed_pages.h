@@ -1,8 +1,9 @@
-// RESO pages as input: each element of each page's value[] raw, as it stands in the page. What can't be taken apart (a page that is no JSON, or that
-// stops in the middle) is one record of its own, so that it is a job too; the next page goes on.
+// RESO pages as input: each element of each page's value[] raw, as it stands in the page. What can't be taken apart (a
+// page that is no JSON, or that stops in the middle) is one record of its own, so that it is a job too; the next page
+// goes on.
 //
-// Id: "<input>:<page>:<element>:<digest of the body>", "rest" instead of the element for what could not be taken apart. Key: the ListingKey, where it
-// is there and plain. A record over the limit is cut (kHeaderCut).
+// Id: "<input>:<page>:<element>:<digest of the body>", "rest" instead of the element for what could not be taken apart.
+// Key: the ListingKey, where it is there and plain. A record over the limit is cut (kHeaderCut).
 //
 // Threading: one thread at a time.
 #ifndef MILLRACE_STAGES_PROPERTY_FEED_PAGES_H_

@@ -20,7 +20,9 @@ std::string Folder(const std::string& name) {
   return folder;
 }
 
-void Put(const std::string& path, const std::string& content) { ASSERT_TRUE(stages::WriteFileAtomically(path, content).ok()); }
+void Put(const std::string& path, const std::string& content) {
+  ASSERT_TRUE(stages::WriteFileAtomically(path, content).ok());
+}
 
 struct Read {
   std::string id, key, body, type, subject, cut, position;
@@ -34,8 +36,9 @@ std::vector<Read> ReadAll(FeedInput* input) {
     EXPECT_TRUE(next.ok()) << next.status();
     if (!next.ok() || *next == nullptr) return all;
     const FeedRecord& r = **next;
-    all.push_back({std::string(r.id), std::string(r.key.value_or("(none)")), std::string(r.body), std::string(r.type), std::string(r.subject),
-                   std::string(r.headers.Find(kHeaderCut).value_or("")), std::string(input->position())});
+    all.push_back({std::string(r.id), std::string(r.key.value_or("(none)")), std::string(r.body), std::string(r.type),
+                   std::string(r.subject), std::string(r.headers.Find(kHeaderCut).value_or("")),
+                   std::string(input->position())});
   }
 }
 
@@ -70,7 +73,8 @@ TEST(PagesInput, AFolderOfPages) {
 
 TEST(PagesInput, BrokenPagesAreRecordsAndTheRestGoesOn) {
   const std::string folder = Folder("broken");
-  const std::string deep = "{\"value\":[{\"ListingKey\":\"k\",\"a\":" + std::string(10'000, '[') + std::string(10'000, ']') + "},{\"ListingKey\":\"l\"}]}";
+  const std::string deep = "{\"value\":[{\"ListingKey\":\"k\",\"a\":" + std::string(10'000, '[') +
+                           std::string(10'000, ']') + "},{\"ListingKey\":\"l\"}]}";
   Put(folder + "/1.json", "<html>502 Bad Gateway</html>");
   Put(folder + "/2.json", R"({"@odata.nextLink":"4.json","value":[{"ListingKey":"a"},{"ListingK)");
   Put(folder + "/3.json", "");
@@ -81,8 +85,8 @@ TEST(PagesInput, BrokenPagesAreRecordsAndTheRestGoesOn) {
   const std::vector<Read> all = ReadAll(input.get());
   std::vector<std::string> subjects;
   for (const Read& read : all) subjects.push_back(read.subject);
-  EXPECT_EQ(subjects, (std::vector<std::string>{"1.json#rest", "2.json#0", "2.json#rest", "4.json#0", "4.json#1", "3.json#rest", "5.json#rest", "6.json#0",
-                                                "6.json#1"}));
+  EXPECT_EQ(subjects, (std::vector<std::string>{"1.json#rest", "2.json#0", "2.json#rest", "4.json#0", "4.json#1",
+                                                "3.json#rest", "5.json#rest", "6.json#0", "6.json#1"}));
   EXPECT_EQ(all[0].type, kRawPage);
   EXPECT_EQ(all[0].body, "<html>502 Bad Gateway</html>");
   EXPECT_EQ(all[2].body, "{\"ListingK");

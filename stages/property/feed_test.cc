@@ -44,10 +44,11 @@ std::vector<Got> ReadAll(PropertyFeed* feed, size_t at_once = 1000) {
   }
 }
 
-const std::vector<std::pair<std::string, std::string>> kAll = {{"king_county", "data/us_king_county_sales/kc_house_data.csv"},
-                                                              {"vancouver", "data/ca_vancouver_building_permits/building_permits.csv"},
-                                                              {"generate", "20000"},
-                                                              {"seed", "7"}};
+const std::vector<std::pair<std::string, std::string>> kAll = {
+    {"king_county", "data/us_king_county_sales/kc_house_data.csv"},
+    {"vancouver", "data/ca_vancouver_building_permits/building_permits.csv"},
+    {"generate", "20000"},
+    {"seed", "7"}};
 
 TEST(PropertyFeed, AllInputsInTurnEachRecordOnce) {
   auto feed = PropertyFeed::Open(Config(kAll));
@@ -77,7 +78,8 @@ TEST(PropertyFeed, GoesOnFromAnyPosition) {
   auto feed = PropertyFeed::Open(Config(kAll));
   ASSERT_TRUE(feed.ok());
   const std::vector<Got> all = ReadAll(feed->get());
-  for (const size_t at : {size_t{0}, size_t{1}, size_t{30'000}, size_t{60'500}, size_t{62'000}, all.size() - 2, all.size() - 1}) {
+  for (const size_t at :
+       {size_t{0}, size_t{1}, size_t{30'000}, size_t{60'500}, size_t{62'000}, all.size() - 2, all.size() - 1}) {
     auto again = PropertyFeed::Open(Config(kAll));
     ASSERT_TRUE((*again)->Seek(all[at].position).ok()) << all[at].position;
     const std::vector<Got> rest = ReadAll(again->get());
@@ -88,10 +90,12 @@ TEST(PropertyFeed, GoesOnFromAnyPosition) {
 TEST(PropertyFeed, OtherInputsAreNotGoneOnWith) {
   auto feed = PropertyFeed::Open(Config({{"generate", "10"}, {"seed", "1"}}));
   const std::string position = ReadAll(feed->get())[3].position;
-  EXPECT_EQ((*PropertyFeed::Open(Config({{"generate", "10"}, {"seed", "2"}})))->Seek(position).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ((*PropertyFeed::Open(Config({{"generate", "10"}, {"seed", "2"}})))->Seek(position).code(),
+            absl::StatusCode::kInvalidArgument);
   auto more = PropertyFeed::Open(Config({{"generate", "10"}, {"seed", "1"}, kAll[0]}));
   EXPECT_EQ((*more)->Seek(position).code(), absl::StatusCode::kInvalidArgument);
-  for (const std::string& junk : {"x", "0", "9;generate=", "0;generate", "0;generate=1", "0;other=;"}) EXPECT_FALSE((*feed)->Seek(junk).ok()) << junk;
+  for (const std::string junk : {"x", "0", "9;generate=", "0;generate", "0;generate=1", "0;other=;"})
+    EXPECT_FALSE((*feed)->Seek(junk).ok()) << junk;
   EXPECT_TRUE((*feed)->Seek(position).ok());
 }
 
@@ -99,7 +103,8 @@ TEST(PropertyFeed, InputIsToldByItsContent) {
   const std::string folder = getenv("TEST_TMPDIR");
   ASSERT_TRUE(stages::WriteFileAtomically(folder + "/a", " {\"value\":[{}]}").ok());
   ASSERT_TRUE(stages::WriteFileAtomically(folder + "/b", "a,b,c\n").ok());
-  auto feed = PropertyFeed::Open(Config({{"input", kAll[0].second}, {"input", kAll[1].second}, {"input", folder + "/a"}, {"input", folder + "/a"}}));
+  auto feed = PropertyFeed::Open(Config(
+      {{"input", kAll[0].second}, {"input", kAll[1].second}, {"input", folder + "/a"}, {"input", folder + "/a"}}));
   ASSERT_TRUE(feed.ok()) << feed.status();
   const std::vector<Got> all = ReadAll(feed->get());
   ASSERT_EQ(all.size(), 21'613u + 20'680 + 2);
@@ -108,16 +113,19 @@ TEST(PropertyFeed, InputIsToldByItsContent) {
   EXPECT_EQ(all[3].id.substr(0, 9), "reso.2:a:") << "ids differ between inputs with the same content";
   const auto unknown = PropertyFeed::Open(Config({{"input", folder + "/b"}}));
   EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(std::string(unknown.status().message()).find("expected a CSV file with the header"), std::string::npos) << unknown.status();
+  EXPECT_NE(std::string(unknown.status().message()).find("expected a CSV file with the header"), std::string::npos)
+      << unknown.status();
 }
 
 TEST(PropertyFeed, WrongOptionsAreSaidClearly) {
   EXPECT_NE(std::string(PropertyFeed::Open(Config({})).status().message()).find("reads nothing"), std::string::npos);
   EXPECT_EQ(PropertyFeed::Open(Config({{"king_county", "none.csv"}})).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(PropertyFeed::Open(Config({{"king_county", kAll[1].second}})).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(PropertyFeed::Open(Config({{"king_county", kAll[1].second}})).status().code(),
+            absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(PropertyFeed::Open(Config({{"king_county", ""}})).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(PropertyFeed::Open(Config({{"generate", "many"}})).status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(PropertyFeed::Open(Config({{"generate", "5"}, {"page_size", "0"}})).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(PropertyFeed::Open(Config({{"generate", "5"}, {"page_size", "0"}})).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(PropertyFeed, IsRegistered) {

@@ -11,7 +11,7 @@ namespace {
 
 enum Purpose : uint64_t { kKind = 1, kFault, kTarget, kCutPage, kCutAt, kUnknown, kAge };
 
-constexpr uint64_t kSoundFirst = 16;    // the first records are new listings, so that there is something to change
+constexpr uint64_t kSoundFirst = 16;     // the first records are new listings, so that there is something to change
 constexpr uint64_t kTargetsBack = 4096;  // how far back updates, late arrivals and repeats reach
 constexpr uint64_t kPagesPerCut = 64;
 constexpr int64_t kBeginMs = 1'704'067'200'000;  // 2024-01-01
@@ -35,7 +35,9 @@ GeneratedFault FaultOf(GeneratedKind kind) {
   }
 }
 
-bool IsVersion(GeneratedKind kind) { return kind == GeneratedKind::kNew || kind == GeneratedKind::kUpdate || kind == GeneratedKind::kLate; }
+bool IsVersion(GeneratedKind kind) {
+  return kind == GeneratedKind::kNew || kind == GeneratedKind::kUpdate || kind == GeneratedKind::kLate;
+}
 
 }  // namespace
 
@@ -49,8 +51,9 @@ GeneratedKind Generator::KindOf(uint64_t i) const {
   if (i < kSoundFirst) return GeneratedKind::kNew;
   const uint64_t draw = random_.Below(kKind, {i}, 1000);
   if (draw < 20) {
-    constexpr GeneratedKind kFaults[] = {GeneratedKind::kWrongType, GeneratedKind::kUnknownProvince, GeneratedKind::kBadPostalCode,
-                                         GeneratedKind::kBadUtf8, GeneratedKind::kOverflow};
+    constexpr GeneratedKind kFaults[] = {GeneratedKind::kWrongType, GeneratedKind::kUnknownProvince,
+                                         GeneratedKind::kBadPostalCode, GeneratedKind::kBadUtf8,
+                                         GeneratedKind::kOverflow};
     return kFaults[random_.Below(kFault, {i}, std::size(kFaults))];
   }
   if (draw < 60) return GeneratedKind::kRepeat;
@@ -129,8 +132,9 @@ void Generator::WritePage(uint64_t page, std::string* out) const {
 
 GeneratorCounts Generator::Count() const {
   GeneratorCounts counts;
-  uint64_t* const of_kind[] = {&counts.listings,   &counts.updates,          &counts.late,            &counts.repeats,  &counts.wrong_type,
-                               &counts.unknown_province, &counts.bad_postal_code, &counts.bad_utf8, &counts.overflow, &counts.truncated};
+  uint64_t* const of_kind[] = {
+      &counts.listings,         &counts.updates,         &counts.late,     &counts.repeats,  &counts.wrong_type,
+      &counts.unknown_province, &counts.bad_postal_code, &counts.bad_utf8, &counts.overflow, &counts.truncated};
   for (uint64_t i = 0; i < options_.count; ++i) {
     const GeneratedKind kind = KindOf(i);
     ++counts.records;

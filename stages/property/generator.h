@@ -1,10 +1,11 @@
-// A seeded source of RESO Web API pages: listings in US and Canadian cities, later versions of earlier ones, and what real feeds do to their readers:
-// repeats, late arrivals, broken records, pages that were cut. The same options give the same bytes on every machine, each record by itself: record i
-// is a function of (seed, i), so that any page can be made without those before it, and what must come of a run can be counted beforehand.
+// A seeded source of RESO Web API pages: listings in US and Canadian cities, later versions of earlier ones, and what
+// real feeds do to their readers: repeats, late arrivals, broken records, pages that were cut. The same options give
+// the same bytes on every machine, each record by itself: record i is a function of (seed, i), so that any page can be
+// made without those before it, and what must come of a run can be counted beforehand.
 //
 //   Generator generator({.seed = 7, .count = 20'000});
-//   generator.WritePage(0, &text);                         // {"@odata.context": …, "value": [ … ], "@odata.nextLink": "page-000002.json"}
-//   generator.Count().broken()                             // how many dead letters to expect
+//   generator.WritePage(0, &text);                         // {"@odata.context": …, "value": [ … ], "@odata.nextLink":
+//   "page-000002.json"} generator.Count().broken()                             // how many dead letters to expect
 //
 // Threading: const methods from any thread. Cost: WritePage about 2 µs a record.
 #ifndef MILLRACE_STAGES_PROPERTY_GENERATOR_H_

@@ -46,16 +46,31 @@ constexpr GeneratorPlace kPlaces[] = {
 };
 
 constexpr GeneratorStreet kEnglish[] = {
-    {"Main", "Street", ""},      {"Oak", "Avenue", ""},       {"Maple", "Drive", ""},    {"Cedar", "Lane", ""},      {"9th", "Avenue", ""},
-    {"Washington", "Boulevard", ""}, {"Lakeview", "Court", ""}, {"Pine Ridge", "Road", ""}, {"Granville", "Street", ""}, {"Sunset", "Terrace", ""},
-    {"Martin Luther King Jr", "Way", ""}, {"42nd", "Street", ""}, {"Highland", "Place", ""}, {"Queen", "Street", ""},    {"Harbour", "Crescent", ""},
+    {"Main", "Street", ""},
+    {"Oak", "Avenue", ""},
+    {"Maple", "Drive", ""},
+    {"Cedar", "Lane", ""},
+    {"9th", "Avenue", ""},
+    {"Washington", "Boulevard", ""},
+    {"Lakeview", "Court", ""},
+    {"Pine Ridge", "Road", ""},
+    {"Granville", "Street", ""},
+    {"Sunset", "Terrace", ""},
+    {"Martin Luther King Jr", "Way", ""},
+    {"42nd", "Street", ""},
+    {"Highland", "Place", ""},
+    {"Queen", "Street", ""},
+    {"Harbour", "Crescent", ""},
     {"O'Connor", "Parkway", ""},
 };
 
 constexpr GeneratorStreet kFrench[] = {
-    {"Saint-Denis", "Rue", ""},          {"Sainte-Catherine", "Rue", ""}, {"Sherbrooke", "Rue", ""}, {"René-Lévesque", "Boulevard", ""},
-    {"Parc", "Avenue", "du "},           {"Montagne", "Rue", "de la "},   {"Érables", "Rue", "des "}, {"Côte-des-Neiges", "Chemin", "de la "},
-    {"Chênes", "Avenue", "des "},        {"Royale", "Place", ""},         {"Laurier", "Avenue", ""},  {"Forges", "Rue", "des "},
+    {"Saint-Denis", "Rue", ""},   {"Sainte-Catherine", "Rue", ""},
+    {"Sherbrooke", "Rue", ""},    {"René-Lévesque", "Boulevard", ""},
+    {"Parc", "Avenue", "du "},    {"Montagne", "Rue", "de la "},
+    {"Érables", "Rue", "des "},   {"Côte-des-Neiges", "Chemin", "de la "},
+    {"Chênes", "Avenue", "des "}, {"Royale", "Place", ""},
+    {"Laurier", "Avenue", ""},    {"Forges", "Rue", "des "},
 };
 
 }  // namespace

@@ -22,8 +22,8 @@ std::span<const GeneratorPlace> GeneratorPlaces();
 
 struct GeneratorStreet {
   std::string_view name;
-  std::string_view type;    // "Street"; in French "Rue", which stands before the name
-  std::string_view link;    // French, between type and name: "de la "
+  std::string_view type;  // "Street"; in French "Rue", which stands before the name
+  std::string_view link;  // French, between type and name: "de la "
 };
 
 std::span<const GeneratorStreet> EnglishStreets();

@@ -11,12 +11,28 @@ namespace {
 
 // What draws are for; each its own stream.
 enum Purpose : uint64_t {
-  kPlace = 100, kStreet, kHouse, kUnit, kDirection, kPostal, kShape, kRooms, kSize, kYear, kValue, kChange, kStatus, kPoint, kPhotos, kFaultKind,
+  kPlace = 100,
+  kStreet,
+  kHouse,
+  kUnit,
+  kDirection,
+  kPostal,
+  kShape,
+  kRooms,
+  kSize,
+  kYear,
+  kValue,
+  kChange,
+  kStatus,
+  kPoint,
+  kPhotos,
+  kFaultKind,
 };
 
 constexpr int64_t kDayMs = 86'400'000;
-constexpr std::string_view kStatuses[] = {"Active", "Active", "Active", "Active Under Contract", "Pending", "Closed", "Closed", "Withdrawn", "Expired",
-                                          "Coming Soon"};
+constexpr std::string_view kStatuses[] = {"Active",  "Active",     "Active", "Active Under Contract",
+                                          "Pending", "Closed",     "Closed", "Withdrawn",
+                                          "Expired", "Coming Soon"};
 constexpr std::string_view kSubTypes[] = {"Single Family Residence", "Condominium", "Townhouse", "Duplex"};
 constexpr std::string_view kDirections[] = {"N", "S", "E", "W", "NE", "SW"};
 constexpr std::string_view kSystems[] = {"Northline MLS", "Granite State MLS", "Maple Board"};
@@ -27,7 +43,8 @@ void AppendPadded(uint64_t value, int width, std::string* out) {
   out->append(digits, static_cast<size_t>(width));
 }
 
-// Days since 1970-01-01 to a civil date; for days from then on. (Algorithm: Hinnant, "chrono-compatible low-level date algorithms".)
+// Days since 1970-01-01 to a civil date; for days from then on. (Algorithm: Hinnant, "chrono-compatible low-level date
+// algorithms".)
 void AppendDay(int64_t days, std::string* out) {
   const uint64_t z = static_cast<uint64_t>(days) + 719'468;
   const uint64_t era = z / 146'097, day_of_era = z % 146'097;
@@ -80,7 +97,9 @@ class Writer {
 
  private:
   uint64_t OfListing(uint64_t purpose, uint64_t bound) const { return random_.Below(purpose, {v_.listing}, bound); }
-  uint64_t OfVersion(uint64_t purpose, uint64_t bound) const { return random_.Below(purpose, {v_.listing, v_.version}, bound); }
+  uint64_t OfVersion(uint64_t purpose, uint64_t bound) const {
+    return random_.Below(purpose, {v_.listing, v_.version}, bound);
+  }
 
   // Strings are left open: the next piece closes them.
   void Text(std::string_view before, std::string_view text) { out_.append(before).append(text); }
@@ -207,7 +226,8 @@ class Writer {
   }
 
   void Structure() {
-    const uint64_t bedrooms = 1 + OfListing(kRooms, 6), full = 1 + OfListing(kRooms + 1000, 3), half = OfListing(kRooms + 2000, 2);
+    const uint64_t bedrooms = 1 + OfListing(kRooms, 6), full = 1 + OfListing(kRooms + 1000, 3),
+                   half = OfListing(kRooms + 2000, 2);
     if (v_.fault == GeneratedFault::kOverflow && OfVersion(kFaultKind, 2) == 1) {
       out_ += ",\"BedroomsTotal\":99999999999999999999";
     } else if (v_.fault == GeneratedFault::kWrongType && OfVersion(kFaultKind, 2) == 1) {
@@ -232,7 +252,8 @@ class Writer {
   }
 
   void Rest() {
-    out_ += place_->french ? ",\"PublicRemarks\":\"Belle propriété, près de \\\"tout\\\".\"" : ",\"PublicRemarks\":\"Close to \\\"everything\\\".\\nMust see!\"";
+    out_ += place_->french ? ",\"PublicRemarks\":\"Belle propriété, près de \\\"tout\\\".\""
+                           : ",\"PublicRemarks\":\"Close to \\\"everything\\\".\\nMust see!\"";
     if (OfListing(kPhotos, 3) == 0) {
       out_ += ",\"Media\":[{\"MediaKey\":\"";
       AppendKey();
@@ -254,6 +275,8 @@ class Writer {
 
 }  // namespace
 
-void WriteGeneratedRecord(const Random& random, const GeneratedVersion& version, std::string* out) { Writer(random, version, out).Write(); }
+void WriteGeneratedRecord(const Random& random, const GeneratedVersion& version, std::string* out) {
+  Writer(random, version, out).Write();
+}
 
 }  // namespace millrace::property

@@ -27,7 +27,8 @@ absl::StatusOr<char> ResoPage::SkipBlanks() {
   return '\0';
 }
 
-// A string at at_, which moves behind it. False: it is none, has no end, or is longer than such a string can be (then at_ stays).
+// A string at at_, which moves behind it. False: it is none, has no end, or is longer than such a string can be (then
+// at_ stays).
 absl::StatusOr<bool> ResoPage::ReadString(std::string* out) {
   absl::StatusOr<std::string_view> view = bytes_->View(at_, kStringMax);
   if (!view.ok()) return view.status();
@@ -153,7 +154,8 @@ absl::StatusOr<ResoPage::Piece> ResoPage::Element(uint64_t end) {
   const size_t shown = static_cast<size_t>(std::min<uint64_t>(size, kRecordBytesMax));
   absl::StatusOr<std::string_view> view = bytes_->View(at_, shown);
   if (!view.ok()) return view.status();
-  Piece piece{.kind = Kind::kElement, .text = view->substr(0, shown), .whole_bytes = size, .index = index_++, .start = at_};
+  Piece piece{
+      .kind = Kind::kElement, .text = view->substr(0, shown), .whole_bytes = size, .index = index_++, .start = at_};
   at_ = end;
   need_comma_ = true;
   return piece;
@@ -166,7 +168,8 @@ absl::StatusOr<ResoPage::Piece> ResoPage::Broken(uint64_t start) {
   const size_t shown = static_cast<size_t>(std::min<uint64_t>(size, kRecordBytesMax));
   absl::StatusOr<std::string_view> view = bytes_->View(start, shown);
   if (!view.ok()) return view.status();
-  return Piece{.kind = Kind::kBroken, .text = view->substr(0, shown), .whole_bytes = size, .index = index_, .start = start};
+  return Piece{
+      .kind = Kind::kBroken, .text = view->substr(0, shown), .whole_bytes = size, .index = index_, .start = start};
 }
 
 absl::StatusOr<ResoPage::Piece> ResoPage::Next() {

@@ -1,14 +1,17 @@
-// Takes one page of a RESO Web API answer apart: {"@odata.context": …, "value": [ … ], "@odata.nextLink": …}, with its members in any order.
+// Takes one page of a RESO Web API answer apart: {"@odata.context": …, "value": [ … ], "@odata.nextLink": …}, with its
+// members in any order.
 //
 //   ResoPage page(bytes);
 //   while (true) {
 //     absl::StatusOr<ResoPage::Piece> piece = page.Next();
 //     if (piece->kind == ResoPage::Kind::kEnd) break;         // page.next_link()
-//     ...                                                     // piece->text: one element; or the rest of a page that is not whole
+//     ...                                                     // piece->text: one element; or the rest of a page that
+//     is not whole
 //   }
 //
-// A page that is no such object, or stops in the middle, gives the elements before the break, and then once kBroken with everything from the break on.
-// Works in memory bounded by the limit of a record, whatever the size of page or element.
+// A page that is no such object, or stops in the middle, gives the elements before the break, and then once kBroken
+// with everything from the break on. Works in memory bounded by the limit of a record, whatever the size of page or
+// element.
 //
 // Threading: one object, one thread. Ownership: `bytes` lives elsewhere; pieces are valid until the next call.
 #ifndef MILLRACE_STAGES_PROPERTY_RESO_PAGE_H_
@@ -67,7 +70,7 @@ class ResoPage {
   Phase phase_ = Phase::kStart;
   uint64_t at_ = 0;
   uint64_t index_ = 0;
-  bool need_comma_ = false;    // in the object or array that at_ is in
+  bool need_comma_ = false;  // in the object or array that at_ is in
   bool value_seen_ = false;
   std::string next_link_;
   std::string key_;

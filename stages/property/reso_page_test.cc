@@ -59,18 +59,21 @@ Taken Take(const std::string& text, size_t give = 1 << 20) {
 
 TEST(ResoPage, TakesElementsAsTheyStand) {
   const std::string text =
-      "\xef\xbb\xbf {\"@odata.context\":\"x\", \"value\" : [ {\"a\":1} ,{\"b\":[{\"c\":\"}]\\\"{\"}]},\n\"text\", 12, null,[1,[2]] ] , "
+      "\xef\xbb\xbf {\"@odata.context\":\"x\", \"value\" : [ {\"a\":1} ,{\"b\":[{\"c\":\"}]\\\"{\"}]},\n\"text\", 12, "
+      "null,[1,[2]] ] , "
       "\"@odata.nextLink\":\"https:\\/\\/api/p?2\" }\n";
   for (size_t give : {1, 2, 3, 10, 1000}) {
     const Taken taken = Take(text, give);
-    EXPECT_EQ(taken.elements, (Strings{"{\"a\":1}", "{\"b\":[{\"c\":\"}]\\\"{\"}]}", "\"text\"", "12", "null", "[1,[2]]"}));
+    EXPECT_EQ(taken.elements,
+              (Strings{"{\"a\":1}", "{\"b\":[{\"c\":\"}]\\\"{\"}]}", "\"text\"", "12", "null", "[1,[2]]"}));
     EXPECT_EQ(taken.rest, std::nullopt);
     EXPECT_EQ(taken.next_link, "https://api/p?2");
   }
 }
 
 TEST(ResoPage, MembersInAnyOrder) {
-  const Taken taken = Take(R"({"@odata.nextLink":"p2.json","@odata.count":12,"meta":{"value":[9]},"value":[{"x":"y"}],"more":[[]]})");
+  const Taken taken =
+      Take(R"({"@odata.nextLink":"p2.json","@odata.count":12,"meta":{"value":[9]},"value":[{"x":"y"}],"more":[[]]})");
   EXPECT_EQ(taken.elements, Strings{R"({"x":"y"})"});
   EXPECT_EQ(taken.rest, std::nullopt);
   EXPECT_EQ(taken.next_link, "p2.json");
@@ -83,8 +86,9 @@ TEST(ResoPage, EmptyValueIsAPageWithNothing) {
 }
 
 TEST(ResoPage, WhatIsNoPageIsOnePiece) {
-  for (const std::string& text : Strings{"", "not json", "[1,2]", "{\"error\":{\"code\":500}}", "{\"value\":{}}", "{\"value\" [1]}", "{\"a\":1 \"value\":[]}",
-                                         "{value:[1]}", "{\"value\":7,", std::string(10'000, '['), std::string(300, '\0'), "{", "{}", "{\"a"}) {
+  for (const std::string& text : Strings{"", "not json", "[1,2]", "{\"error\":{\"code\":500}}", "{\"value\":{}}",
+                                         "{\"value\" [1]}", "{\"a\":1 \"value\":[]}", "{value:[1]}", "{\"value\":7,",
+                                         std::string(10'000, '['), std::string(300, '\0'), "{", "{}", "{\"a"}) {
     for (size_t give : {1, 1000}) {
       const Taken taken = Take(text, give);
       EXPECT_TRUE(taken.elements.empty()) << text;
@@ -178,7 +182,8 @@ Strings Walked(Strings names, const std::vector<std::string>& links) {
 }
 
 TEST(ResoWalk, FollowsLinksThenNames) {
-  EXPECT_EQ(Walked({"page-10.json", "page-2.json", "page-1.json"}, {}), (Strings{"page-1.json", "page-2.json", "page-10.json"}));
+  EXPECT_EQ(Walked({"page-10.json", "page-2.json", "page-1.json"}, {}),
+            (Strings{"page-1.json", "page-2.json", "page-10.json"}));
   EXPECT_EQ(Walked({"a.json", "b.json", "c.json"}, {"c.json"}), (Strings{"a.json", "c.json", "b.json"}));
   EXPECT_EQ(Walked({"a.json", "b.json"}, {"a.json", "./a.json"}), (Strings{"a.json", "b.json"})) << "a circle ends";
   EXPECT_EQ(Walked({"a.json", "b.json"}, {"https://api.example/p?skip=100"}), (Strings{"a.json", "b.json"}));

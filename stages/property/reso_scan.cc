@@ -92,7 +92,8 @@ std::optional<std::string_view> FindPlainMember(std::string_view object, std::st
       return object.substr(at + 1, end - at - 1);
     }
     size_t end = at;
-    while (end < object.size() && !EndsScalar(object[end]) && kKinds[static_cast<unsigned char>(object[end])] == kOther) ++end;
+    while (end < object.size() && !EndsScalar(object[end]) && kKinds[static_cast<unsigned char>(object[end])] == kOther)
+      ++end;
     return end == at ? std::nullopt : std::optional(object.substr(at, end - at));
   }
 }

@@ -1,5 +1,5 @@
-// Finds the ends of JSON values without parsing them: enough to take a page apart, whatever is inside its elements. No recursion, no copy: nesting
-// of any depth costs a counter. What is between the brackets is the parser's to judge.
+// Finds the ends of JSON values without parsing them: enough to take a page apart, whatever is inside its elements. No
+// recursion, no copy: nesting of any depth costs a counter. What is between the brackets is the parser's to judge.
 //
 // Threading: values.
 #ifndef MILLRACE_STAGES_PROPERTY_RESO_SCAN_H_
@@ -18,7 +18,8 @@ inline bool IsJsonBlank(char c) { return c == ' ' || c == '\n' || c == '\r' || c
 //
 //   JsonSkipper skipper;
 //   size_t used = skipper.Skip(chunk);        // bytes of the chunk that belong to the value
-//   if (skipper.done()) ...                   // else all of the chunk was used: go on with the next one, or the text ends in the middle
+//   if (skipper.done()) ...                   // else all of the chunk was used: go on with the next one, or the text
+//   ends in the middle
 class JsonSkipper {
  public:
   size_t Skip(std::string_view chunk);
@@ -33,8 +34,9 @@ class JsonSkipper {
   bool done_ = false, bad_ = false;
 };
 
-// The text of a member's value near the front of an object's text, where it is a string without escapes or a number: `name` is looked for as a
-// member name at any depth, the first counts. Good enough for choosing a partition, not for meaning.
+// The text of a member's value near the front of an object's text, where it is a string without escapes or a number:
+// `name` is looked for as a member name at any depth, the first counts. Good enough for choosing a partition, not for
+// meaning.
 std::optional<std::string_view> FindPlainMember(std::string_view object, std::string_view name);
 
 }  // namespace millrace::property

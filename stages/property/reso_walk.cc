@@ -70,8 +70,8 @@ absl::Status ResoWalk::Advance(std::string_view link) {
   if (file_name) {
     const auto found = std::lower_bound(names_.begin(), names_.end(), link, NaturalLess);
     if (found == names_.end() || *found != link) {
-      return absl::NotFoundError(
-          absl::StrCat("the page ", names_[current_], " says that ", std::string(link), " follows, and there is no such file beside it"));
+      return absl::NotFoundError(absl::StrCat("the page ", names_[current_], " says that ", std::string(link),
+                                              " follows, and there is no such file beside it"));
     }
     const size_t index = static_cast<size_t>(found - names_.begin());
     if (!visited_[index]) {

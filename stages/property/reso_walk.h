@@ -1,5 +1,6 @@
-// The order of the pages in a folder: by @odata.nextLink as long as it names a page beside this one, else the first page by name that was not visited.
-// A link is a file name, as whoever saved the pages wrote it; a URL is not followed (the pages then come by name: page-2 before page-10).
+// The order of the pages in a folder: by @odata.nextLink as long as it names a page beside this one, else the first
+// page by name that was not visited. A link is a file name, as whoever saved the pages wrote it; a URL is not followed
+// (the pages then come by name: page-2 before page-10).
 //
 // Threading: one object, one thread.
 #ifndef MILLRACE_STAGES_PROPERTY_RESO_WALK_H_
@@ -25,7 +26,8 @@ class ResoWalk {
   // How many pages were visited before it.
   size_t ordinal() const { return ordinal_; }
   size_t pages() const { return names_.size(); }
-  // Leaves the page, which had this link (or none). NotFound: the link names a page that is not in the folder, so that records would be missing.
+  // Leaves the page, which had this link (or none). NotFound: the link names a page that is not in the folder, so that
+  // records would be missing.
   absl::Status Advance(std::string_view next_link);
   void Restart();
 

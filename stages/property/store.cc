@@ -15,16 +15,20 @@ constexpr std::string_view kPortName = "store";
 
 absl::StatusOr<std::unique_ptr<stages::Port>> MakeSqlite(const stages::PortConfig& config) {
   std::string path = config.options.Get("path", "listings.sqlite");
-  if (path.empty()) return absl::InvalidArgumentError(absl::StrCat("port ", config.name, ": option path is empty: expected a file name"));
+  if (path.empty())
+    return absl::InvalidArgumentError(
+        absl::StrCat("port ", config.name, ": option path is empty: expected a file name"));
   if (path.front() != '/') {
     if (config.out_dir.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat("port ", config.name, ": ", path, " lies in the output folder, and there is none: give one"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("port ", config.name, ": ", path, " lies in the output folder, and there is none: give one"));
     }
     path = absl::StrCat(config.out_dir, "/", path);
   }
   const std::string sync = config.options.Get("synchronous", "full");
   if (sync != "full" && sync != "normal") {
-    return absl::InvalidArgumentError(absl::StrCat("port ", config.name, ": option synchronous is \"", sync, "\": expected full or normal"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("port ", config.name, ": option synchronous is \"", sync, "\": expected full or normal"));
   }
   absl::StatusOr<std::unique_ptr<SqliteStore>> store =
       SqliteStore::Open(path, sync == "full" ? SqliteStore::Sync::kFull : SqliteStore::Sync::kNormal);
@@ -35,7 +39,9 @@ absl::StatusOr<std::unique_ptr<stages::Port>> MakeSqlite(const stages::PortConfi
 absl::StatusOr<std::unique_ptr<stages::BatchStage>> MakeStore(const stages::StageConfig& config) {
   ListingStore* store = config.ports == nullptr ? nullptr : config.ports->Find<ListingStore>(kPortName);
   if (store == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("stage ", config.name, " needs a port named \"", std::string(kPortName), "\" of a kind that stores listings (sqlite)"));
+    return absl::InvalidArgumentError(absl::StrCat("stage ", config.name, " needs a port named \"",
+                                                   std::string(kPortName),
+                                                   "\" of a kind that stores listings (sqlite)"));
   }
   return std::unique_ptr<stages::BatchStage>(std::make_unique<StoreStage>(store));
 }
@@ -47,7 +53,11 @@ absl::Status StoreStage::Fill(const stages::BatchItem& item, size_t place, Store
   if (absl::Status read = ReadListing(item.message, listing); !read.ok()) return read;
   if (listing.listing_key().empty()) return Bad("ListingKey", "missing");
   if (!listing.has_modification_timestamp_us()) return Bad("ModificationTimestamp", "missing");
-  *row = {.id = item.context.id(), .root = item.context.root(), .share = item.context.share(), .listing = &listing, .body = *item.message.body};
+  *row = {.id = item.context.id(),
+          .root = item.context.root(),
+          .share = item.context.share(),
+          .listing = &listing,
+          .body = *item.message.body};
   const std::optional<std::string_view> digest = item.message.headers.Find(bus::kHeaderDigest);
   if (digest.has_value()) {
     row->message_digest = *digest;
@@ -79,18 +89,21 @@ void StoreStage::Process(std::span<stages::BatchItem> batch) {
 }
 
 absl::Status AddStore(stages::Registry& registry) {
-  absl::Status added = registry.AddPort({.kind = "sqlite",
-                                         .summary = "listings, their history and receipts in one SQLite file",
-                                         .options = {{.key = "path", .summary = "of the file, relative to the output folder (listings.sqlite)"},
-                                                     {.key = "synchronous",
-                                                      .summary = "full: what is settled survives a power cut; normal: only a crash of the program (full)"}},
-                                         .make = MakeSqlite});
+  absl::Status added = registry.AddPort(
+      {.kind = "sqlite",
+       .summary = "listings, their history and receipts in one SQLite file",
+       .options = {{.key = "path", .summary = "of the file, relative to the output folder (listings.sqlite)"},
+                   {.key = "synchronous",
+                    .summary =
+                        "full: what is settled survives a power cut; normal: only a crash of the program (full)"}},
+       .make = MakeSqlite});
   if (!added.ok()) return added;
-  return registry.AddStage({.kind = "property.store",
-                            .summary = "keeps the current version of each listing, its history, and a receipt for each message",
-                            .ports = {std::string(kPortName)},
-                            .sink = true,
-                            .make_batch = MakeStore});
+  return registry.AddStage(
+      {.kind = "property.store",
+       .summary = "keeps the current version of each listing, its history, and a receipt for each message",
+       .ports = {std::string(kPortName)},
+       .sink = true,
+       .make_batch = MakeStore});
 }
 
 }  // namespace millrace::property

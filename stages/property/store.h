@@ -1,10 +1,12 @@
-// The end of the property pipeline: the batch stage property.store writes listings through a port (stages/property/store_port.h), one transaction for a
-// batch, with a receipt for each message. It keeps receipts itself (a sink).
+// The end of the property pipeline: the batch stage property.store writes listings through a port
+// (stages/property/store_port.h), one transaction for a batch, with a receipt for each message. It keeps receipts
+// itself (a sink).
 //
-//   port { name: "store" kind: "sqlite" option { key: "path" value: "listings.sqlite" } }      # relative to the output folder
-//   stage { name: "store" kind: "property.store" input: "addressed" dead_letter: "dead" batch: 512 }
+//   port { name: "store" kind: "sqlite" option { key: "path" value: "listings.sqlite" } }      # relative to the output
+//   folder stage { name: "store" kind: "property.store" input: "addressed" dead_letter: "dead" batch: 512 }
 //
-// Statuses: Unavailable when the store takes nothing now (the stage waits); InvalidArgument for a body that is no Listing, or one without key or time.
+// Statuses: Unavailable when the store takes nothing now (the stage waits); InvalidArgument for a body that is no
+// Listing, or one without key or time.
 //
 // Threading: one object, one thread; the port is shared.
 #ifndef MILLRACE_STAGES_PROPERTY_STORE_H_

@@ -8,18 +8,25 @@
 namespace millrace::property {
 namespace {
 
-// One string for each row. quote() writes every value so that it can be told from every other, NULL from '' and 1 from '1'.
+// One string for each row. quote() writes every value so that it can be told from every other, NULL from '' and 1 from
+// '1'.
 constexpr char kListings[] =
-    "SELECT 'listing ' || quote(system) || ' ' || quote(listing_key) || ' ' || kind || ' ' || modified_us || ' ' || digest || ' deleted=' || deleted || "
-    "' findings=' || findings || ' ' || quote(status) || ' ' || quote(property_type) || ' price=' || quote(price_minor) || ' ' || quote(currency) || "
-    "' project=' || quote(project_value_minor) || ' rooms=' || quote(bedrooms) || ',' || quote(bathrooms) || ' built=' || quote(year_built) || ' ' || "
-    "quote(address) || ' ' || quote(city) || ' ' || quote(state) || ' ' || quote(postal_code) || ' ' || quote(country) || ' at=' || quote(latitude) || "
+    "SELECT 'listing ' || quote(system) || ' ' || quote(listing_key) || ' ' || kind || ' ' || modified_us || ' ' || "
+    "digest || ' deleted=' || deleted || "
+    "' findings=' || findings || ' ' || quote(status) || ' ' || quote(property_type) || ' price=' || "
+    "quote(price_minor) || ' ' || quote(currency) || "
+    "' project=' || quote(project_value_minor) || ' rooms=' || quote(bedrooms) || ',' || quote(bathrooms) || ' built=' "
+    "|| quote(year_built) || ' ' || "
+    "quote(address) || ' ' || quote(city) || ' ' || quote(state) || ' ' || quote(postal_code) || ' ' || quote(country) "
+    "|| ' at=' || quote(latitude) || "
     "',' || quote(longitude) || ' bytes=' || length(body) FROM listings ORDER BY system, listing_key";
 constexpr char kHistory[] =
-    "SELECT 'history ' || quote(system) || ' ' || quote(listing_key) || ' ' || modified_us || ' ' || digest || ' bytes=' || length(body) "
+    "SELECT 'history ' || quote(system) || ' ' || quote(listing_key) || ' ' || modified_us || ' ' || digest || ' "
+    "bytes=' || length(body) "
     "FROM history ORDER BY system, listing_key, modified_us, digest";
 constexpr char kReceipts[] =
-    "SELECT 'receipt ' || quote(id) || ' ' || quote(root) || ' ' || quote(share) || ' ' || digest FROM receipts ORDER BY id";
+    "SELECT 'receipt ' || quote(id) || ' ' || quote(root) || ' ' || quote(share) || ' ' || digest FROM receipts ORDER "
+    "BY root, id";
 
 absl::Status DumpQuery(SqliteDb* db, const char* sql, const std::function<void(std::string_view)>& callback) {
   absl::StatusOr<SqliteStatement> rows = db->Prepare(sql);
@@ -34,7 +41,8 @@ absl::Status DumpQuery(SqliteDb* db, const char* sql, const std::function<void(s
 
 }  // namespace
 
-absl::Status DumpStore(const std::string& path, const StoreDumpOptions& options, const std::function<void(std::string_view)>& callback) {
+absl::Status DumpStore(const std::string& path, const StoreDumpOptions& options,
+                       const std::function<void(std::string_view)>& callback) {
   absl::StatusOr<std::unique_ptr<SqliteDb>> db = SqliteDb::Open(path, SqliteDb::Mode::kReadOnly);
   if (!db.ok()) return db.status();
   for (const char* sql : {kListings, kHistory}) {

@@ -9,8 +9,10 @@
 namespace millrace::property {
 namespace {
 
-// 32 MiB of pages in memory, a log of up to 32 MiB between write-backs: large enough that a page changed by many transactions is written back once.
-constexpr char kTuning[] = "PRAGMA journal_mode=WAL; PRAGMA cache_size=-32768; PRAGMA wal_autocheckpoint=8192; PRAGMA temp_store=MEMORY;";
+// 32 MiB of pages in memory, a log of up to 32 MiB between write-backs: large enough that a page changed by many
+// transactions is written back once.
+constexpr char kTuning[] =
+    "PRAGMA journal_mode=WAL; PRAGMA cache_size=-32768; PRAGMA wal_autocheckpoint=8192; PRAGMA temp_store=MEMORY;";
 
 std::string DigestOfBody(std::string_view body) {
   std::string hex(16, '0');
@@ -56,11 +58,13 @@ absl::Status MakeTables(SqliteDb* db) {
   row = tables->Step();
   if (!row.ok()) return row.status();
   if (found != 0 || tables->Integer(0) != 0) {
-    return absl::FailedPreconditionError(absl::StrCat(db->path(), " is a database with other tables (version ", found, ", expected ", kStoreSchemaVersion,
+    return absl::FailedPreconditionError(absl::StrCat(db->path(), " is a database with other tables (version ", found,
+                                                      ", expected ", kStoreSchemaVersion,
                                                       "): use another output folder, or move it away"));
   }
   tables->Reset();
-  return db->Execute(absl::StrCat("BEGIN IMMEDIATE;", kStoreSchema, "PRAGMA user_version=", kStoreSchemaVersion, "; COMMIT;"));
+  return db->Execute(
+      absl::StrCat("BEGIN IMMEDIATE;", kStoreSchema, "PRAGMA user_version=", kStoreSchemaVersion, "; COMMIT;"));
 }
 
 }  // namespace
@@ -125,7 +129,8 @@ absl::StatusOr<bool> SqliteStore::InsertReceipt(const StoreRow& row, std::string
 }
 
 absl::StatusOr<SqliteStore::Effect> SqliteStore::CheckKnown(const StoreRow& row) {
-  find_receipt_.Bind(1, row.id);
+  find_receipt_.Bind(1, row.root);
+  find_receipt_.Bind(2, row.id);
   absl::StatusOr<bool> found = find_receipt_.Step();
   const std::string known = found.ok() && *found ? std::string(find_receipt_.Text(0)) : std::string();
   find_receipt_.Reset();
@@ -192,8 +197,12 @@ absl::StatusOr<SqliteStore::Effect> SqliteStore::WriteOne(const StoreRow& row) {
   const std::string digest = DigestOfBody(row.body);
   absl::StatusOr<Current> current = FindCurrent(row, digest);
   if (!current.ok()) return current.status();
-  const Effect effect = current->same ? Effect::kRepeated : current->found && !current->newer ? Effect::kSuperseded : Effect::kStored;
-  const std::string_view reason = effect == Effect::kStored ? "stored" : effect == Effect::kRepeated ? "repeated" : "superseded";
+  const Effect effect = current->same                       ? Effect::kRepeated
+                        : current->found && !current->newer ? Effect::kSuperseded
+                                                            : Effect::kStored;
+  const std::string_view reason = effect == Effect::kStored     ? "stored"
+                                  : effect == Effect::kRepeated ? "repeated"
+                                                                : "superseded";
   absl::StatusOr<bool> is_new = InsertReceipt(row, reason);
   if (!is_new.ok()) return is_new.status();
   if (!*is_new) return CheckKnown(row);
@@ -201,7 +210,8 @@ absl::StatusOr<SqliteStore::Effect> SqliteStore::WriteOne(const StoreRow& row) {
   return effect;
 }
 
-// One transaction over the rows whose status is OK so far. `again`: a row was found bad and marked, and nothing is written.
+// One transaction over the rows whose status is OK so far. `again`: a row was found bad and marked, and nothing is
+// written.
 absl::Status SqliteStore::WriteAll(std::span<StoreRow> rows, StoreCounts* counts, bool* again) {
   *again = false;
   if (absl::Status begun = begin_.Run(); !begun.ok()) return begun;
@@ -258,15 +268,19 @@ absl::Status SqliteStore::ForEachReceipt(const std::function<void(const stages::
     absl::StatusOr<bool> row = all->Step();
     if (!row.ok()) return row.status();
     if (!*row) return absl::OkStatus();
-    callback({.id = all->Text(0), .root = all->Text(1), .share = all->Text(2), .reason = all->Text(3), .digest = all->Text(4)});
+    callback({.id = all->Text(0),
+              .root = all->Text(1),
+              .share = all->Text(2),
+              .reason = all->Text(3),
+              .digest = all->Text(4)});
   }
 }
 
 absl::Status SqliteStore::Close() {
   std::lock_guard lock(mutex_);
   if (db_ == nullptr) return absl::OkStatus();
-  for (SqliteStatement* statement : {&begin_, &commit_, &rollback_, &find_, &insert_, &update_, &to_history_, &insert_history_, &insert_receipt_,
-                                     &find_receipt_, &insert_alarm_}) {
+  for (SqliteStatement* statement : {&begin_, &commit_, &rollback_, &find_, &insert_, &update_, &to_history_,
+                                     &insert_history_, &insert_receipt_, &find_receipt_, &insert_alarm_}) {
     *statement = SqliteStatement();
   }
   absl::Status status = db_->Execute("PRAGMA wal_checkpoint(TRUNCATE)");

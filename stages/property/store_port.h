@@ -1,7 +1,7 @@
 // The port that the property pipeline's results go through, and its real implementation: one SQLite file.
 //
-// What is in it is a function of the set of records written, not of their order or number: of one record's versions the current one is the greatest
-// by (ModificationTimestamp, digest of the content); all others lie in `history`.
+// What is in it is a function of the set of records written, not of their order or number: of one record's versions the
+// current one is the greatest by (ModificationTimestamp, digest of the content); all others lie in `history`.
 //
 //   listings   the current version of each record, a row each: what most people look at
 //   history    every other distinct version
@@ -9,9 +9,10 @@
 //   receipts   one row for each message that ended here: the inbox that recognises repeats, and what the ledger reads
 //   alarms     ids that came with two contents: a stage that is not deterministic, or two versions of it
 //
-// A receipt is written in the transaction of its effect, and the transaction is on the disk when Write returns (WAL, synchronous=FULL): the
-// message is settled after that, so that a power cut can bring it again but never lose it. The option synchronous=normal gives up the second half: a
-// power cut may then take the last transactions although their messages were settled.
+// A receipt is written in the transaction of its effect, and the transaction is on the disk when Write returns (WAL,
+// synchronous=FULL): the message is settled after that, so that a power cut can bring it again but never lose it. The
+// option synchronous=normal gives up the second half: a power cut may then take the last transactions although their
+// messages were settled.
 #ifndef MILLRACE_STAGES_PROPERTY_STORE_PORT_H_
 #define MILLRACE_STAGES_PROPERTY_STORE_PORT_H_
 
@@ -53,8 +54,8 @@ struct StoreCounts {
 class ListingStore : public stages::Port, public stages::ReceiptSource {
  public:
   // All rows in one transaction. Blocking until it is durable.
-  // Errors: Unavailable when the store can't take anything now (busy, disk full, I/O error): nothing was written. What is wrong with one row is in
-  // its status, and the others are written.
+  // Errors: Unavailable when the store can't take anything now (busy, disk full, I/O error): nothing was written. What
+  // is wrong with one row is in its status, and the others are written.
   virtual absl::Status Write(std::span<StoreRow> rows) = 0;
   virtual StoreCounts counts() const = 0;
 };
@@ -62,7 +63,8 @@ class ListingStore : public stages::Port, public stages::ReceiptSource {
 class SqliteStore final : public ListingStore {
  public:
   enum class Sync { kFull, kNormal };
-  // Makes the file and its tables where there are none. Errors: as SqliteDb::Open; FailedPrecondition for a file with other tables.
+  // Makes the file and its tables where there are none. Errors: as SqliteDb::Open; FailedPrecondition for a file with
+  // other tables.
   static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& path, Sync sync);
   ~SqliteStore() override;
 
@@ -102,8 +104,10 @@ struct StoreDumpOptions {
   bool receipts = false;  // also the receipts, without their reasons (which tell of the order of arrival)
 };
 
-// The content of a store as text, a line for each row, sorted: equal contents give equal lines. `path` is not being written to.
-absl::Status DumpStore(const std::string& path, const StoreDumpOptions& options, const std::function<void(std::string_view line)>& callback);
+// The content of a store as text, a line for each row, sorted: equal contents give equal lines. `path` is not being
+// written to.
+absl::Status DumpStore(const std::string& path, const StoreDumpOptions& options,
+                       const std::function<void(std::string_view line)>& callback);
 
 }  // namespace millrace::property
 

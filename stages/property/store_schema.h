@@ -6,8 +6,10 @@ namespace millrace::property {
 
 inline constexpr int kStoreSchemaVersion = 1;  // PRAGMA user_version
 
-// Rows with bodies lie in the order of arrival and are found through an index of keys only: what a transaction touches at random are small index
-// pages.
+// Rows with bodies lie in the order of arrival and are found through an index of keys only: what a transaction touches
+// at random are small index pages. Receipts are found by root and id: an id never has two roots, as it is derived from
+// what it came from, and roots of one feed are neighbours where ids are digests, scattered over the whole table
+// (measured at 300,000 records: 9 µs of CPU a record instead of 21).
 inline constexpr char kStoreSchema[] = R"sql(
 CREATE TABLE listings (
   system TEXT NOT NULL,          -- which source
@@ -47,11 +49,12 @@ CREATE VIEW versions AS
   SELECT system, listing_key, modified_us, digest, 1 AS current, body FROM listings
   UNION ALL SELECT system, listing_key, modified_us, digest, 0, body FROM history;
 CREATE TABLE receipts (
-  id TEXT NOT NULL PRIMARY KEY,  -- of the message that ended here
-  root TEXT NOT NULL,            -- of the job it descends from
+  root TEXT NOT NULL,            -- the job that the message descends from
+  id TEXT NOT NULL,              -- of the message that ended here
   share TEXT,                    -- which part of that job; NULL: all of it
   reason TEXT NOT NULL,          -- stored, superseded, repeated
-  digest TEXT NOT NULL           -- of the message
+  digest TEXT NOT NULL,          -- of the message
+  PRIMARY KEY (root, id)
 ) WITHOUT ROWID;
 CREATE TABLE alarms (
   id TEXT NOT NULL,
@@ -61,31 +64,39 @@ CREATE TABLE alarms (
 ) WITHOUT ROWID;
 )sql";
 
-inline constexpr char kFindSql[] = "SELECT rowid, modified_us, digest FROM listings WHERE system = ?1 AND listing_key = ?2";
+inline constexpr char kFindSql[] =
+    "SELECT rowid, modified_us, digest FROM listings WHERE system = ?1 AND listing_key = ?2";
 
 inline constexpr char kInsertSql[] =
-    "INSERT INTO listings (system, listing_key, kind, modified_us, digest, deleted, findings, status, property_type, price_minor, currency, "
-    "project_value_minor, bedrooms, bathrooms, year_built, address, city, state, postal_code, country, latitude, longitude, body) "
+    "INSERT INTO listings (system, listing_key, kind, modified_us, digest, deleted, findings, status, property_type, "
+    "price_minor, currency, "
+    "project_value_minor, bedrooms, bathrooms, year_built, address, city, state, postal_code, country, latitude, "
+    "longitude, body) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
 
 inline constexpr char kUpdateSql[] =
-    "UPDATE listings SET kind = ?3, modified_us = ?4, digest = ?5, deleted = ?6, findings = ?7, status = ?8, property_type = ?9, price_minor = ?10, "
-    "currency = ?11, project_value_minor = ?12, bedrooms = ?13, bathrooms = ?14, year_built = ?15, address = ?16, city = ?17, state = ?18, "
-    "postal_code = ?19, country = ?20, latitude = ?21, longitude = ?22, body = ?23 WHERE system = ?1 AND listing_key = ?2";
+    "UPDATE listings SET kind = ?3, modified_us = ?4, digest = ?5, deleted = ?6, findings = ?7, status = ?8, "
+    "property_type = ?9, price_minor = ?10, "
+    "currency = ?11, project_value_minor = ?12, bedrooms = ?13, bathrooms = ?14, year_built = ?15, address = ?16, city "
+    "= ?17, state = ?18, "
+    "postal_code = ?19, country = ?20, latitude = ?21, longitude = ?22, body = ?23 WHERE system = ?1 AND listing_key = "
+    "?2";
 
 inline constexpr char kToHistorySql[] =
     "INSERT INTO history (system, listing_key, modified_us, digest, body) "
     "SELECT system, listing_key, modified_us, digest, body FROM listings WHERE rowid = ?1";
 
 inline constexpr char kInsertHistorySql[] =
-    "INSERT INTO history (system, listing_key, modified_us, digest, body) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    "INSERT INTO history (system, listing_key, modified_us, digest, body) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO "
+    "NOTHING";
 
 inline constexpr char kInsertReceiptSql[] =
     "INSERT INTO receipts (id, root, share, reason, digest) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
 
-inline constexpr char kFindReceiptSql[] = "SELECT digest FROM receipts WHERE id = ?1";
+inline constexpr char kFindReceiptSql[] = "SELECT digest FROM receipts WHERE root = ?1 AND id = ?2";
 
-inline constexpr char kInsertAlarmSql[] = "INSERT INTO alarms (id, digest, other_digest) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+inline constexpr char kInsertAlarmSql[] =
+    "INSERT INTO alarms (id, digest, other_digest) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
 
 }  // namespace millrace::property
 

@@ -59,8 +59,8 @@ class SqliteDb {
   int Changes() const { return sqlite3_changes(db_.get()); }
   int64_t LastRowId() const { return sqlite3_last_insert_rowid(db_.get()); }
 
-  // What a result code says about the world. Unavailable: nothing about the data is wrong, try again (busy, disk full, I/O). Internal: this one
-  // row breaks a rule of the schema.
+  // What a result code says about the world. Unavailable: nothing about the data is wrong, try again (busy, disk full,
+  // I/O). Internal: this one row breaks a rule of the schema.
   absl::Status StatusOf(int code) const;
   const std::string& path() const { return path_; }
 

@@ -14,17 +14,22 @@ std::string Describe(const Actions& actions, const Action& action) {
   struct Visitor {
     const Actions& actions;
     static std::string Number(const bus::Holding& h) { return std::to_string(h.partition.number); }
-    std::string operator()(const DispatchAction& a) const { return "dispatch " + std::to_string(a.group->items.size()); }
+    std::string operator()(const DispatchAction& a) const {
+      return "dispatch " + std::to_string(a.group->items.size());
+    }
     std::string operator()(const CancelAction& a) const { return "cancel " + std::to_string(a.item); }
     std::string operator()(const PublishAction& a) const { return "publish " + std::to_string(a.count); }
     std::string operator()(const SettleAction& a) const {
       std::string text = "settle " + Number(a.holding);
-      for (const bus::SettleRange& r : actions.Ranges(a)) text += " " + std::to_string(r.first) + "-" + std::to_string(r.last);
+      for (const bus::SettleRange& r : actions.Ranges(a))
+        text += " " + std::to_string(r.first) + "-" + std::to_string(r.last);
       text += " next " + std::to_string(a.next);
       if (a.has_note) text += " note '" + std::string(actions.Note(a)) + "'";
       return text;
     }
-    std::string operator()(const FlowAction& a) const { return std::string("flow ") + (a.on ? "on " : "off ") + Number(a.holding); }
+    std::string operator()(const FlowAction& a) const {
+      return std::string("flow ") + (a.on ? "on " : "off ") + Number(a.holding);
+    }
     std::string operator()(const ReleaseAction& a) const { return "release " + Number(a.holding); }
     std::string operator()(const SpoolAction& a) const { return "spool " + std::string(a.id); }
     std::string operator()(const SetTimerAction&) const { return "timer"; }
@@ -36,7 +41,8 @@ std::string Describe(const Actions& actions, const Action& action) {
 
 class FunctionStage : public Stage {
  public:
-  FunctionStage(WorkerWorld::Process process, std::vector<std::string>* processed) : process_(std::move(process)), processed_(processed) {}
+  FunctionStage(WorkerWorld::Process process, std::vector<std::string>* processed)
+      : process_(std::move(process)), processed_(processed) {}
   absl::Status Process(Context& context, const bus::Message& message, Outputs& outputs) override {
     processed_->emplace_back(message.body.value_or("(null)"));
     return process_(context, message, outputs);
@@ -74,17 +80,24 @@ WorkerWorld::WorkerWorld(WorkerOptions options, Process process)
   config.outputs.stage = options_.stage;
   config.outputs.source = "/world/" + options_.stage;
   config.outputs.outputs = {{.name = "out", .topic = 0, .partitions = 4}};
-  runner_ = std::make_unique<AttemptRunner>(config, std::make_unique<FunctionStage>([this](Context& c, const bus::Message& m, Outputs& o) { return process_(c, m, o); },
-                                                                                    &processed),
-                                            nullptr, &pool_, this);
+  runner_ = std::make_unique<AttemptRunner>(
+      config,
+      std::make_unique<FunctionStage>(
+          [this](Context& c, const bus::Message& m, Outputs& o) { return process_(c, m, o); }, &processed),
+      nullptr, &pool_, this);
 }
 
 WorkerWorld::~WorkerWorld() = default;
 
-void WorkerWorld::Append(int32_t number, std::optional<std::string> key, std::string body, int64_t offset, std::string headers) {
+void WorkerWorld::Append(int32_t number, std::optional<std::string> key, std::string body, int64_t offset,
+                         std::string headers) {
   WorldPartition& p = partition(number);
   if (offset < 0) offset = p.records.empty() ? 0 : p.records.back().offset + 1;
-  p.records.push_back({.offset = offset, .key = std::move(key), .body = std::move(body), .headers = std::move(headers), .handed_out = 0});
+  p.records.push_back({.offset = offset,
+                       .key = std::move(key),
+                       .body = std::move(body),
+                       .headers = std::move(headers),
+                       .handed_out = 0});
 }
 
 void WorkerWorld::Step(const Event& event) {
@@ -123,7 +136,11 @@ void WorkerWorld::Do(const Action& action) {
   } else if (const auto* a = std::get_if<PublishAction>(&action)) {
     uint64_t token = a->first_token;
     for (const bus::Outgoing& out : actions_.Outgoing(*a)) {
-      WorldOutput output{.topic = out.topic, .partition = out.partition, .key = std::nullopt, .body = std::string(out.message.body.value_or("(null)")), .headers = {}};
+      WorldOutput output{.topic = out.topic,
+                         .partition = out.partition,
+                         .key = std::nullopt,
+                         .body = std::string(out.message.body.value_or("(null)")),
+                         .headers = {}};
       if (out.message.key.has_value()) output.key = std::string(*out.message.key);
       for (const bus::Header h : out.message.headers) output.headers.emplace(h.name, h.value.value_or("(null)"));
       in_flight.push_back({token++, std::move(output), false});
@@ -131,7 +148,8 @@ void WorkerWorld::Do(const Action& action) {
   } else if (const auto* a = std::get_if<SettleAction>(&action)) {
     DoSettle(*a);
   } else if (const auto* a = std::get_if<FlowAction>(&action)) {
-    if (partition(a->holding.partition.number).epoch == a->holding.epoch) partition(a->holding.partition.number).flowing = a->on;
+    if (partition(a->holding.partition.number).epoch == a->holding.epoch)
+      partition(a->holding.partition.number).flowing = a->on;
   } else if (const auto* a = std::get_if<ReleaseAction>(&action)) {
     WorldPartition& p = partition(a->holding.partition.number);
     if (p.epoch == a->holding.epoch) {
@@ -176,7 +194,8 @@ void WorkerWorld::Assign(int32_t number) {
   p.next = 0;
   const bool prefix = options_.settlement == bus::Settlement::kPrefix;
   while (prefix && p.next < p.records.size() && static_cast<uint64_t>(p.records[p.next].offset) < p.committed) ++p.next;
-  const bus::Assignment assignment{.holding = {{0, number}, p.epoch}, .start = prefix ? p.committed : 0, .note = options_.notes ? p.note : ""};
+  const bus::Assignment assignment{
+      .holding = {{0, number}, p.epoch}, .start = prefix ? p.committed : 0, .note = options_.notes ? p.note : ""};
   Step(AssignedEvent{std::span(&assignment, 1)});
 }
 
@@ -199,7 +218,8 @@ void WorkerWorld::Deliver(int32_t number, size_t most) {
     WorldRecord& record = p.records[p.next];
     const auto sequence = static_cast<uint64_t>(record.offset);
     if (options_.settlement == bus::Settlement::kIndividual && p.settled.contains(sequence)) continue;
-    bus::Message message{.key = std::nullopt, .body = record.body, .headers = bus::Headers(record.headers), .timestamp_ms = 0};
+    bus::Message message{
+        .key = std::nullopt, .body = record.body, .headers = bus::Headers(record.headers), .timestamp_ms = 0};
     if (record.key) message.key = *record.key;
     deliveries.push_back({.sequence = sequence,
                           .offset = options_.settlement == bus::Settlement::kPrefix ? record.offset : -1,

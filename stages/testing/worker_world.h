@@ -1,5 +1,6 @@
-// A small deterministic world around one worker: a log with partitions, a committed offset and note for each, an output log, an executor that runs a
-// given function, all in virtual time and driven by hand or by a seeded schedule. For tests of the worker alone: the simulator in sim/ has the brokers.
+// A small deterministic world around one worker: a log with partitions, a committed offset and note for each, an output
+// log, an executor that runs a given function, all in virtual time and driven by hand or by a seeded schedule. For
+// tests of the worker alone: the simulator in sim/ has the brokers.
 //
 // Threading: one thread.
 #ifndef MILLRACE_STAGES_TESTING_WORKER_WORLD_H_
@@ -63,7 +64,8 @@ class WorkerWorld : public Clock {
   void Advance(Duration d) { now_ = now_ + d; }
 
   // The log. `offset` -1: the next one.
-  void Append(int32_t partition, std::optional<std::string> key, std::string body, int64_t offset = -1, std::string headers = "");
+  void Append(int32_t partition, std::optional<std::string> key, std::string body, int64_t offset = -1,
+              std::string headers = "");
 
   // Events. Each steps the worker and carries out its actions, except those that wait below.
   void Assign(int32_t partition);
@@ -71,14 +73,15 @@ class WorkerWorld : public Clock {
   void Lose(int32_t partition);
   void Deliver(int32_t partition, size_t most = 64);
   void Drain(Duration deadline);
-  void FireTimer();               // moves time to the timer and steps
+  void FireTimer();  // moves time to the timer and steps
   bool timer_set() const { return timer_ != MonotonicTime::Infinite(); }
   MonotonicTime timer() const { return timer_; }
-  // The process dies: worker, attempts and unconfirmed knowledge are gone; what the brokers have stays. `published_survive`: publishes under way arrive.
+  // The process dies: worker, attempts and unconfirmed knowledge are gone; what the brokers have stays.
+  // `published_survive`: publishes under way arrive.
   void Crash(bool published_survive = true);
 
   // What waits to be answered, oldest first, and the answers.
-  std::vector<AttemptGroup*> dispatched;      // not run yet
+  std::vector<AttemptGroup*> dispatched;  // not run yet
   struct InFlight {
     uint64_t token = 0;
     WorldOutput output;
@@ -89,12 +92,13 @@ class WorkerWorld : public Clock {
     bus::Holding holding;
   };
   std::deque<OpenNote> notes;
-  void Run(size_t index = 0);                                   // runs dispatched[index] to its end
-  void RunPart(size_t index, uint32_t upto);                    // reports items up to `upto` only
+  void Run(size_t index = 0);                 // runs dispatched[index] to its end
+  void RunPart(size_t index, uint32_t upto);  // reports items up to `upto` only
   void Confirm(size_t index = 0, absl::Status status = absl::OkStatus());
   void ConfirmAll();
   void AnswerNote(absl::Status status = absl::OkStatus());
-  // Runs, confirms, answers, delivers and fires timers until nothing is left to do; at most `steps` times. False when it did not end.
+  // Runs, confirms, answers, delivers and fires timers until nothing is left to do; at most `steps` times. False when
+  // it did not end.
   bool Settle(size_t steps = 100000);
   bool AllSettled() const;
 
@@ -112,7 +116,8 @@ class WorkerWorld : public Clock {
   bool ready = true;
   Tap* tap = nullptr;
 
-  // Called before each action; false: the process dies here, the action is not carried out, and the world throws nothing further at the worker.
+  // Called before each action; false: the process dies here, the action is not carried out, and the world throws
+  // nothing further at the worker.
   std::function<bool(const Action&)> before_action;
   bool crashed() const { return crashed_; }
   uint64_t actions_seen = 0;

@@ -5,6 +5,9 @@ ROOTS = {
         "//bus",
         "//bus/memory:memory_bus",
     ],
+    "property": [
+        "//stages/property:register",
+    ],
     "sim": [
     ],
     "stages": [

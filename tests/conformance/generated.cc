@@ -346,7 +346,8 @@ void GeneratedRun::Judge() {
         std::find(crashed_.begin(), crashed_.end(), std::pair(s.first, s.first_holding)) != crashed_.end();
     // What lies in the hands of a member that has lost a partition and does not know it yet may still be told to it.
     const bool lost = was_lost(*s.first, s.first_holding) || was_lost(*s.second, s.second_holding);
-    if (!lost && !crashed && !restarted_) Wrong(s.what + " (epoch " + std::to_string(s.first_holding.epoch) + " there)");
+    if (!lost && !crashed && !restarted_)
+      Wrong(s.what + " (epoch " + std::to_string(s.first_holding.epoch) + " there)");
   }
   for (size_t f = 0; f < feeders_.size(); ++f) {
     for (const Feeder::Sent& sent : feeders_[f]->sent) {

@@ -279,6 +279,79 @@ TEST_P(Conformance, BufferedMessagesSurviveACooperativeRebalance) {
   }
 }
 
+// A member that is restarted under its static id within the session's time-out gets its partitions back, and nobody
+// else notices.
+TEST_P(Conformance, AStaticMemberComesBackToItsPartitions) {
+  CONFORMANCE_NEEDS(Has(Ability::kStaticMembers));
+  ASSERT_TRUE(world->Apply("t", 4, {"g"}).ok());
+  Feeder& feeder = world->OpenFeeder({"t"});
+  bus::ConsumerOptions options = world->Options("g", {"t"});
+  options.static_id = "one";
+  Member& one = world->Join(options);
+  bus::ConsumerOptions of_two = world->Options("g", {"t"});
+  of_two.static_id = "two";
+  Member& two = world->Join(of_two);
+  ASSERT_TRUE(world->RunUntil([&] { return one.consumer->held() == 2 && two.consumer->held() == 2; }));
+  for (int p = 0; p < 4; ++p) feeder.SendSeries(0, p, std::to_string(p) + "-", 10);
+  ExpectConfirmed(feeder);
+  ExpectGot(one, 20);
+  ExpectGot(two, 20);
+  std::set<Partition> before;
+  for (const Holding& holding : one.consumer->holdings()) before.insert(holding.partition);
+  const std::vector<Holding> of_other = two.consumer->holdings();
+  const size_t revoked = two.revoked.size();
+  world->Kill(one);
+  world->RunFor(world->timing().heartbeat_interval);
+  options.instance += "-again";
+  Member& again = world->Join(options);
+  ASSERT_TRUE(world->RunUntil([&] { return again.consumer->held() == 2 && again.got.size() == 20; }));
+  std::set<Partition> after;
+  for (const Holding& holding : again.consumer->holdings()) after.insert(holding.partition);
+  EXPECT_EQ(before, after);
+  world->RunQuiet();
+  EXPECT_EQ(two.consumer->holdings(), of_other) << "the others are left alone";
+  EXPECT_EQ(two.revoked.size(), revoked);
+  EXPECT_TRUE(two.lost.empty());
+  EXPECT_TRUE(again.FinishAll().ok());
+  EXPECT_TRUE(two.FinishAll().ok());
+}
+
+// An unordered topic: on queues one queue with competing consumers, on a log partitions as ever. Either way each
+// message is done once, and what a dead member had comes to another.
+TEST_P(Conformance, AnUnorderedTopicIsSharedByAll) {
+  ASSERT_TRUE(world->Apply({.name = "t", .partitions = 3, .ordered = false, .groups = {"g"}}).ok());
+  Feeder& feeder = world->OpenFeeder({"t"});
+  std::vector<Member*> members;
+  for (int i = 0; i < 3; ++i) {
+    bus::ConsumerOptions options = world->Options("g", {"t"});
+    options.prefetch = 20;
+    members.push_back(&world->Join(options));
+  }
+  ASSERT_TRUE(world->RunUntil([&] {
+    return std::all_of(members.begin(), members.end(), [](Member* m) { return m->consumer->held() == 1; });
+  })) << "three members have a part each";
+  for (int i = 0; i < 300; ++i) feeder.SendText(0, i % 3, "m" + std::to_string(i));
+  ExpectConfirmed(feeder);
+  for (Member* member : members) {
+    ASSERT_TRUE(world->RunUntil([&] { return member->got.size() >= 20; })) << member->instance() << " stays idle";
+  }
+  world->Kill(*members[0]);
+  for (size_t i : {1, 2}) members[i]->finish_at_once = true;
+  std::set<std::string> distinct;
+  EXPECT_TRUE(world->RunUntil([&] {
+    for (size_t i : {1, 2}) {
+      EXPECT_TRUE(members[i]->FinishAll().ok());
+      for (const std::string& text : members[i]->Texts()) distinct.insert(text);
+    }
+    return distinct.size() == 300;
+  })) << distinct.size();
+  for (size_t i : {1, 2}) EXPECT_TRUE(world->Close(*members[i]).ok());
+  Member& last = world->Join("g", {"t"});
+  ASSERT_TRUE(world->RunUntil([&] { return last.consumer->held() >= 1; }));
+  world->RunQuiet();
+  EXPECT_EQ(last.got.size(), 0u);
+}
+
 // Members come and go while messages flow: each message is done by somebody, in order per partition.
 TEST_P(Conformance, ComingsAndGoingsLoseNothing) {
   ASSERT_TRUE(world->Apply("t", 3, {"g"}).ok());

@@ -31,6 +31,7 @@ namespace millrace::conformance {
 enum class Ability {
   kCooperative,      // incremental rebalancing: partitions that stay are not touched
   kRevokeDeadline,   // who does not release in time loses the partition
+  kStaticMembers,    // ConsumerOptions::static_id: who comes back in time finds its partitions as it left them
   kCapacity,         // ConsumerOptions::capacity is honoured
   kRedeliveryCount,  // Delivery::redeliveries counts
   kBacklogBound,     // TopicSpec::backlog_bytes_max is honoured

@@ -24,6 +24,7 @@ LogModelHarness::LogModelHarness()
 
 bool LogModelHarness::Has(Ability ability) const {
   switch (ability) {
+    case Ability::kStaticMembers:
     case Ability::kCooperative:
     case Ability::kRevokeDeadline:
     case Ability::kBacklogBound:

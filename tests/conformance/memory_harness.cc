@@ -45,6 +45,7 @@ bool MemoryHarness::Has(Ability ability) const {
     case Ability::kRedeliveryCount:
       return queue;
     case Ability::kRevokeDeadline:
+    case Ability::kStaticMembers:
     case Ability::kExpireSession:  // by time alone: who is not polled sends no heartbeats
       return kind_ == Kind::kLogStrict;
     case Ability::kRestartBroker:

@@ -28,6 +28,7 @@ bool QueueModelHarness::Has(Ability ability) const {
     case Ability::kRefusePublish:
     case Ability::kBlockPublishing:
       return true;
+    case Ability::kStaticMembers:
     case Ability::kCooperative:
     case Ability::kGap:
       return false;

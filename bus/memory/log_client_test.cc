@@ -1,0 +1,613 @@
+#include "bus/memory/log_client.h"
+
+#include <gtest/gtest.h>
+
+#include "bus/memory/log_test_support.h"
+
+namespace millrace::bus {
+namespace {
+
+using log_testing::ConfirmRecorder;
+using log_testing::CountingWaker;
+using log_testing::Member;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class LogClientTest : public ::testing::Test {
+ protected:
+  void Topic(int32_t partitions, TopicSpec spec = {.name = "raw", .groups = {"g"}}) {
+    spec.partitions = partitions;
+    topic = *broker.CreateTopic(spec);
+  }
+  void Put(int32_t partition, int count, const std::string& prefix = "m") {
+    for (int i = 0; i < count; ++i) {
+      const std::string body = prefix + std::to_string(put++);
+      broker.Append({topic, partition}, {.body = body});
+    }
+  }
+  Member& Join(ConsumerOptions options = {}, LogConsumerOptions log = {}) {
+    options.group = "g";
+    options.topics = {"raw"};
+    members.push_back(std::make_unique<Member>(broker, options, now, log));
+    return *members.back();
+  }
+  // Polls everybody in turn while time stands still, releasing what is revoked.
+  void Settle(bool release = true) {
+    for (int round = 0; round < 12; ++round) {
+      for (auto& member : members) {
+        if (!member->consumer) continue;
+        member->Poll(now);
+        if (release) member->ReleaseAll();
+      }
+    }
+  }
+  // The same, in steps of time.
+  void Pass(Duration time, Duration step = milliseconds(500)) {
+    for (const MonotonicTime end = now + time; now < end;) {
+      now = now + step;
+      broker.Advance(now);
+      Settle();
+    }
+  }
+  int64_t Committed(int32_t partition) { return broker.Group("g")->CommittedOf({topic, partition}).offset; }
+
+  MonotonicTime now{1'000'000'000};
+  LogBroker broker{{}};
+  int32_t topic = -1;
+  int put = 0;
+  std::vector<std::unique_ptr<Member>> members;
+};
+
+TEST_F(LogClientTest, AloneItHoldsAllAndStartsAtTheBeginning) {
+  Topic(3);
+  Put(1, 5);
+  Member& a = Join({.batch_max = 2});
+  a.SettleBatches();
+  Settle();
+  EXPECT_EQ(a.recorder.Numbers(), (std::vector<int32_t>{0, 1, 2}));
+  EXPECT_EQ(a.recorder.held.at({0, 1}).start, 0u);
+  EXPECT_EQ(a.recorder.Bodies(), (std::vector<std::string>{"m0", "m1", "m2", "m3", "m4"}));
+  EXPECT_EQ(a.recorder.batches, (std::vector<size_t>{2, 2, 1}));
+  EXPECT_EQ(Committed(1), 5);
+  EXPECT_EQ(broker.Log({topic, 1}).start(), 5) << "what every group has settled is given back";
+  EXPECT_TRUE(a.recorder.troubles.empty());
+}
+
+TEST_F(LogClientTest, WakesWhenThereIsSomething) {
+  Topic(1);
+  Member& a = Join();
+  Settle();
+  EXPECT_GT(a.consumer->NextTimer(), now) << "nothing to do";
+  const int before = a.waker.wakes;
+  Put(0, 1);
+  EXPECT_EQ(a.waker.wakes, before + 1);
+  a.Poll(now);
+  EXPECT_EQ(a.recorder.got.size(), 1u);
+}
+
+TEST_F(LogClientTest, TakesTurnsBetweenPartitions) {
+  Topic(2);
+  Put(0, 6);
+  Put(1, 6);
+  Member& a = Join({.batch_max = 2});
+  Settle();
+  std::vector<int32_t> turns;
+  for (size_t i = 0; i < a.recorder.got.size(); i += 2) turns.push_back(a.recorder.got[i].holding.partition.number);
+  EXPECT_EQ(turns, (std::vector<int32_t>{0, 1, 0, 1, 0, 1}));
+}
+
+TEST_F(LogClientTest, ACrashBringsBackWhatWasNotCommittedAndNothingElse) {
+  Topic(1);
+  Put(0, 6);
+  Member& a = Join({.batch_max = 6});
+  Settle();
+  a.Settle(a.HoldingOf(0), 4);
+  a.consumer.reset();  // crashes
+  Member& b = Join();
+  Pass(seconds(44));
+  EXPECT_TRUE(b.recorder.got.empty()) << "the session of the dead one still runs";
+  Pass(seconds(3));
+  EXPECT_EQ(b.recorder.held.at({0, 0}).start, 4u);
+  EXPECT_EQ(b.recorder.Bodies(), (std::vector<std::string>{"m4", "m5"}));
+}
+
+TEST_F(LogClientTest, ConnectionSessionsEndWithTheConnection) {
+  Topic(1);
+  Put(0, 3);
+  Member& a = Join({}, {.session_is_connection = true});
+  Settle();
+  a.Settle(a.HoldingOf(0), 1);
+  now = now + std::chrono::hours(1);  // alive all the time, though it never says so
+  Member& b = Join({}, {.session_is_connection = true});
+  b.Poll(now);
+  EXPECT_TRUE(b.recorder.held.empty());
+  a.consumer.reset();
+  Settle();
+  EXPECT_EQ(b.recorder.Bodies(), (std::vector<std::string>{"m1", "m2"}));
+}
+
+TEST_F(LogClientTest, CloseCommitsLeavesAndHandsOverAtOnce) {
+  Topic(1);
+  Put(0, 3);
+  Member& a = Join();
+  Settle();
+  a.Settle(a.HoldingOf(0), 2);
+  EXPECT_TRUE(a.consumer->Close(now + seconds(1)).ok());
+  a.consumer.reset();
+  EXPECT_EQ(broker.Group("g")->state(), LogGroup::State::kEmpty);
+  Member& b = Join();
+  Settle();
+  EXPECT_EQ(b.recorder.Bodies(), (std::vector<std::string>{"m2"}));
+}
+
+TEST_F(LogClientTest, EagerRebalanceRevokesAllAndSplits) {
+  Topic(4);
+  Member& a = Join();
+  Settle();
+  const Epoch before = a.HoldingOf(3).epoch;
+  Member& b = Join();
+  b.Poll(now);
+  a.Poll(now + seconds(3));  // its heartbeat tells
+  ASSERT_EQ(a.recorder.revoking.size(), 4u);
+  EXPECT_EQ(a.recorder.deadline, now + seconds(3) + seconds(20));
+  EXPECT_TRUE(b.recorder.held.empty()) << "not before the other has given back";
+  now = now + seconds(3);
+  Settle();
+  EXPECT_EQ(a.recorder.Numbers(), (std::vector<int32_t>{0, 1}));
+  EXPECT_EQ(b.recorder.Numbers(), (std::vector<int32_t>{2, 3}));
+  EXPECT_GT(a.HoldingOf(0).epoch, before);
+}
+
+TEST_F(LogClientTest, WhileRevokingSettlingWorksAndNothingIsDelivered) {
+  Topic(1);
+  Put(0, 4);
+  Member& a = Join({.batch_max = 2});
+  a.Poll(now);
+  const Holding h = a.HoldingOf(0);
+  Member& b = Join();
+  b.Poll(now);
+  now = now + seconds(3);
+  a.Poll(now);
+  ASSERT_EQ(a.recorder.revoking.size(), 1u);
+  const size_t got = a.recorder.got.size();
+  a.Poll(now);
+  EXPECT_EQ(a.recorder.got.size(), got);
+  a.Settle(h, 2);
+  a.ReleaseAll();
+  a.Settle(h, 3);  // too late: released
+  Settle();
+  EXPECT_EQ(Committed(0), 2);
+}
+
+TEST_F(LogClientTest, AtTheDeadlineItIsLost) {
+  Topic(2);
+  Member& a = Join();
+  Settle();
+  Member& b = Join({.revoke_timeout = seconds(20)});
+  b.Poll(now);
+  now = now + seconds(3);
+  a.Poll(now);
+  ASSERT_EQ(a.recorder.revoking.size(), 2u);
+  for (int s = 0; s < 21; ++s) {
+    now = now + seconds(1);
+    broker.Advance(now);
+    a.Poll(now);
+    b.Poll(now);
+  }
+  EXPECT_EQ(std::count(a.recorder.log.begin(), a.recorder.log.end(), "lost 0/0"), 1);
+  EXPECT_EQ(a.recorder.Numbers(), (std::vector<int32_t>{0}));
+  EXPECT_EQ(b.recorder.Numbers(), (std::vector<int32_t>{1}));
+}
+
+TEST_F(LogClientTest, CooperativeRebalanceMovesOnlyWhatMoves) {
+  Topic(4);
+  Put(0, 10);
+  Member& a = Join({.batch_max = 2, .cooperative = true});
+  Settle();
+  const Epoch kept = a.HoldingOf(0).epoch;
+  a.consumer->Flow(a.HoldingOf(1), false);
+  Member& b = Join({.cooperative = true});
+  Pass(seconds(10));
+  EXPECT_EQ(a.recorder.Numbers(), (std::vector<int32_t>{0, 1}));
+  EXPECT_EQ(b.recorder.Numbers(), (std::vector<int32_t>{2, 3}));
+  EXPECT_EQ(a.HoldingOf(0).epoch, kept);
+  EXPECT_EQ(std::count(a.recorder.log.begin(), a.recorder.log.end(), "revoking 0/0"), 0);
+  EXPECT_EQ(a.recorder.got.size(), 10u) << "no message twice";
+  Put(1, 1);
+  Settle();
+  EXPECT_EQ(a.recorder.got.size(), 10u) << "flow is still off";
+  a.consumer->Flow(a.HoldingOf(1), true);
+  Settle();
+  EXPECT_EQ(a.recorder.got.size(), 11u);
+  b.consumer->Close(now).IgnoreError();
+  b.consumer.reset();
+  Pass(seconds(10));
+  EXPECT_EQ(a.recorder.Numbers(), (std::vector<int32_t>{0, 1, 2, 3}));
+  EXPECT_EQ(a.HoldingOf(0).epoch, kept);
+}
+
+TEST_F(LogClientTest, ASettlementDuringACooperativeRebalanceIsNotForgotten) {
+  Topic(2);
+  Put(0, 4);
+  Member& a = Join({.cooperative = true});
+  Settle();
+  Member& b = Join({.cooperative = true});
+  b.Poll(now);
+  now = now + seconds(3);
+  a.Poll(now);  // joins again, waits for b's sync or is its leader
+  a.Settle(a.HoldingOf(0), 3);
+  Pass(seconds(5));
+  EXPECT_EQ(Committed(0), 3);
+}
+
+TEST_F(LogClientTest, AStaticMemberComesBackToItsPartitionsUnnoticed) {
+  Topic(4);
+  Member& a = Join({.static_id = "one"});
+  Member& b = Join({.static_id = "two"});
+  Pass(seconds(5));
+  const int32_t generation = broker.Group("g")->generation();
+  const std::vector<int32_t> of_b = b.recorder.Numbers();
+  const size_t told = a.recorder.log.size();
+  EXPECT_TRUE(b.consumer->Close(now).ok());
+  b.consumer.reset();
+  Pass(seconds(5));
+  Member& again = Join({.static_id = "two"});
+  Pass(seconds(5));
+  EXPECT_EQ(again.recorder.Numbers(), of_b);
+  EXPECT_EQ(broker.Group("g")->generation(), generation);
+  EXPECT_EQ(a.recorder.log.size(), told);
+}
+
+TEST_F(LogClientTest, TwoWithOneStaticIdFenceEachOtherOnce) {
+  Topic(1);
+  Put(0, 2);
+  Member& a = Join({.static_id = "one"});
+  Settle();
+  const Holding old = a.HoldingOf(0);
+  Member& b = Join({.static_id = "one"});
+  b.Poll(now);
+  a.Settle(old, 2);  // the broker knows that this is not the one
+  Settle();
+  EXPECT_EQ(Committed(0), -1);
+  EXPECT_TRUE(a.recorder.held.empty());
+  ASSERT_EQ(a.recorder.troubles.size(), 1u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(a.recorder.troubles[0]));
+  EXPECT_EQ(b.recorder.Numbers(), (std::vector<int32_t>{0}));
+}
+
+TEST_F(LogClientTest, AZombieIsToldAndItsCommitsMeanNothing) {
+  Topic(1);
+  Put(0, 4);
+  Member& a = Join({.batch_max = 2});
+  a.Poll(now);
+  const Holding h = a.HoldingOf(0);
+  Member& b = Join();
+  for (int s = 0; s < 50; ++s) {  // a is paused
+    now = now + seconds(1);
+    broker.Advance(now);
+    b.Poll(now);
+  }
+  ASSERT_EQ(b.recorder.Numbers(), (std::vector<int32_t>{0}));
+  b.Settle(b.HoldingOf(0), 3);
+  a.Settle(h, 2);  // wakes up and goes on where it was
+  EXPECT_EQ(Committed(0), 3);
+  a.Poll(now);
+  EXPECT_EQ(a.recorder.log.back(), "lost 0/0");
+  for (const absl::Status& s : a.recorder.troubles) EXPECT_FALSE(absl::IsDataLoss(s)) << s;
+}
+
+TEST_F(LogClientTest, RetentionThatOvertakesIsAnnounced) {
+  Topic(1);
+  Put(0, 10);
+  Member& a = Join({.batch_max = 2});
+  a.Poll(now);
+  a.Settle(a.HoldingOf(0), 1);
+  broker.DeleteRecordsBefore({topic, 0}, 7);
+  Settle();
+  ASSERT_EQ(a.recorder.troubles.size(), 1u);
+  EXPECT_TRUE(absl::IsDataLoss(a.recorder.troubles[0]));
+  EXPECT_NE(std::string(a.recorder.troubles[0].message()).find("offsets 2 to 6"), std::string::npos) << a.recorder.troubles[0];
+  EXPECT_EQ(a.recorder.Bodies(), (std::vector<std::string>{"m0", "m1", "m7", "m8", "m9"}));
+}
+
+TEST_F(LogClientTest, WhatWasDestroyedBeforeTheFirstReadIsAnnounced) {
+  Topic(1);
+  Put(0, 5);
+  broker.DeleteRecordsBefore({topic, 0}, 3);
+  Member& a = Join();
+  Settle();
+  ASSERT_EQ(a.recorder.troubles.size(), 1u);
+  EXPECT_TRUE(absl::IsDataLoss(a.recorder.troubles[0]));
+  EXPECT_EQ(a.recorder.held.at({0, 0}).start, 3u);
+}
+
+TEST_F(LogClientTest, ACommittedOffsetBehindTheEndIsAnnounced) {
+  Topic(1);
+  Put(0, 3);
+  broker.SetCommitted("g", {topic, 0}, 50, "");
+  Member& a = Join();
+  Settle();
+  ASSERT_FALSE(a.recorder.troubles.empty());
+  EXPECT_TRUE(absl::IsDataLoss(a.recorder.troubles[0]));
+  EXPECT_EQ(a.recorder.held.at({0, 0}).start, 3u);
+  Put(0, 1);
+  Settle();
+  EXPECT_EQ(a.recorder.got.size(), 1u);
+}
+
+TEST_F(LogClientTest, GapsAreSteppedOverAndCommitted) {
+  Topic(1);
+  Put(0, 2);
+  broker.AppendGap({topic, 0}, 3);
+  Put(0, 2);
+  broker.AppendGap({topic, 0}, 2);
+  Member& a = Join();
+  a.SettleBatches();
+  Settle();
+  std::vector<int64_t> offsets;
+  for (const auto& g : a.recorder.got) offsets.push_back(g.offset);
+  EXPECT_EQ(offsets, (std::vector<int64_t>{0, 1, 5, 6}));
+  EXPECT_EQ(Committed(0), 9) << "lag reaches 0 though the last offsets hold nothing";
+  broker.AppendGap({topic, 0}, 1);
+  Settle();
+  EXPECT_EQ(Committed(0), 10);
+}
+
+TEST_F(LogClientTest, AGapIsNotCommittedOverWorkInFlight) {
+  Topic(1);
+  Put(0, 2);
+  broker.AppendGap({topic, 0}, 3);
+  Member& a = Join();
+  Settle();
+  EXPECT_EQ(Committed(0), -1);
+  a.Settle(a.HoldingOf(0), 1);
+  EXPECT_EQ(Committed(0), 1);
+  a.Settle(a.HoldingOf(0), 2);
+  EXPECT_EQ(Committed(0), 5);
+}
+
+TEST_F(LogClientTest, FlowOffLetsAtMostOneBatchThrough) {
+  Topic(1);
+  Member& a = Join({.batch_max = 2});
+  Settle();
+  a.consumer->Flow(a.HoldingOf(0), false);
+  Put(0, 6);
+  Settle();
+  EXPECT_LE(a.recorder.got.size(), 2u);
+  a.consumer->Flow(a.HoldingOf(0), true);
+  EXPECT_EQ(a.consumer->NextTimer(), now);
+  Settle();
+  EXPECT_EQ(a.recorder.Bodies(), (std::vector<std::string>{"m0", "m1", "m2", "m3", "m4", "m5"}));
+}
+
+TEST_F(LogClientTest, NotesGoToTheNextOwnerAndSurviveSettlements) {
+  Topic(1);
+  Put(0, 4);
+  Member& a = Join();
+  Settle();
+  const Holding h = a.HoldingOf(0);
+  a.SettleWithNote(h, 1, "started 3");
+  a.Settle(h, 2);
+  a.SettleWithNote(h, 2, std::string(5000, 'x'));
+  Settle();
+  ASSERT_EQ(a.recorder.noted.size(), 2u);
+  EXPECT_TRUE(a.recorder.noted[0].second.ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(a.recorder.noted[1].second));
+  a.Settle(h, 3);
+  EXPECT_TRUE(a.consumer->Close(now).ok());
+  a.consumer.reset();
+  Member& b = Join();
+  Settle();
+  EXPECT_EQ(b.recorder.held.at({0, 0}).note, "started 3");
+  EXPECT_EQ(b.recorder.held.at({0, 0}).start, 3u);
+}
+
+TEST_F(LogClientTest, ANoteOfALostPartitionIsAnsweredAborted) {
+  Topic(1);
+  Put(0, 1);
+  Member& a = Join();
+  Settle();
+  const Holding h = a.HoldingOf(0);
+  a.consumer.get();
+  Member& b = Join();
+  for (int s = 0; s < 50; ++s) {
+    now = now + seconds(1);
+    broker.Advance(now);
+    b.Poll(now);
+  }
+  a.SettleWithNote(h, 0, "n");
+  a.Poll(now);
+  ASSERT_EQ(a.recorder.noted.size(), 1u);
+  EXPECT_EQ(a.recorder.noted[0].first, h);
+  EXPECT_FALSE(a.recorder.noted[0].second.ok());
+}
+
+TEST_F(LogClientTest, ReleaseUnaskedLeavesForAWhile) {
+  Topic(2);
+  Put(0, 1);
+  Put(1, 1);
+  Member& a = Join({}, {.away_time = seconds(10)});
+  Member& b = Join();
+  Pass(seconds(4));
+  ASSERT_EQ(a.recorder.held.size(), 1u);
+  const Holding h = a.recorder.held.begin()->second.holding;
+  a.recorder.held.clear();
+  a.consumer->Release(h);
+  Pass(seconds(5));
+  EXPECT_TRUE(a.recorder.held.empty());
+  EXPECT_EQ(b.recorder.held.size(), 2u);
+  Pass(seconds(12));
+  EXPECT_EQ(a.recorder.held.size(), 1u);
+  EXPECT_EQ(b.recorder.held.size(), 1u);
+}
+
+TEST_F(LogClientTest, ABrokerRestartInterruptsAndNothingIsLost) {
+  Topic(1);
+  Put(0, 4);
+  Member& a = Join({.batch_max = 2});
+  a.Poll(now);
+  const Holding h = a.HoldingOf(0);
+  broker.Stop();
+  a.Settle(h, 2);
+  a.Poll(now);
+  ASSERT_EQ(a.recorder.troubles.size(), 1u);
+  EXPECT_TRUE(absl::IsUnavailable(a.recorder.troubles[0]));
+  Pass(seconds(3));
+  broker.Start(now);
+  Pass(seconds(6));
+  EXPECT_EQ(a.recorder.held.at({0, 0}).holding, h) << "the session outlived the restart";
+  EXPECT_EQ(Committed(0), 2);
+  EXPECT_EQ(a.recorder.got.size(), 4u);
+  EXPECT_TRUE(a.recorder.troubles.back().ok());
+}
+
+TEST_F(LogClientTest, WithoutCoordinatorCommitsWaitAndFetchingGoesOn) {
+  Topic(1);
+  Put(0, 2);
+  Member& a = Join();
+  Settle();
+  broker.SetCoordinator(false, now);
+  a.Settle(a.HoldingOf(0), 2);
+  Put(0, 1);
+  Pass(seconds(5));
+  EXPECT_EQ(a.recorder.got.size(), 3u);
+  EXPECT_EQ(Committed(0), -1);
+  broker.SetCoordinator(true, now);
+  Pass(seconds(1));
+  EXPECT_EQ(Committed(0), 2);
+}
+
+TEST_F(LogClientTest, AutoCommitOnATimerLosesWhatWasNotDone) {
+  Topic(1);
+  Put(0, 5);
+  Member& a = Join({}, {.session_is_connection = true, .auto_commit_interval = seconds(5)});
+  Settle();
+  Pass(seconds(6));  // five delivered, none finished
+  EXPECT_EQ(Committed(0), 5);
+  a.consumer.reset();
+  Member& b = Join();
+  Pass(seconds(1));
+  EXPECT_TRUE(b.recorder.got.empty()) << "this is what auto-commit does";
+}
+
+TEST_F(LogClientTest, AnUnknownTopicIsFinal) {
+  Member& a = Join();
+  Settle();
+  ASSERT_EQ(a.recorder.troubles.size(), 1u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(a.recorder.troubles[0]));
+  EXPECT_TRUE(a.consumer->Close(now).ok());
+}
+
+// ---------------------------------------------------------------- publishing
+
+class LogProducerTest : public LogClientTest {
+ protected:
+  void Open(std::vector<std::string> topics = {"raw"}) {
+    producer = std::make_unique<LogProducer>(topics, LogProducerOptions{}, std::make_unique<LogDirectLink>(broker, waker), now);
+  }
+  std::vector<Outgoing> Messages(size_t count, std::string_view body = "body") {
+    return std::vector<Outgoing>(count, Outgoing{.topic = 0, .partition = 0, .message = {.body = body}});
+  }
+  CountingWaker waker;
+  ConfirmRecorder told;
+  std::unique_ptr<LogProducer> producer;
+};
+
+TEST_F(LogProducerTest, OneConfirmPerPublish) {
+  Topic(1);
+  Open();
+  EXPECT_EQ(producer->Publish(Messages(64), 1), 64u);
+  EXPECT_EQ(producer->Publish(Messages(10), 65), 10u);
+  EXPECT_EQ(producer->outstanding(), 74u);
+  producer->Poll(told);
+  ASSERT_EQ(told.confirms.size(), 1u) << "neighbours share an answer";
+  EXPECT_EQ(told.confirms[0].first, 1u);
+  EXPECT_EQ(told.confirms[0].count, 74u);
+  EXPECT_TRUE(told.confirms[0].status.ok());
+  EXPECT_EQ(producer->outstanding(), 0u);
+  EXPECT_EQ(broker.Log({topic, 0}).end(), 74);
+}
+
+TEST_F(LogProducerTest, WhatCannotBeTakenIsAnsweredAmongTheOthers) {
+  Topic(1);
+  Open({"raw", "nowhere"});
+  const std::string large(1'000'001, 'x');
+  std::vector<Outgoing> out = Messages(5);
+  out[1].message.body = large;
+  out[2].partition = 7;
+  out[3].topic = 1;
+  EXPECT_EQ(producer->Publish(out, 10), 5u);
+  producer->Poll(told);
+  ASSERT_EQ(told.confirms.size(), 4u);
+  EXPECT_TRUE(told.confirms[0].status.ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(told.confirms[1].status));
+  EXPECT_TRUE(absl::IsFailedPrecondition(told.confirms[2].status));
+  EXPECT_EQ(told.confirms[2].count, 2u);
+  EXPECT_TRUE(told.confirms[3].status.ok());
+  EXPECT_EQ(told.confirms[3].first, 14u);
+  EXPECT_EQ(broker.Log({topic, 0}).end(), 2);
+}
+
+TEST_F(LogProducerTest, AFullBacklogTakesAPrefixAndSaysWhenThereIsRoom) {
+  const std::string body(200, 'x');
+  const size_t each = LogPartition::Footprint({.body = body});
+  Topic(1, {.name = "raw", .groups = {"g"}, .backlog_bytes_max = 10 * each});
+  Open();
+  Member& a = Join();
+  Settle();
+  EXPECT_EQ(producer->Publish(Messages(16, body), 1), 10u);
+  producer->Poll(told);
+  EXPECT_EQ(told.writable, 0);
+  EXPECT_EQ(producer->Publish(Messages(6, body), 11), 0u);
+  Settle();
+  a.Settle(a.HoldingOf(0), 1);
+  producer->Poll(told);
+  EXPECT_EQ(told.writable, 0) << "hardly room";
+  const int wakes = waker.wakes;
+  a.Settle(a.HoldingOf(0), 4);
+  EXPECT_EQ(waker.wakes, wakes + 1);
+  producer->Poll(told);
+  EXPECT_EQ(told.writable, 1);
+  EXPECT_EQ(producer->Publish(Messages(6, body), 11), 4u);
+  EXPECT_EQ(broker.Backlog(topic), 10 * each);
+}
+
+TEST_F(LogProducerTest, AMessageLargerThanTheBacklogIsTakenWhenItIsEmpty) {
+  Topic(1, {.name = "raw", .groups = {"g"}, .backlog_bytes_max = 1000});
+  Open();
+  const std::string large(5000, 'x');
+  EXPECT_EQ(producer->Publish(Messages(2, large), 1), 1u);
+  Member& a = Join();
+  a.SettleBatches();
+  Settle();
+  producer->Poll(told);
+  EXPECT_EQ(told.writable, 1);
+  EXPECT_EQ(producer->Publish(Messages(1, large), 2), 1u);
+}
+
+TEST_F(LogProducerTest, ABrokenConnectionIsComeBackTo) {
+  Topic(1);
+  Open();
+  producer->Publish(Messages(2), 1);
+  broker.Stop();  // the answer is lost with the connection
+  producer->Advance(now);
+  producer->Poll(told);
+  ASSERT_EQ(told.confirms.size(), 1u);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(told.confirms[0].status));
+  EXPECT_EQ(producer->Publish(Messages(1), 3), 0u);
+  broker.Start(now);
+  now = now + seconds(6);
+  producer->Advance(now);
+  producer->Poll(told);
+  EXPECT_EQ(told.writable, 1);
+  EXPECT_EQ(producer->Publish(Messages(1), 3), 1u);
+  broker.RefuseNext(topic, 1);
+  EXPECT_EQ(producer->Publish(Messages(1), 4), 1u);
+  EXPECT_TRUE(producer->Close(told, now).ok());
+  ASSERT_EQ(told.confirms.size(), 3u);
+  EXPECT_TRUE(told.confirms[1].status.ok());
+  EXPECT_TRUE(absl::IsUnavailable(told.confirms[2].status));
+}
+
+}  // namespace
+}  // namespace millrace::bus

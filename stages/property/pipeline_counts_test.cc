@@ -1,0 +1,105 @@
+// What must come of the pipeline's inputs, counted: every record of both real files and of the generator through
+// parsing and checks, without a bus.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "stages/property/checks.h"
+#include "stages/property/feed_csv.h"
+#include "stages/property/feed_pages.h"
+#include "stages/property/generator.h"
+#include "stages/property/record_parser.h"
+
+namespace millrace::property {
+namespace {
+
+struct Outcome {
+  uint64_t good = 0, bad = 0, flagged = 0;
+  std::map<std::string, uint64_t> reasons;
+  int32_t most_bedrooms = 0;
+};
+
+// "" where the record goes on, else why not.
+std::string Judge(RecordParser* parser, const RecordChecks& checks, std::string_view type, std::string_view body,
+                  Listing* listing) {
+  const auto key = parser->Parse(type, body, *listing);
+  if (!key.ok()) return std::string(key.status().message());
+  bool changed = false;
+  const absl::Status checked = checks.Check(*listing, &changed);
+  return checked.ok() ? "" : std::string(checked.message());
+}
+
+Outcome JudgeAll(FeedInput* input) {
+  RecordParser parser;
+  const RecordChecks checks;
+  Listing listing;
+  Outcome outcome;
+  while (true) {
+    auto next = input->Next();
+    EXPECT_TRUE(next.ok()) << next.status();
+    if (!next.ok() || *next == nullptr) return outcome;
+    const std::string reason = Judge(&parser, checks, (*next)->type, (*next)->body, &listing);
+    if (reason.empty()) {
+      ++outcome.good;
+      outcome.flagged += listing.finding_size() > 0;
+      outcome.most_bedrooms = std::max(outcome.most_bedrooms, listing.bedrooms_total());
+    } else {
+      ++outcome.bad;
+      ++outcome.reasons[reason.substr(0, reason.find("; found"))];
+    }
+  }
+}
+
+TEST(PipelineCounts, KingCountyIsKeptWhole) {
+  auto input = CsvInput::Open("k", kKingCountyFormat, "stages/property/data/us_king_county_sales/kc_house_data.csv");
+  const Outcome outcome = JudgeAll(input->get());
+  EXPECT_EQ(outcome.good, 21'613u);
+  for (const auto& [reason, count] : outcome.reasons) ADD_FAILURE() << count << " × " << reason;
+  EXPECT_EQ(outcome.most_bedrooms, 33) << "flagged, not dropped";
+  EXPECT_GE(outcome.flagged, 14u) << "33 bedrooms once, none 13 times";
+}
+
+TEST(PipelineCounts, VancouverLosesItsPlaceholders) {
+  auto input =
+      CsvInput::Open("v", kVancouverFormat, "stages/property/data/ca_vancouver_building_permits/building_permits.csv");
+  const Outcome outcome = JudgeAll(input->get());
+  EXPECT_EQ(outcome.good + outcome.bad, 20'680u);
+  EXPECT_EQ(outcome.reasons.at("PostalCode: a placeholder, not this address's code"), 843u);
+  EXPECT_LT(outcome.bad, 1'000u);
+}
+
+// Of the generator's records exactly those are refused that it says it broke.
+TEST(PipelineCounts, GeneratedRecordsAreRefusedIffBroken) {
+  const GeneratorOptions options{.seed = 7, .count = 20'000};
+  const Generator generator(options);
+  RecordParser parser;
+  const RecordChecks checks;
+  Listing listing;
+  std::string body;
+  uint64_t refused = 0;
+  for (uint64_t i = 0; i < options.count; ++i) {
+    body.clear();
+    generator.WriteRecord(i, &body);
+    const GeneratedKind kind = generator.KindOf(i);
+    const std::string reason =
+        Judge(&parser, checks, kind == GeneratedKind::kTruncated ? kRawPage : kRawReso, body, &listing);
+    const bool broken = kind >= GeneratedKind::kWrongType;
+    EXPECT_EQ(!reason.empty(), broken) << "record " << i << " of kind " << static_cast<int>(kind) << ": " << reason
+                                       << "\n"
+                                       << body;
+    if (HasFailure()) return;
+    refused += !reason.empty();
+    if (!reason.empty()) {
+      EXPECT_NE(reason.find(": "), std::string::npos) << "names a field: " << reason;
+    } else if (kind != GeneratedKind::kRepeat && body.find("X_BrokerNote") != std::string::npos) {
+      bool kept = false;
+      for (const ExtraField& extra : listing.extra()) kept = kept || extra.name() == "X_BrokerNote";
+      EXPECT_TRUE(kept) << "unknown fields are kept";
+    }
+  }
+  EXPECT_EQ(refused, generator.Count().broken());
+}
+
+}  // namespace
+}  // namespace millrace::property
