@@ -62,7 +62,8 @@ TEST_F(BooksTest, CountsFromJournalStoreReceiptsAndDeadLetters) {
   Accept({"stored", "dropped", "dead1", "dead2", "dead3", "lost"});
   Write(folder_->receipts(), "{\"id\":\"r\",\"root\":\"dropped\",\"reason\":\"done\"}\n");
   Write(folder_->dead_letters(),
-        "{\"id\":\"a\",\"root\":\"dead1\",\"stage\":\"s\",\"reason\":\"INVALID_ARGUMENT: Price: 5 is too much\"}\n"
+        "{\"id\":\"a\",\"root\":\"dead1\",\"stage\":\"s\",\"field\":\"Price\",\"reason\":\"INVALID_ARGUMENT: Price: 5 "
+        "is too much\"}\n"
         "{\"id\":\"b\",\"root\":\"dead2\",\"stage\":\"t\",\"reason\":\"UNKNOWN: boom\"}\n"
         "{\"id\":\"c\",\"root\":\"dead3\",\"stage\":\"s\",\"field\":\"Price\",\"reason\":\"INVALID_ARGUMENT: Price: 7 "
         "is too much\"}\n");

@@ -45,7 +45,7 @@ TEST(ReportTest, Text) {
       "idle waste: 1 instance of price had no partition; give its input more partitions or the stage fewer instances\n"
       "\n"
       "dead letters: 2, in out/dead_letters.jsonl\n"
-      "  count  stage  field   reason         for example\n"
+      "  count  stage  field   reason        for example\n"
       "      2  price  Amount  too \"…\" [31m  job:7\n"
       "\n"
       "ledger: accepted 5,000 = settled 4,998 + dead-lettered 2 + lost 0; duplicates 0\n"

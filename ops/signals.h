@@ -1,4 +1,5 @@
-// SIGTERM and SIGINT as something to ask about. The first asks the run to end, the second ends the process at once.
+// SIGTERM and SIGINT as something to ask about. The first asks the run to end, another a second or more later ends the
+// process at once.
 //
 // Make it before any thread, so that all of them leave these signals to it. One in a process.
 //
@@ -7,6 +8,7 @@
 #define MILLRACE_OPS_SIGNALS_H_
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "bus/driver.h"
@@ -30,6 +32,7 @@ class Signals {
   int signal_fd_ = -1;
   int end_fd_ = -1;
   std::atomic<int> count_{0};
+  std::chrono::steady_clock::time_point first_;  // the watching thread's
   std::thread thread_;
 };
 

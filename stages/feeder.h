@@ -2,9 +2,9 @@
 // confirmed it; then its id goes into the journal, and the checkpoint moves behind it once everything before it is
 // accepted too.
 //
-//   Feeder feeder({.source = "/orders/feed", .partitions = 8}, source.get(), std::move(driver), journal.get(), out +
-//   "/feed.checkpoint", clock); if (absl::Status s = feeder.Start(Feeder::From::kCheckpoint); !s.ok()) return s; while
-//   (!feeder.Finished()) {
+//   Feeder feeder({.source = "/orders/feed", .partitions = 8}, source, std::move(driver), journal, checkpoint, clock);
+//   if (absl::Status s = feeder.Start(Feeder::From::kCheckpoint); !s.ok()) return s;
+//   while (!feeder.Finished()) {
 //     if (!feeder.Pump(clock.Now())) waker.WaitUntil(feeder.NextTimer());
 //   }
 //   absl::Status result = feeder.Close(clock.Now() + std::chrono::seconds(10));
@@ -12,8 +12,8 @@
 // What holds, wherever the process dies:
 //   - every id in the journal was confirmed by the broker before;
 //   - everything before the checkpoint is in the journal, on the disk: journal first, then checkpoint;
-//   - what is behind the checkpoint is read and published again at the next start, under the same ids: duplicates, no
-//   losses.
+//   - what is behind the checkpoint is read and published again at the next start, under the same ids:
+//     duplicates, no losses.
 // A bus that dies with the process (mem:) has lost what was on it: start with From::kBeginning and a `settled` that
 // knows the jobs that had ended.
 //
@@ -23,9 +23,8 @@
 // accepted up to the checkpoint's place) is bounded in messages and bytes.
 //
 // Errors      outages of bus or source are waited out (trouble() says which). What can't get better ends the feed, and
-// status() says why: a journal or
-//             checkpoint that can't be written (disk full, read-only), a source that is not what it was, a record or
-//             topic that the broker refuses. Nothing is journaled after a journal error.
+//             status() says why: a journal or checkpoint that can't be written (disk full, read-only), a source that is
+//             not what it was, a record or topic that the broker refuses. Nothing is journaled after a journal error.
 // Blocking    Pump waits for nothing but the disk; Close up to its deadline.
 // Threading   one thread at a time.
 // Ownership   owns the driver; source, journal and clock outlive it.

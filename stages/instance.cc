@@ -47,8 +47,12 @@ absl::Status Instance::Run() {
   if (absl::Status status = Open(); !status.ok()) return status;
   while (!leaving_) {
     if (Turn()) continue;
-    UpdateSnapshot(clock_->Now(), /*force=*/true);
-    mailbox_.Wait(std::min({timer_, consumer_->NextTimer(), producer_->NextTimer()}), *clock_);
+    const MonotonicTime fresh = snapshot_stale_ ? snapshot_at_ + kSnapshotEvery : MonotonicTime::Infinite();
+    if (clock_->Now() >= fresh) {
+      UpdateSnapshot(clock_->Now());
+      continue;
+    }
+    mailbox_.Wait(std::min({timer_, fresh, consumer_->NextTimer(), producer_->NextTimer()}), *clock_);
   }
   return Close();
 }
@@ -97,11 +101,12 @@ bool Instance::Turn() {
     CarryOut();
     busy = true;
   }
-  if (busy) UpdateSnapshot(now, /*force=*/false);
+  if (busy && now - snapshot_at_ >= kSnapshotEvery) UpdateSnapshot(now);
   return busy;
 }
 
 void Instance::Step(const Event& event) {
+  snapshot_stale_ = true;
   const size_t first = actions_.list.size();
   const Instant now{clock_->Now(), clock_->Wall()};
   if (config_.tap != nullptr) config_.tap->BeforeStep(now, event);
@@ -170,14 +175,14 @@ absl::Status Instance::Close() {
   const absl::Status left = consumer_->Close(drain_deadline_);
   absl::Status attempts = executor_->Stop(drain_deadline_);
   const absl::Status published = producer_->Close(*handler_, drain_deadline_);
-  UpdateSnapshot(clock_->Now(), /*force=*/true);
+  UpdateSnapshot(clock_->Now());
   attempts.Update(left);
   attempts.Update(published);
   return attempts;
 }
 
-void Instance::UpdateSnapshot(MonotonicTime now, bool force) {
-  if (!force && now - snapshot_at_ < kSnapshotEvery) return;
+void Instance::UpdateSnapshot(MonotonicTime now) {
+  snapshot_stale_ = false;
   snapshot_at_ = now;
   std::vector<std::string> pending = worker_->Pending();
   std::lock_guard<std::mutex> lock(snapshot_mutex_);

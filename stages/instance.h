@@ -91,7 +91,7 @@ class Instance {
   void Do(const ReadyAction& a);
   void Do(const LeaveAction& a);
   void OfferWaiting();
-  void UpdateSnapshot(MonotonicTime now, bool force);
+  void UpdateSnapshot(MonotonicTime now);
 
   InstanceConfig config_;
   bus::Bus* const bus_;
@@ -114,6 +114,7 @@ class Instance {
   bool leaving_ = false;
 
   MonotonicTime snapshot_at_;
+  bool snapshot_stale_ = true;
   mutable std::mutex snapshot_mutex_;
   InstanceSnapshot snapshot_;
   bool ready_ = true;

@@ -12,8 +12,8 @@
 // if it is shorter, it was damaged (Feeder says so).
 //
 // Errors      the first failed write or sync is kept and returned by every later call: a journal with a hole is worse
-// than one that stops. Threading   one object, one thread. One process at a time: the lock file `<path>.lock` is held
-// from Open to the end.
+//             than one that stops.
+// Threading   one object, one thread. One process at a time: the lock file `<path>.lock` is held from Open to the end.
 #ifndef MILLRACE_STAGES_JOURNAL_H_
 #define MILLRACE_STAGES_JOURNAL_H_
 

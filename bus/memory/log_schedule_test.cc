@@ -92,12 +92,16 @@ struct World {
   }
   void Start() {
     if (instances.size() >= 4) return;
-    instances.push_back(std::make_unique<Instance>(*this, ++started, cooperative, statics ? "s" + std::to_string(FreeStatic()) : ""));
-  }
-  size_t FreeStatic() const {
-    std::set<size_t> used;
-    for (const auto& i : instances) used.insert(i->number % 8);
-    return (started) % 8;
+    // The least static id that is free: whoever comes after a crash is taken for the one before.
+    std::string static_id;
+    for (int i = 0; statics && static_id.empty(); ++i) {
+      static_id = "s" + std::to_string(i);
+      for (const auto& other : instances) {
+        if (other->driver->membership().static_id() == static_id) static_id.clear();
+      }
+    }
+    ++started;
+    instances.push_back(std::make_unique<Instance>(*this, started, cooperative, static_id));
   }
   void CheckOwners() {
     // Members whom the broker counts in and who are not paused: they are to hold disjoint partitions.

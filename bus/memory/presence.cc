@@ -62,7 +62,8 @@ class Reader {
 
 bool ReadTopic(Reader& reader, BeatTopic* topic) {
   uint64_t declined = 0;
-  if (!reader.Text(&topic->name) || !reader.Int(&topic->partitions) || !reader.Number(kListMax, &declined)) return false;
+  if (!reader.Text(&topic->name) || !reader.Int(&topic->partitions) || !reader.Number(kListMax, &declined))
+    return false;
   if (topic->partitions > static_cast<int32_t>(kListMax)) return false;
   for (uint64_t i = 0; i < declined; ++i) {
     int32_t partition = 0;
@@ -179,9 +180,8 @@ void Presence::HeardSelf(MonotonicTime now) {
     for (auto& [name, member] : members_) member.heard_at = std::max(member.heard_at, now);
   }
   self_heard_at_ = now;
-  const size_t erased = std::erase_if(members_, [&](const auto& entry) {
-    return now - entry.second.heard_at > options_.beat_timeout;
-  });
+  const size_t erased =
+      std::erase_if(members_, [&](const auto& entry) { return now - entry.second.heard_at > options_.beat_timeout; });
   if (erased > 0) ++version_;
 }
 

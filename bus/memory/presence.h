@@ -1,10 +1,13 @@
-// Who is alive in a group, as one instance sees it: beats heard, time-outs, incarnations. Pure: beats and time come in, a view comes out.
+// Who is alive in a group, as one instance sees it: beats heard, time-outs, incarnations. Pure: beats and time come in,
+// a view comes out.
 //
-// Views of different instances differ for a while, or for as long as messages are lost between them; nobody may rely on them for more than a hint.
+// Views of different instances differ for a while, or for as long as messages are lost between them; nobody may rely on
+// them for more than a hint.
 //
-// Two rules keep views calm. Others are timed out only against our own beats as they come back to us through the same exchange: while we do not
-// hear ourselves, what is broken is our presence link (an alarm, a restart), not all the others, and the view stays as it is. And a newcomer waits
-// `join_delay` before it acts on its view, while those who hear it for the first time answer at once.
+// Two rules keep views calm. Others are timed out only against our own beats as they come back to us through the same
+// exchange: while we do not hear ourselves, what is broken is our presence link (an alarm, a restart), not all the
+// others, and the view stays as it is. And a newcomer waits `join_delay` before it acts on its view, while those who
+// hear it for the first time answer at once.
 //
 // Threading: one thread at a time.
 #ifndef MILLRACE_BUS_MEMORY_PRESENCE_H_
@@ -37,11 +40,11 @@ struct BeatTopic {
 // What an instance says about itself.
 struct Beat {
   std::string name;
-  uint64_t incarnation = 0;  // a restarted instance has a higher one
-  uint64_t number = 0;       // counts the beats of an incarnation
-  int32_t capacity = 0;      // most partitions it will hold; 0: no bound
-  bool ready = true;         // may own partitions
-  bool leaving = false;      // the last one
+  uint64_t incarnation = 0;       // a restarted instance has a higher one
+  uint64_t number = 0;            // counts the beats of an incarnation
+  int32_t capacity = 0;           // most partitions it will hold; 0: no bound
+  bool ready = true;              // may own partitions
+  bool leaving = false;           // the last one
   std::vector<BeatTopic> topics;  // ordered topics only
   bool operator==(const Beat&) const = default;
 };
@@ -96,8 +99,8 @@ class Presence {
   std::optional<MonotonicTime> self_heard_at_;
   bool name_taken_ = false;
   uint64_t version_ = 1;
-  std::map<std::string, Member> members_;      // others
-  std::map<std::string, uint64_t> departed_;   // incarnations that said goodbye: late beats of theirs mean nothing
+  std::map<std::string, Member> members_;     // others
+  std::map<std::string, uint64_t> departed_;  // incarnations that said goodbye: late beats of theirs mean nothing
 };
 
 }  // namespace millrace::bus

@@ -30,10 +30,8 @@ void QueueAdmin::Plan() {
     const int32_t partitions = QueueTopicOf(spec).partitions;
     steps_.push_back({.method = Method::kQueueDeclare, .queue = queue, .arguments = KeepQueueArguments()});
     for (int32_t p = 0; p < partitions; ++p) {
-      steps_.push_back({.method = Method::kQueueBind,
-                        .exchange = spec.name,
-                        .queue = queue,
-                        .routing_key = std::to_string(p)});
+      steps_.push_back(
+          {.method = Method::kQueueBind, .exchange = spec.name, .queue = queue, .routing_key = std::to_string(p)});
     }
   }
   std::reverse(steps_.begin(), steps_.end());
@@ -49,9 +47,8 @@ void QueueAdmin::PlanGroup(const TopicSpec& spec, const std::string& group) {
   };
   std::vector<Step> declare;  // highest first, so that queue 0 says that all are there
   for (int32_t p = topic.partitions; p-- > 0;) {
-    declare.push_back({.method = Method::kQueueDeclare,
-                       .queue = name(p),
-                       .arguments = WorkQueueArguments(topic, group)});
+    declare.push_back(
+        {.method = Method::kQueueDeclare, .queue = name(p), .arguments = WorkQueueArguments(topic, group)});
     declare.push_back(
         {.method = Method::kQueueBind, .exchange = spec.name, .queue = name(p), .routing_key = std::to_string(p)});
   }
@@ -93,9 +90,9 @@ void QueueAdmin::OnEvent(Event& event) {
       session_.Send({.method = Method::kChannelCloseOk, .channel = 1}, now_);
       const bool probe = !steps_.empty() && steps_.back().expect != Expect::kOk;
       if (event.code != kNotFound || !probe) {
-        return Finish(absl::FailedPreconditionError(
-            "the broker has something else under a name of the topology: " + event.text +
-            "; delete it there, or name the topic or group differently"));
+        return Finish(
+            absl::FailedPreconditionError("the broker has something else under a name of the topology: " + event.text +
+                                          "; delete it there, or name the topic or group differently"));
       }
       return Advance(false);
     }

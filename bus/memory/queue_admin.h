@@ -1,7 +1,8 @@
-// Brings a topology to a queue broker: declares what is missing, verifies the rest, in an order that a crash in the middle cannot spoil.
+// Brings a topology to a queue broker: declares what is missing, verifies the rest, in an order that a crash in the
+// middle cannot spoil.
 //
-// Per ordered (topic, group): queues N-1 … 1, 0, so queue 0 exists only where all do; where it exists, queue N-1 must and queue N must not, else
-// the topic has another number of partitions and nothing is touched (FailedPrecondition).
+// Per ordered (topic, group): queues N-1 … 1, 0, so queue 0 exists only where all do; where it exists, queue N-1 must
+// and queue N must not, else the topic has another number of partitions and nothing is touched (FailedPrecondition).
 //
 // Threading: one thread at a time. Blocking: none; Poll until done().
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_ADMIN_H_
@@ -20,7 +21,8 @@ namespace millrace::bus {
 
 class QueueAdmin : private QueueSession::Host {
  public:
-  QueueAdmin(std::unique_ptr<QueueLink> link, const QueueSessionOptions& options, const Topology& topology, MonotonicTime now);
+  QueueAdmin(std::unique_ptr<QueueLink> link, const QueueSessionOptions& options, const Topology& topology,
+             MonotonicTime now);
 
   void Poll(MonotonicTime now);
   MonotonicTime NextTimer() const { return session_.NextTimer(); }

@@ -1,4 +1,5 @@
-// Sends and hears beats: a connection of its own, an exclusive queue bound to the group's fanout exchange, and the presence view fed from it.
+// Sends and hears beats: a connection of its own, an exclusive queue bound to the group's fanout exchange, and the
+// presence view fed from it.
 //
 // Threading: one thread at a time; Poll does everything.
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_BEATS_H_

@@ -27,7 +27,9 @@ std::string Difference(const QueueArguments& now, const QueueArguments& asked, s
   compare("exclusive", flag(now.exclusive), flag(asked.exclusive));
   compare("x-single-active-consumer", flag(now.single_active_consumer), flag(asked.single_active_consumer));
   compare("x-max-length", number(now.max_length), number(asked.max_length));
-  const auto overflow = [](Overflow o) { return std::string(o == Overflow::kDropHead ? "drop-head" : "reject-publish"); };
+  const auto overflow = [](Overflow o) {
+    return std::string(o == Overflow::kDropHead ? "drop-head" : "reject-publish");
+  };
   compare("x-overflow", overflow(now.overflow), overflow(asked.overflow));
   compare("x-delivery-limit", number(now.delivery_limit), number(asked.delivery_limit));
   compare("x-dead-letter-exchange", now.dead_letter_exchange, asked.dead_letter_exchange);

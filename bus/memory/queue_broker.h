@@ -1,17 +1,19 @@
-// A deterministic model of RabbitMQ 3.10 with quorum queues: connections, channels, exchanges, queues, confirms, returns, prefetch, single active
-// consumer, redelivery, delivery limits, dead-lettering, alarms, time-outs, restarts. It models what a client can see, the unpleasant parts on
-// purpose: what is unroutable is acknowledged, a queue not bound loses silently, requeues come back in another order, a demoted consumer is not
-// told, closing a channel counts as a delivery.
+// A deterministic model of RabbitMQ 3.10 with quorum queues: connections, channels, exchanges, queues, confirms,
+// returns, prefetch, single active consumer, redelivery, delivery limits, dead-lettering, alarms, time-outs, restarts.
+// It models what a client can see, the unpleasant parts on purpose: what is unroutable is acknowledged, a queue not
+// bound loses silently, requeues come back in another order, a demoted consumer is not told, closing a channel counts
+// as a delivery.
 //
 //   QueueBroker broker({});
 //   auto connection = broker.Open(waker, now);
 //   broker.Receive(connection, {.method = Method::kChannelOpen, .channel = 1}, now);
 //   broker.TakeEvents(connection, events);     // kConnectionOpened, kChannelOpened
 //
-// Effect: requests take effect at once; what a client would see waits in its connection's outbox, which prefetch and confirm windows bound.
-// Errors: those of clients close their channel or connection, as on the server; nothing that a client sends CHECKs.
-// Threading: none of its own; one thread at a time. Time comes in as `now`, which never goes back.
-// Ownership: message bytes are copied into pooled segments, one row of segments a queue, and freed when the last queue has settled them.
+// Effect: requests take effect at once; what a client would see waits in its connection's outbox, which prefetch and
+// confirm windows bound. Errors: those of clients close their channel or connection, as on the server; nothing that a
+// client sends CHECKs. Threading: none of its own; one thread at a time. Time comes in as `now`, which never goes back.
+// Ownership: message bytes are copied into pooled segments, one row of segments a queue, and freed when the last queue
+// has settled them.
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_BROKER_H_
 #define MILLRACE_BUS_MEMORY_QUEUE_BROKER_H_
 
@@ -60,11 +62,11 @@ struct QueueBrokerOptions {
 struct QueueStats {
   uint64_t ready = 0;
   uint64_t unacked = 0;
-  uint64_t put = 0;           // ever put in
-  uint64_t acked = 0;         // ever settled by consumers
-  uint64_t dropped = 0;       // destroyed: overflow, or dead without a dead-letter exchange
-  uint64_t dead_lettered = 0; // moved on to the dead-letter exchange
-  uint64_t bytes = 0;         // of ready and unacked messages
+  uint64_t put = 0;            // ever put in
+  uint64_t acked = 0;          // ever settled by consumers
+  uint64_t dropped = 0;        // destroyed: overflow, or dead without a dead-letter exchange
+  uint64_t dead_lettered = 0;  // moved on to the dead-letter exchange
+  uint64_t bytes = 0;          // of ready and unacked messages
   size_t consumers = 0;
 };
 
@@ -77,8 +79,8 @@ class QueueBroker {
 
   // ------------------------------------------------------------ the clients' side
 
-  // `ready` is woken whenever there is something to take after there was nothing; it must not call back, and outlives the connection.
-  // The first event is kConnectionOpened, or kConnectionClosed where the broker is down.
+  // `ready` is woken whenever there is something to take after there was nothing; it must not call back, and outlives
+  // the connection. The first event is kConnectionOpened, or kConnectionClosed where the broker is down.
   ConnectionId Open(Waker& ready, MonotonicTime now);
   void Receive(ConnectionId connection, const Request& request, MonotonicTime now);
   // Whether all accounts that the connection publishes to have room; where not, kWritable follows.
@@ -93,7 +95,8 @@ class QueueBroker {
 
   // ------------------------------------------------------------ the operator's side, and faults
 
-  // All connections break, and what was on its way to clients is lost. Durable exchanges, queues and messages stay; unsettled deliveries return.
+  // All connections break, and what was on its way to clients is lost. Durable exchanges, queues and messages stay;
+  // unsettled deliveries return.
   void Stop(MonotonicTime now);
   void Start(MonotonicTime now);
   bool up() const { return up_; }
@@ -101,12 +104,13 @@ class QueueBroker {
   void SetAlarm(bool on, MonotonicTime now);
   // Closes from the server's side, with notice.
   void CloseConnection(ConnectionId connection, uint16_t code, const std::string& text, MonotonicTime now);
-  void CloseChannel(ConnectionId connection, uint32_t channel, uint16_t code, const std::string& text, MonotonicTime now);
+  void CloseChannel(ConnectionId connection, uint32_t channel, uint16_t code, const std::string& text,
+                    MonotonicTime now);
   // In the order of their opening.
   std::vector<ConnectionId> Connections() const;
   bool DeleteQueue(const std::string& queue, MonotonicTime now);
-  // The server loses sight of the active consumer's node: its unsettled messages return, the next consumer is activated, the old one goes to the
-  // end of the line and is told nothing. Its later acks are taken and mean nothing.
+  // The server loses sight of the active consumer's node: its unsettled messages return, the next consumer is
+  // activated, the old one goes to the end of the line and is told nothing. Its later acks are taken and mean nothing.
   void Demote(const std::string& queue, MonotonicTime now);
   // The next `count` publishes to that queue are refused.
   void RefuseNext(const std::string& queue, uint64_t count);
@@ -117,8 +121,9 @@ class QueueBroker {
   bool HasQueue(const std::string& queue) const { return queues_.find(queue) != queues_.end(); }
   // All zero where there is no such queue.
   QueueStats Stats(const std::string& queue) const;
-  // Looks at the messages of a queue without touching them. Waiting: those that would be delivered next, in that order. Unsettled: those in
-  // consumers' hands too, in the order in which they were put in. Views are valid during the call; return false to stop.
+  // Looks at the messages of a queue without touching them. Waiting: those that would be delivered next, in that order.
+  // Unsettled: those in consumers' hands too, in the order in which they were put in. Views are valid during the call;
+  // return false to stop.
   struct Resting {
     const Message& message;
     uint32_t delivery_count = 0;
@@ -127,7 +132,8 @@ class QueueBroker {
   using Visitor = std::function<bool(const Resting&)>;
   void BrowseWaiting(const std::string& queue, const Visitor& each) const;
   void BrowseUnsettled(const std::string& queue, const Visitor& each) const;
-  // Puts a message into one queue as it was when it was browsed. The queue must exist and be bound under `routing_key` somewhere.
+  // Puts a message into one queue as it was when it was browsed. The queue must exist and be bound under `routing_key`
+  // somewhere.
   bool Restore(const std::string& queue, const Message& message, uint32_t delivery_count, std::string_view routing_key,
                MonotonicTime now);
   uint64_t segments_taken() const { return store_.segments_taken; }
@@ -155,7 +161,8 @@ class QueueBroker {
 
   void StoreBytes(WorkQueue& queue, const Message& message, Stored& stored);
   // Puts a message into all queues bound; false where one of them refused it. `routed` tells whether there was any.
-  bool Route(const Exchange& exchange, std::string_view key, const Message& message, Connection* publisher, bool* routed);
+  bool Route(const Exchange& exchange, std::string_view key, const Message& message, Connection* publisher,
+             bool* routed);
   void Charge(WorkQueue& queue, uint64_t bytes, Connection* publisher);
   void Discharge(WorkQueue& queue, uint64_t bytes);
   void Pump(WorkQueue& queue);
@@ -201,8 +208,8 @@ class QueueBroker {
   std::map<std::string, std::unique_ptr<Exchange>, std::less<>> exchanges_;
   std::map<std::string, std::unique_ptr<WorkQueue>, std::less<>> queues_;
   std::map<std::string, std::unique_ptr<Account>, std::less<>> accounts_;
-  std::vector<WorkQueue*> touched_;  // scratch
-  std::vector<queue_internal::DeadLetter> dying_;      // to be moved on before the current call ends
+  std::vector<WorkQueue*> touched_;                      // scratch
+  std::vector<queue_internal::DeadLetter> dying_;        // to be moved on before the current call ends
   std::vector<queue_internal::DeadLetter> undelivered_;  // at-least-once: no queue has taken them yet
 };
 

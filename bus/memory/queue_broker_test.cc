@@ -129,8 +129,7 @@ TEST_F(QueueBrokerTest, BytesArriveAsTheyWere) {
   HeaderBuilder headers;
   headers.Add("a", "1").Add("b", std::nullopt).Add("a", std::string_view("\xff\0", 2));
   const Message message{.key = "key", .body = std::nullopt, .headers = headers.View(), .timestamp_ms = 77};
-  publisher.Send(
-      {.method = Method::kPublish, .channel = 1, .exchange = "x", .routing_key = "k", .message = message});
+  publisher.Send({.method = Method::kPublish, .channel = 1, .exchange = "x", .routing_key = "k", .message = message});
   Peer consumer(broker);
   consumer.Channel(1);
   consumer.Consume(1, "q", 10);
@@ -233,9 +232,10 @@ TEST_F(QueueBrokerTest, DeclaringAgainWithOtherArgumentsIsRefused) {
   const auto closed = Of(publisher.Take(), EventKind::kChannelClosed);
   ASSERT_EQ(closed.size(), 1u);
   EXPECT_EQ(closed[0].code, kPreconditionFailed);
-  EXPECT_EQ(closed[0].text,
-            "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'q' in vhost '/': received '7' but current "
-            "is 'none'");
+  EXPECT_EQ(
+      closed[0].text,
+      "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'q' in vhost '/': received '7' but current "
+      "is 'none'");
 }
 
 TEST_F(QueueBrokerTest, APassiveDeclarationLooksAndTellsReadyMessagesOnly) {

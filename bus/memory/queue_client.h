@@ -1,4 +1,5 @@
-// Everything a user of the queue client needs: bring topics to a broker, then open consumers and producers over links to it.
+// Everything a user of the queue client needs: bring topics to a broker, then open consumers and producers over links
+// to it.
 //
 //   QueueAdmin admin(std::make_unique<DirectLink>(broker, waker), topology);
 //   while (!admin.done()) admin.Poll(now);                      // over a DirectLink one call is enough

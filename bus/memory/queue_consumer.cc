@@ -50,8 +50,8 @@ QueueConsumer::QueueConsumer(const ConsumerOptions& options, std::vector<QueueTo
       slot.retry_at = slot.declined_until = now_;
     }
   }
-  // Where the broker answers at once the first beat says already that we are ready: instances that are opened one after the other know of each
-  // other before any of them is polled.
+  // Where the broker answers at once the first beat says already that we are ready: instances that are opened one after
+  // the other know of each other before any of them is polled.
   session_.Start(now_);
   session_.Poll(now_);
   UpdateSelf();
@@ -134,19 +134,19 @@ void QueueConsumer::OnChannelClosed(QueueSlot& slot, const Event& event) {
   if (event.code == kNotFound && !slot.recreate) {
     slot.recreate = true;
     slot.retry_at = now_;
-    untold_.push_back(absl::DataLossError("queue '" + slot.queue +
-                                          "' is gone, and with it every message that was not settled; declaring it anew"));
+    untold_.push_back(absl::DataLossError(
+        "queue '" + slot.queue + "' is gone, and with it every message that was not settled; declaring it anew"));
     return;
   }
-  SetTrouble(slot.queue, absl::UnavailableError("the broker closed the channel of queue '" + slot.queue + "': " +
-                                                event.text + "; opening it again"));
+  SetTrouble(slot.queue, absl::UnavailableError("the broker closed the channel of queue '" + slot.queue +
+                                                "': " + event.text + "; opening it again"));
 }
 
 // The queue was deleted under its consumer. The channel lives on, with tags that settle nothing.
 void QueueConsumer::OnCancelled(QueueSlot& slot) {
   if (slot.state == QueueSlot::State::kIdle || slot.state == QueueSlot::State::kClosing) return;
-  untold_.push_back(absl::DataLossError("queue '" + slot.queue +
-                                        "' was deleted, and with it every message that was not settled; declaring it anew"));
+  untold_.push_back(absl::DataLossError(
+      "queue '" + slot.queue + "' was deleted, and with it every message that was not settled; declaring it anew"));
   Lose(slot);
   CloseChannel(slot);
   slot.recreate = true;
@@ -172,7 +172,8 @@ void QueueConsumer::Retry(QueueSlot& slot) {
 // ---------------------------------------------------------------- deliveries
 
 void QueueConsumer::OnDelivered(QueueSlot& slot, Event& event) {
-  // What comes while the partition is on its way out stays unsettled and returns to the queue, in order, when the channel closes.
+  // What comes while the partition is on its way out stays unsettled and returns to the queue, in order, when the
+  // channel closes.
   if (slot.state != QueueSlot::State::kHeld) {
     if (slot.state == QueueSlot::State::kRevoking) slot.tags.Delivered(event.tag);
     return;
@@ -298,16 +299,16 @@ void QueueConsumer::ShareOut() {
     }
   }
   const bool short_of_room = orphans > 0 && session_.open();
-  SetTrouble("owners", !short_of_room ? absl::OkStatus()
-                                      : absl::ResourceExhaustedError(
-                                            "group " + options_.group + ": " + std::to_string(orphans) +
-                                            " partitions have no owner: the capacities of its " +
-                                            std::to_string(live.size()) +
-                                            " instances don't suffice, or all have given them up; start more"));
-  SetTrouble("name", !presence.NameTaken()
-                         ? absl::OkStatus()
-                         : absl::FailedPreconditionError("group " + options_.group + ": a newer instance calls itself '" +
-                                                         presence.self().name + "'; names must differ"));
+  SetTrouble("owners", !short_of_room
+                           ? absl::OkStatus()
+                           : absl::ResourceExhaustedError(
+                                 "group " + options_.group + ": " + std::to_string(orphans) +
+                                 " partitions have no owner: the capacities of its " + std::to_string(live.size()) +
+                                 " instances don't suffice, or all have given them up; start more"));
+  SetTrouble("name", !presence.NameTaken() ? absl::OkStatus()
+                                           : absl::FailedPreconditionError(
+                                                 "group " + options_.group + ": a newer instance calls itself '" +
+                                                 presence.self().name + "'; names must differ"));
 }
 
 bool QueueConsumer::Wanted(const QueueSlot& slot) const {
@@ -471,9 +472,10 @@ absl::Status QueueConsumer::Close(MonotonicTime) {
   session_.Close(now_);
   UpdateTimer();
   if (channels_lost_ == 0) return absl::OkStatus();
-  return absl::DeadlineExceededError("group " + options_.group + ": " + std::to_string(channels_lost_) +
-                                     " channels were not closed in order; their last settlements may be lost, and those "
-                                     "messages come again");
+  return absl::DeadlineExceededError(
+      "group " + options_.group + ": " + std::to_string(channels_lost_) +
+      " channels were not closed in order; their last settlements may be lost, and those "
+      "messages come again");
 }
 
 // ---------------------------------------------------------------- for people

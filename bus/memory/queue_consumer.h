@@ -1,16 +1,17 @@
-// A ConsumerDriver over a queue broker. Partitions are shared out among the instances of a group by presence (queue_beats.h) and rendezvous hashing
-// (rendezvous.h); only the owner subscribes, one channel a partition; the queue's single active consumer is the lock. See
-// docs/decisions/0004-partitions-on-queues.md.
+// A ConsumerDriver over a queue broker. Partitions are shared out among the instances of a group by presence
+// (queue_beats.h) and rendezvous hashing (rendezvous.h); only the owner subscribes, one channel a partition; the
+// queue's single active consumer is the lock. See docs/decisions/0004-partitions-on-queues.md.
 //
-// A partition is told as assigned when the broker has taken the subscription. That is not yet possession: where another instance is still handing it
-// over (or has another view of who is there) it is silent until the broker makes us active. No delivery comes to two holders except around a hand-over
-// that the broker makes by itself.
+// A partition is told as assigned when the broker has taken the subscription. That is not yet possession: where another
+// instance is still handing it over (or has another view of who is there) it is silent until the broker makes us
+// active. No delivery comes to two holders except around a hand-over that the broker makes by itself.
 //
-// Sequences are the delivery tags of the partition's channel. Settle acknowledges a prefix with one multiple ack and the rest singly; it never nacks.
+// Sequences are the delivery tags of the partition's channel. Settle acknowledges a prefix with one multiple ack and
+// the rest singly; it never nacks.
 //
-// Threading: one thread at a time. Handlers may call Settle, Flow and Release from inside their calls, but not Poll or Close.
-// Blocking: nothing blocks. Over links with a delay, StartClose and Poll until closed() before Close.
-// Ownership: the waker outlives the consumer.
+// Threading: one thread at a time. Handlers may call Settle, Flow and Release from inside their calls, but not Poll or
+// Close. Blocking: nothing blocks. Over links with a delay, StartClose and Poll until closed() before Close. Ownership:
+// the waker outlives the consumer.
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_CONSUMER_H_
 #define MILLRACE_BUS_MEMORY_QUEUE_CONSUMER_H_
 
@@ -39,10 +40,12 @@ struct QueueConsumerOptions {
 
 class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
  public:
-  // Two links: deliveries and settlements go over one, beats over the other, because a server in an alarm stops reading from whoever publishes.
-  // `topics` are those of options.topics, in that order. `waker` is woken when Flow has made something due; links wake it by themselves.
-  QueueConsumer(const ConsumerOptions& options, std::vector<QueueTopic> topics, const QueueConsumerOptions& queue_options,
-                std::unique_ptr<QueueLink> link, std::unique_ptr<QueueLink> beat_link, Waker& waker, MonotonicTime now);
+  // Two links: deliveries and settlements go over one, beats over the other, because a server in an alarm stops reading
+  // from whoever publishes. `topics` are those of options.topics, in that order. `waker` is woken when Flow has made
+  // something due; links wake it by themselves.
+  QueueConsumer(const ConsumerOptions& options, std::vector<QueueTopic> topics,
+                const QueueConsumerOptions& queue_options, std::unique_ptr<QueueLink> link,
+                std::unique_ptr<QueueLink> beat_link, Waker& waker, MonotonicTime now);
   ~QueueConsumer() override;
 
   // Time, before any other call; never goes back.
@@ -103,22 +106,23 @@ class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
   MonotonicTime next_timer_;
   QueueSession session_;
   QueueBeats beats_;
-  std::vector<QueueSlot> slots_;      // fixed; topic by topic; slot i has channel i + 1
-  std::vector<size_t> first_slot_;    // of each topic
+  std::vector<QueueSlot> slots_;    // fixed; topic by topic; slot i has channel i + 1
+  std::vector<size_t> first_slot_;  // of each topic
   Epoch last_epoch_ = 0;
   bool leaving_ = false;
   uint64_t shared_version_ = 0;  // the view of presence that `owned` flags come from
   bool shared_settled_ = false;
   bool declines_changed_ = true;
   MonotonicTime decline_ends_at_ = MonotonicTime::Infinite();
-  // Holdings that ended otherwise than by the broker's answer to our channel.close, and whose user was told nothing of it.
+  // Holdings that ended otherwise than by the broker's answer to our channel.close, and whose user was told nothing of
+  // it.
   size_t channels_lost_ = 0;
 
   ConsumerHandler* handler_ = nullptr;
   std::vector<Assignment> assigned_;
   std::vector<Holding> lost_;
   std::vector<Holding> revoking_;
-  std::vector<Holding> noted_;  // settlements with a note, which queues don't have
+  std::vector<Holding> noted_;                    // settlements with a note, which queues don't have
   std::map<std::string, absl::Status> troubles_;  // what is wrong now, by what it is about
   std::vector<absl::Status> untold_;              // for OnTrouble
   std::vector<absl::Status> telling_;

@@ -7,7 +7,7 @@
 namespace millrace::bus {
 namespace {
 
-constexpr size_t kNameBytesMax = 200;  // the server takes 255 for a queue's name: topic, group, partition and dots
+constexpr size_t kNameBytesMax = 200;     // the server takes 255 for a queue's name: topic, group, partition and dots
 constexpr int32_t kPartitionsMax = 2000;  // a connection has 2047 channels
 
 absl::Status CheckName(std::string_view what, std::string_view name, bool dots) {

@@ -52,7 +52,8 @@ absl::Status CheckTopology(const Topology& topology);
 Capabilities MemoryQueueCapabilities();
 
 // NotFound where a queue of that group is missing.
-absl::StatusOr<std::vector<PartitionLag>> QueueLag(const QueueBroker& broker, const QueueTopic& topic, const std::string& group);
+absl::StatusOr<std::vector<PartitionLag>> QueueLag(const QueueBroker& broker, const QueueTopic& topic,
+                                                   const std::string& group);
 
 }  // namespace millrace::bus
 

@@ -1,4 +1,5 @@
-// Consumers and producer behind a network with delays, broken and half-open connections: what a simulator will do with the same seam.
+// Consumers and producer behind a network with delays, broken and half-open connections: what a simulator will do with
+// the same seam.
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -136,9 +137,9 @@ class NetworkTest : public ::testing::TestWithParam<uint64_t> {
     QueueConsumerOptions queue_options;
     queue_options.session = session;
     queue_options.incarnation = ++incarnations;
-    process->consumer = std::make_unique<QueueConsumer>(options, topics, queue_options,
-                                                        std::make_unique<WireLink>(*process->wires[0]),
-                                                        std::make_unique<WireLink>(*process->wires[1]), process->waker, now);
+    process->consumer =
+        std::make_unique<QueueConsumer>(options, topics, queue_options, std::make_unique<WireLink>(*process->wires[0]),
+                                        std::make_unique<WireLink>(*process->wires[1]), process->waker, now);
     Work(*process);
     processes[name] = std::move(process);
   }
@@ -153,7 +154,8 @@ class NetworkTest : public ::testing::TestWithParam<uint64_t> {
         if (!orderly && random.Below(2, {number, batch.holding.epoch}, 3) == 0) continue;
         const SettleRange range{d.sequence, d.sequence};
         settled.insert(number);
-        process.consumer->Settle({.holding = batch.holding, .ranges = {&range, 1}, .next = 0, .has_note = false, .note = {}});
+        process.consumer->Settle(
+            {.holding = batch.holding, .ranges = {&range, 1}, .next = 0, .has_note = false, .note = {}});
       }
     };
   }

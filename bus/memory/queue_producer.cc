@@ -23,9 +23,7 @@ QueueProducer::QueueProducer(std::vector<QueueTopic> topics, const QueueProducer
 
 // ---------------------------------------------------------------- publishing
 
-bool QueueProducer::Writable() const {
-  return ready_ && !closed_ && open_ < options_.window && session_.writable();
-}
+bool QueueProducer::Writable() const { return ready_ && !closed_ && open_ < options_.window && session_.writable(); }
 
 absl::Status QueueProducer::Check(const Outgoing& out) const {
   if (out.topic < 0 || static_cast<size_t>(out.topic) >= topics_.size()) {
@@ -87,13 +85,15 @@ void QueueProducer::Answer(uint64_t token, const absl::Status& status) {
 void QueueProducer::Settle(Sent& sent, bool acked) {
   const std::string& topic = topics_[static_cast<size_t>(sent.topic)].name;
   if (sent.state == State::kReturned) {
-    Answer(sent.token, absl::FailedPreconditionError("topic '" + topic +
-                                                     "' has no queue for this partition: no group is bound to it; apply "
-                                                     "the topology before publishing"));
+    Answer(sent.token,
+           absl::FailedPreconditionError("topic '" + topic +
+                                         "' has no queue for this partition: no group is bound to it; apply "
+                                         "the topology before publishing"));
   } else if (acked) {
     Answer(sent.token, absl::OkStatus());
   } else if (topics_[static_cast<size_t>(sent.topic)].backlog_bytes_max > 0) {
-    Answer(sent.token, absl::ResourceExhaustedError("topic '" + topic + "' is full: a queue of it refused the message"));
+    Answer(sent.token,
+           absl::ResourceExhaustedError("topic '" + topic + "' is full: a queue of it refused the message"));
   } else {
     Answer(sent.token, absl::UnavailableError("the broker refused a message for topic '" + topic + "'"));
   }
@@ -219,8 +219,8 @@ absl::Status QueueProducer::Close(ProducerHandler& handler, MonotonicTime) {
   closed_ = true;
   absl::Status status;
   if (open_ > 0) {
-    status = absl::DeadlineExceededError("closed with " + std::to_string(open_) +
-                                         " publishes unanswered, outcome unknown");
+    status =
+        absl::DeadlineExceededError("closed with " + std::to_string(open_) + " publishes unanswered, outcome unknown");
     AnswerAll(status, "");
   }
   Poll(handler);

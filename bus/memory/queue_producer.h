@@ -1,10 +1,12 @@
 // A ProducerDriver over a queue broker: one channel in confirm mode, every publish mandatory, confirms matched by tag.
 //
-// What becomes of a publish: OK when confirmed; FailedPrecondition when returned (no queue is bound: the topology has not been applied);
-// ResourceExhausted when refused by a bounded topic, Unavailable when refused otherwise; DeadlineExceeded when the connection or channel went before
-// the confirm came; InvalidArgument when it can never be taken. Exactly one of these, once.
+// What becomes of a publish: OK when confirmed; FailedPrecondition when returned (no queue is bound: the topology has
+// not been applied); ResourceExhausted when refused by a bounded topic, Unavailable when refused otherwise;
+// DeadlineExceeded when the connection or channel went before the confirm came; InvalidArgument when it can never be
+// taken. Exactly one of these, once.
 //
-// Threading: one thread at a time. Blocking: nothing blocks, Close neither: who has a clock polls until outstanding() is 0, then closes.
+// Threading: one thread at a time. Blocking: nothing blocks, Close neither: who has a clock polls until outstanding()
+// is 0, then closes.
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_PRODUCER_H_
 #define MILLRACE_BUS_MEMORY_QUEUE_PRODUCER_H_
 
@@ -30,7 +32,8 @@ struct QueueProducerOptions {
 class QueueProducer : public ProducerDriver, private QueueSession::Host {
  public:
   // `waker` is woken by the link; it is the same that the caller waits on.
-  QueueProducer(std::vector<QueueTopic> topics, const QueueProducerOptions& options, std::unique_ptr<QueueLink> link, MonotonicTime now);
+  QueueProducer(std::vector<QueueTopic> topics, const QueueProducerOptions& options, std::unique_ptr<QueueLink> link,
+                MonotonicTime now);
 
   // Time, before any other call; never goes back.
   void Advance(MonotonicTime now) { now_ = now; }
@@ -71,8 +74,8 @@ class QueueProducer : public ProducerDriver, private QueueSession::Host {
   MonotonicTime now_;
   QueueSession session_;
   std::vector<std::string> routing_keys_;
-  bool ready_ = false;     // the channel is open and in confirm mode
-  bool starved_ = false;   // Publish took less than it was given
+  bool ready_ = false;    // the channel is open and in confirm mode
+  bool starved_ = false;  // Publish took less than it was given
   bool closed_ = false;
   MonotonicTime reopen_at_ = MonotonicTime::Infinite();
   Request request_;

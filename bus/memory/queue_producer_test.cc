@@ -23,7 +23,8 @@ class QueueProducerTest : public ::testing::Test {
     ASSERT_TRUE(Apply(broker, topology).ok());
     std::vector<QueueTopic> topics;
     for (const TopicSpec& spec : topology.topics) topics.push_back(QueueTopicOf(spec));
-    producer = std::make_unique<QueueProducer>(topics, options, std::make_unique<FaultyLink>(broker, waker, faults), now);
+    producer =
+        std::make_unique<QueueProducer>(topics, options, std::make_unique<FaultyLink>(broker, waker, faults), now);
     Poll();
   }
   void Poll() {
@@ -243,9 +244,9 @@ TEST_F(QueueProducerTest, AClosedChannelIsReopenedWithNewTags) {
 TEST_F(QueueProducerTest, AMissingExchangeIsATopologyMismatch) {
   QueueTopic missing{.name = "missing", .partitions = 1, .ordered = true, .backlog_bytes_max = 0};
   ASSERT_TRUE(Apply(broker, Raw()).ok());
-  producer = std::make_unique<QueueProducer>(std::vector<QueueTopic>{QueueTopicOf(Raw().topics[0]), missing},
-                                             QueueProducerOptions{},
-                                             std::make_unique<FaultyLink>(broker, waker, faults), now);
+  producer =
+      std::make_unique<QueueProducer>(std::vector<QueueTopic>{QueueTopicOf(Raw().topics[0]), missing},
+                                      QueueProducerOptions{}, std::make_unique<FaultyLink>(broker, waker, faults), now);
   Poll();
   Publish(1, 0, 0);
   Publish(1, 0, 1);
@@ -282,7 +283,8 @@ TEST_F(QueueProducerTest, CloseWithNothingOpenIsOk) {
   ExpectAllAnsweredOnce();
 }
 
-// Random drops, alarms, refusals and channel closes: each token is answered exactly once, and OK means that it is in the queue.
+// Random drops, alarms, refusals and channel closes: each token is answered exactly once, and OK means that it is in
+// the queue.
 TEST_F(QueueProducerTest, ExactlyOneAnswerThroughEverything) {
   Make(Raw(), {.session = {}, .window = 50});
   const Random random(11);

@@ -1,4 +1,5 @@
-// A queue over one growing array: pushes at the back, pops at the front, indexes from the front. Steady use allocates nothing.
+// A queue over one growing array: pushes at the back, pops at the front, indexes from the front. Steady use allocates
+// nothing.
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_RING_H_
 #define MILLRACE_BUS_MEMORY_QUEUE_RING_H_
 

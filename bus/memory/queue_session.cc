@@ -8,7 +8,8 @@
 namespace millrace::bus {
 namespace {
 
-// Rounds of one Poll: a handshake needs a few when answers come at once; more would keep the caller from its other work.
+// Rounds of one Poll: a handshake needs a few when answers come at once; more would keep the caller from its other
+// work.
 constexpr int kRoundsMax = 16;
 
 }  // namespace
@@ -100,8 +101,8 @@ void QueueSession::Down(const std::string& why, MonotonicTime now) {
     // Doubling pauses; a quarter of jitter keeps a crowd from coming back at one moment.
     const uint32_t doublings = std::min(failures_++, 20u);
     const Duration pause = std::min(options_.backoff_min * (int64_t{1} << doublings), options_.backoff_max);
-    const uint64_t jitter = Random(options_.salt).Below(/*purpose=*/0x73, {connects_},
-                                                        static_cast<uint64_t>(pause.count()) / 4 + 1);
+    const uint64_t jitter =
+        Random(options_.salt).Below(/*purpose=*/0x73, {connects_}, static_cast<uint64_t>(pause.count()) / 4 + 1);
     retry_at_ = now + pause + Duration(static_cast<int64_t>(jitter));
   }
   host_.OnDown(why);

@@ -1,4 +1,5 @@
-// Keeps one connection to a queue broker: connects, comes back with growing pauses after a loss, sends and watches heartbeats.
+// Keeps one connection to a queue broker: connects, comes back with growing pauses after a loss, sends and watches
+// heartbeats.
 //
 // Threading: one thread at a time; host calls come from inside Poll only.
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_SESSION_H_
@@ -36,8 +37,8 @@ class QueueSession {
   QueueSession(std::unique_ptr<QueueLink> link, const QueueSessionOptions& options, Host& host);
 
   void Start(MonotonicTime now);
-  // Receives and hands on; does what time has made due. Goes on while answers come at once, but stops after a round that delivered messages.
-  // Returns whether anything came.
+  // Receives and hands on; does what time has made due. Goes on while answers come at once, but stops after a round
+  // that delivered messages. Returns whether anything came.
   bool Poll(MonotonicTime now);
   void Send(const Request& request, MonotonicTime now);
   // Asks the server to close and does not come back. Until the server has answered, Poll goes on as usual.

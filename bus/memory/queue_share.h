@@ -1,4 +1,5 @@
-// From a view of presence to the owners of partitions. Pure: instances with equal views come to equal results, whatever topics they read themselves.
+// From a view of presence to the owners of partitions. Pure: instances with equal views come to equal results, whatever
+// topics they read themselves.
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_SHARE_H_
 #define MILLRACE_BUS_MEMORY_QUEUE_SHARE_H_
 
@@ -17,8 +18,9 @@ struct PartitionShare {
   const Beat* owner = nullptr;  // one of `live`; nullptr: nobody has room or wants it
 };
 
-// All partitions of all topics that somebody reads, ascending. A partition is owned by an instance that is ready, reads its topic and has not
-// declined it. Where instances differ on a topic's number of partitions, each is taken at its word for itself.
+// All partitions of all topics that somebody reads, ascending. A partition is owned by an instance that is ready, reads
+// its topic and has not declined it. Where instances differ on a topic's number of partitions, each is taken at its
+// word for itself.
 std::vector<PartitionShare> ShareOutPartitions(std::span<const Beat* const> live);
 
 }  // namespace millrace::bus

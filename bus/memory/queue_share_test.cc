@@ -41,8 +41,7 @@ class Group {
     options.prefetch = prefetch;
     QueueConsumerOptions queue_options;
     queue_options.incarnation = ++incarnations;
-    instances[name] =
-        std::make_unique<Instance>(broker, options, topics, queue_options, now, std::move(beat_faults));
+    instances[name] = std::make_unique<Instance>(broker, options, topics, queue_options, now, std::move(beat_faults));
     return *instances[name];
   }
   void Crash(const std::string& name) { instances.erase(name); }
@@ -269,13 +268,14 @@ TEST(QueueShare, APartitionGivenUpGoesToSomebodyElse) {
   EXPECT_EQ(group.instances["b"]->handler.held.count(given.partition), 1u);
 }
 
-// Blind to each other, everyone subscribes to everything: the broker's lock leaves one feed per partition, the others are idle.
+// Blind to each other, everyone subscribes to everything: the broker's lock leaves one feed per partition, the others
+// are idle.
 TEST(QueueShare, SplitViewsCostIdlenessNeverTwoFeeds) {
   Group group(4);
   for (const std::string name : {"a", "b", "c"}) {
     group.Start(name, 0, {.event_filter = [name](const Event& event) {
-      return event.kind != EventKind::kDelivered || DecodeBeat(*event.message.body)->name == name;
-    }});
+                  return event.kind != EventKind::kDelivered || DecodeBeat(*event.message.body)->name == name;
+                }});
   }
   group.Pass(seconds(10));
   for (int i = 0; i < 40; ++i) {
@@ -348,8 +348,8 @@ TEST(QueueShare, InstancesWithOtherTopicsShareWhatTheyHaveInCommon) {
 
 // ---------------------------------------------------------------- random schedules
 
-// Instances come, crash, leave, go deaf and mute, the broker restarts, channels are closed: no message is lost, no partition has two feeds at a time,
-// each holder's messages are in order, and in the end everything is settled.
+// Instances come, crash, leave, go deaf and mute, the broker restarts, channels are closed: no message is lost, no
+// partition has two feeds at a time, each holder's messages are in order, and in the end everything is settled.
 class QueueShareRandom : public ::testing::TestWithParam<uint64_t> {};
 
 TEST_P(QueueShareRandom, OneFeedInOrderNothingLost) {

@@ -23,17 +23,19 @@ class TagLedger {
   };
 
   void Reset();
-  // A delivery under `tag` has come; false where that is not the one after the last, so that nothing can be said about the tags between.
+  // A delivery under `tag` has come; false where that is not the one after the last, so that nothing can be said about
+  // the tags between.
   bool Delivered(uint64_t tag);
-  // Marks the tags of these ranges, and passes what has to be sent to `send(Ack)`: a multiple ack never covers a tag that is not settled. Tags
-  // that are unknown or settled already are left out, as settling one twice closes the channel.
+  // Marks the tags of these ranges, and passes what has to be sent to `send(Ack)`: a multiple ack never covers a tag
+  // that is not settled. Tags that are unknown or settled already are left out, as settling one twice closes the
+  // channel.
   template <class Send>
   void Settle(std::span<const SettleRange> ranges, Send send);
 
   size_t unsettled() const { return unsettled_; }
 
  private:
-  uint64_t base_ = 1;         // tag of settled_[0]; everything below is settled
+  uint64_t base_ = 1;  // tag of settled_[0]; everything below is settled
   Ring<uint8_t> settled_;
   size_t unsettled_ = 0;
 };

@@ -27,7 +27,7 @@ struct Stored {
   SegmentRef segment;
   uint64_t number = 0;  // counts what its queue was given
   uint32_t bytes = 0;
-  uint32_t deliveries = 0;  // ended without settlement: x-delivery-count
+  uint32_t deliveries = 0;                   // ended without settlement: x-delivery-count
   const std::string* routing_key = nullptr;  // of the binding it came through
 };
 
@@ -65,7 +65,7 @@ struct WorkQueue {
   QueueArguments arguments;
   uint64_t owner = 0;  // connection of an exclusive queue
   Ring<Stored> ready;
-  Ring<Stored> returned;  // delivered before: they go out before `ready`, in order of their return
+  Ring<Stored> returned;             // delivered before: they go out before `ready`, in order of their return
   std::vector<Consumer*> consumers;  // in order of subscription; with a single active consumer the first is active
   size_t next_consumer = 0;          // competing consumers take turns
   SegmentRef tail;                   // where the next message's bytes go
@@ -85,7 +85,8 @@ struct WorkQueue {
 struct Exchange {
   std::string name;
   ExchangeKind kind = ExchangeKind::kDirect;
-  // By routing key; a fanout exchange has one entry, "". Entries stay when their last queue goes: messages refer to the key.
+  // By routing key; a fanout exchange has one entry, "". Entries stay when their last queue goes: messages refer to the
+  // key.
   std::map<std::string, std::vector<WorkQueue*>, std::less<>> bindings;
 };
 

@@ -1,4 +1,5 @@
-// For tests of the queue client: recording handlers, links that can be cut in one direction, and instances with all they need.
+// For tests of the queue client: recording handlers, links that can be cut in one direction, and instances with all
+// they need.
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_TEST_SUPPORT_H_
 #define MILLRACE_BUS_MEMORY_QUEUE_TEST_SUPPORT_H_
 
@@ -142,9 +143,9 @@ struct Instance {
   Instance(QueueBroker& broker, const ConsumerOptions& options, const std::vector<QueueTopic>& topics,
            const QueueConsumerOptions& queue_options, MonotonicTime now, LinkFaults beat_faults_at_start = {})
       : beat_faults(std::move(beat_faults_at_start)),
-        consumer(std::make_unique<QueueConsumer>(options, topics, queue_options,
-                                                 std::make_unique<FaultyLink>(broker, waker, faults),
-                                                 std::make_unique<FaultyLink>(broker, waker, beat_faults), waker, now)) {}
+        consumer(std::make_unique<QueueConsumer>(
+            options, topics, queue_options, std::make_unique<FaultyLink>(broker, waker, faults),
+            std::make_unique<FaultyLink>(broker, waker, beat_faults), waker, now)) {}
   void Poll(MonotonicTime now) {
     consumer->Advance(now);
     consumer->Poll(handler);

@@ -32,8 +32,7 @@ void QueueBroker::OnPublish(Channel& channel, const Request& request) {
   if (channel.last_exchange == nullptr || channel.last_exchange->name != request.exchange) {
     const auto it = exchanges_.find(request.exchange);
     if (it == exchanges_.end()) {
-      return Fail(channel, kNotFound,
-                  "NOT_FOUND - no exchange '" + std::string(request.exchange) + "' in vhost '/'");
+      return Fail(channel, kNotFound, "NOT_FOUND - no exchange '" + std::string(request.exchange) + "' in vhost '/'");
     }
     channel.last_exchange = it->second.get();
   }
@@ -252,8 +251,8 @@ void QueueBroker::OnSettle(Channel& channel, const Request& request) {
   Ring<Unacked>& unacked = channel.unacked;
   const bool everything = request.tag == 0 && request.multiple;
   const uint64_t index = request.tag - channel.base_tag;
-  if (!everything && (request.tag < channel.base_tag || index >= unacked.size() ||
-                      unacked[index].state == Unacked::State::kSettled)) {
+  if (!everything &&
+      (request.tag < channel.base_tag || index >= unacked.size() || unacked[index].state == Unacked::State::kSettled)) {
     return Fail(channel, kPreconditionFailed,
                 "PRECONDITION_FAILED - unknown delivery tag " + std::to_string(request.tag));
   }

@@ -1,7 +1,9 @@
-// What passes between a client of a queue broker and the broker: AMQP 0-9-1's methods as plain structs, requests one way, events the other.
+// What passes between a client of a queue broker and the broker: AMQP 0-9-1's methods as plain structs, requests one
+// way, events the other.
 //
-// This is the narrow seam: bus/memory's model answers it by direct calls (queue_direct_link.h), a simulator puts a network in between (requests are
-// kept by StoredRequest, events are values), and a driver for a real server translates it from and to frames.
+// This is the narrow seam: bus/memory's model answers it by direct calls (queue_direct_link.h), a simulator puts a
+// network in between (requests are kept by StoredRequest, events are values), and a driver for a real server translates
+// it from and to frames.
 //
 //   Request r{.method = Method::kQueueDeclare, .channel = 1, .queue = "raw.parse.0", .arguments = &arguments};
 //   link.Send(r, now);
@@ -27,19 +29,22 @@ namespace millrace::bus {
 enum class ExchangeKind : uint8_t { kDirect, kFanout };
 enum class Overflow : uint8_t { kDropHead, kRejectPublish };
 
-// What a queue is declared with. A second declaration must say the same, else the channel is closed with PRECONDITION_FAILED.
+// What a queue is declared with. A second declaration must say the same, else the channel is closed with
+// PRECONDITION_FAILED.
 struct QueueArguments {
-  bool durable = true;                        // survives a restart of the broker
-  bool exclusive = false;                     // belongs to one connection and is deleted with it
-  bool single_active_consumer = false;        // x-single-active-consumer
-  int64_t max_length = -1;                    // x-max-length, in ready messages; -1: none
-  Overflow overflow = Overflow::kDropHead;    // x-overflow
-  int32_t delivery_limit = -1;                // x-delivery-limit; -1: none
-  std::string dead_letter_exchange;           // x-dead-letter-exchange; empty: none
-  std::string dead_letter_routing_key;        // x-dead-letter-routing-key; empty: the message's own
-  bool dead_letter_at_least_once = false;     // x-dead-letter-strategy; needs Overflow::kRejectPublish, else it is at-most-once as on the server
-  // The model's stand-in for the back-pressure of a full socket: all queues that name the same account share a bound on the bytes of unsettled
-  // messages; a connection that publishes beyond it is not writable until there is room. Empty: no bound.
+  bool durable = true;                      // survives a restart of the broker
+  bool exclusive = false;                   // belongs to one connection and is deleted with it
+  bool single_active_consumer = false;      // x-single-active-consumer
+  int64_t max_length = -1;                  // x-max-length, in ready messages; -1: none
+  Overflow overflow = Overflow::kDropHead;  // x-overflow
+  int32_t delivery_limit = -1;              // x-delivery-limit; -1: none
+  std::string dead_letter_exchange;         // x-dead-letter-exchange; empty: none
+  std::string dead_letter_routing_key;      // x-dead-letter-routing-key; empty: the message's own
+  bool dead_letter_at_least_once =
+      false;  // x-dead-letter-strategy; needs Overflow::kRejectPublish, else it is at-most-once as on the server
+  // The model's stand-in for the back-pressure of a full socket: all queues that name the same account share a bound on
+  // the bytes of unsettled messages; a connection that publishes beyond it is not writable until there is room. Empty:
+  // no bound.
   std::string backlog_account;
   uint64_t backlog_bytes_max = 0;
   bool operator==(const QueueArguments&) const = default;
@@ -85,10 +90,11 @@ struct Request {
 
 enum class EventKind : uint8_t {
   kConnectionOpened,
-  kConnectionClosed,  // by the server, the network or our own kConnectionClose; nothing of this connection comes after it
+  kConnectionClosed,  // by the server, the network or our own kConnectionClose; nothing of this connection comes after
+                      // it
   kBlocked,           // a resource alarm: the server reads nothing more from this connection until kUnblocked
   kUnblocked,
-  kWritable,   // QueueLink::Writable is true again
+  kWritable,  // QueueLink::Writable is true again
   kHeartbeat,
   kChannelOpened,
   kChannelClosed,   // by the server, with code and text
@@ -110,9 +116,9 @@ enum class EventKind : uint8_t {
 
 struct Event {
   EventKind kind = EventKind::kHeartbeat;
-  bool multiple = false;        // kAcked, kNacked
-  bool redelivered = false;     // kDelivered
-  uint16_t code = 0;            // kChannelClosed, kConnectionClosed, kReturned: AMQP's reply code; 0: the connection broke
+  bool multiple = false;     // kAcked, kNacked
+  bool redelivered = false;  // kDelivered
+  uint16_t code = 0;         // kChannelClosed, kConnectionClosed, kReturned: AMQP's reply code; 0: the connection broke
   uint32_t channel = 0;
   uint32_t consumer = 0;        // kConsumeOk, kCancelOk, kCancelled, kDelivered
   uint32_t delivery_count = 0;  // kDelivered: x-delivery-count
@@ -142,8 +148,8 @@ class QueueLink {
   virtual void Connect(MonotonicTime now) = 0;
   // Hands a request over. Ignored while there is no connection.
   virtual void Send(const Request& request, MonotonicTime now) = 0;
-  // Whether the transport takes more without piling it up (a socket whose buffer is not full); where it doesn't, kWritable follows. Send works
-  // all the same.
+  // Whether the transport takes more without piling it up (a socket whose buffer is not full); where it doesn't,
+  // kWritable follows. Send works all the same.
   virtual bool Writable() const { return true; }
   // Cuts the connection; no event of it is told any more.
   virtual void Drop(MonotonicTime now) = 0;

@@ -24,7 +24,8 @@ class Matching {
     if (members_.empty() || slots_.empty()) return owner_;
     Weigh();
     Greedy(Bound());
-    // Bars can leave a slot without an owner under the even bound, or at all: give evenness up first, then move others out of the way.
+    // Bars can leave a slot without an owner under the even bound, or at all: give evenness up first, then move others
+    // out of the way.
     for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
       if (owner_[slot] >= 0) continue;
       if (!AnyRoom()) break;
@@ -126,7 +127,7 @@ class Matching {
   std::span<const uint64_t> slots_;
   std::vector<int32_t> owner_;
   std::vector<int64_t> load_;
-  std::vector<Pair> pairs_;                       // in falling order of weight
+  std::vector<Pair> pairs_;                     // in falling order of weight
   std::vector<std::vector<uint32_t>> by_slot_;  // who may own a slot, in that order
 };
 

@@ -73,7 +73,8 @@ TEST(Rendezvous, OrderOfMembersAndOfSlotsMeansNothing) {
   EXPECT_EQ(reversed, before);
 }
 
-// The bytes of names decide, on every machine: a change here means that old and new instances in one group would disagree.
+// The bytes of names decide, on every machine: a change here means that old and new instances in one group would
+// disagree.
 TEST(Rendezvous, IsPinned) {
   std::string picture;
   for (const int32_t owner : Rendezvous(Members(3), Slots(12))) picture += static_cast<char>('0' + owner);
@@ -166,7 +167,8 @@ TEST(Rendezvous, WithBarsOwnersAreFoundWheneverThereAreAny) {
   }
 }
 
-// Least possible when one of m + 1 joins: its own share. Bounds make some more slots move; not many, and few compared with all.
+// Least possible when one of m + 1 joins: its own share. Bounds make some more slots move; not many, and few compared
+// with all.
 TEST(Rendezvous, FewSlotsMoveWhenAMemberComesOrGoes) {
   size_t moved = 0, least = 0, all = 0;
   for (int m = 1; m <= 12; ++m) {

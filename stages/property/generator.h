@@ -4,8 +4,8 @@
 // made without those before it, and what must come of a run can be counted beforehand.
 //
 //   Generator generator({.seed = 7, .count = 20'000});
-//   generator.WritePage(0, &text);                         // {"@odata.context": …, "value": [ … ], "@odata.nextLink":
-//   "page-000002.json"} generator.Count().broken()                             // how many dead letters to expect
+//   generator.WritePage(0, &text);     // {"@odata.context": …, "value": [ … ], "@odata.nextLink": "page-2.json"}
+//   generator.Count().broken()         // how many dead letters to expect
 //
 // Threading: const methods from any thread. Cost: WritePage about 2 µs a record.
 #ifndef MILLRACE_STAGES_PROPERTY_GENERATOR_H_

@@ -4,9 +4,8 @@
 //   ResoPage page(bytes);
 //   while (true) {
 //     absl::StatusOr<ResoPage::Piece> piece = page.Next();
-//     if (piece->kind == ResoPage::Kind::kEnd) break;         // page.next_link()
-//     ...                                                     // piece->text: one element; or the rest of a page that
-//     is not whole
+//     if (piece->kind == ResoPage::Kind::kEnd) break;  // page.next_link()
+//     ...                              // piece->text: one element; or the rest of a page that is not whole
 //   }
 //
 // A page that is no such object, or stops in the middle, gives the elements before the break, and then once kBroken

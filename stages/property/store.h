@@ -2,8 +2,8 @@
 // (stages/property/store_port.h), one transaction for a batch, with a receipt for each message. It keeps receipts
 // itself (a sink).
 //
-//   port { name: "store" kind: "sqlite" option { key: "path" value: "listings.sqlite" } }      # relative to the output
-//   folder stage { name: "store" kind: "property.store" input: "addressed" dead_letter: "dead" batch: 512 }
+//   port { name: "store" kind: "sqlite" option { key: "path" value: "listings.sqlite" } }   # in the output folder
+//   stage { name: "store" kind: "property.store" input: "addressed" dead_letter: "dead" batch: 512 }
 //
 // Statuses: Unavailable when the store takes nothing now (the stage waits); InvalidArgument for a body that is no
 // Listing, or one without key or time.
