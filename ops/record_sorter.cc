@@ -88,6 +88,10 @@ RecordSorter::~RecordSorter() {
 absl::Status RecordSorter::Add(std::string_view record) {
   if (!status_.ok()) return status_;
   if (!entries_.empty() && bytes_.size() + record.size() > memory_bytes_) status_ = WriteRun();
+  // Exactly as much as was said, where doubling would take more.
+  if (bytes_.size() + record.size() > bytes_.capacity() && 2 * bytes_.capacity() > memory_bytes_) {
+    bytes_.reserve(std::max(memory_bytes_, bytes_.size() + record.size()));
+  }
   entries_.push_back({PrefixOf(record), static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(record.size())});
   bytes_.append(record);
   return status_;

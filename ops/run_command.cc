@@ -30,6 +30,7 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(20);
 constexpr Duration kStalledAfter = std::chrono::seconds(15);
 constexpr Duration kLeaveGrace = std::chrono::seconds(5);
+constexpr size_t kCollectedBacklogBytes = 16 << 20;
 constexpr uint64_t kDiskFullBytes = 64 << 10;
 
 struct RunArguments {
@@ -103,8 +104,13 @@ class RunCommand {
       if (ExitCode code = RestoreMemory(); code != kWell) return code;
     }
     bus::Topology topology = stages::TopologyOf(pipeline_);
-    // What is on this bus is taken off it into the folder: nothing is gained by keeping it in memory too.
-    for (bus::TopicSpec& topic : topology.topics) topic.keep = topic.keep && bus_.memory == nullptr;
+    // Dead letters and receipts are taken off this bus into the folder: nothing is gained by keeping them in memory
+    // too, and where that is slower than they come, whoever makes them waits.
+    for (bus::TopicSpec& topic : topology.topics) {
+      if (bus_.memory == nullptr) break;
+      topic.keep = false;
+      if (topic.backlog_bytes_max == 0) topic.backlog_bytes_max = kCollectedBacklogBytes;
+    }
     if (absl::Status s = bus_.bus->Apply(topology); !s.ok()) {
       return Fail(absl::IsFailedPrecondition(s) ? kUsage : ExitCodeOf(s),
                   "the bus " + pipeline_.bus + " does not fit the pipeline: " + std::string(s.message()));
@@ -137,6 +143,7 @@ class RunCommand {
   ExitCode Work() {
     Signals signals(&sleeper_);
     start_ = clock_.Now();
+    work_at_ = start_;
     run_ = std::make_unique<PipelineRun>(
         pipeline_, *program_.registry, bus_.bus.get(), &clock_,
         PipelineRunOptions{.folder = folder_.get(), .base_dir = base_dir_, .durable = bus_.memory == nullptr});

@@ -332,7 +332,7 @@ void LogBroker::Touch(PartitionState& state) {
 void LogBroker::FlushTouched() {
   for (PartitionState* state : touched_) {
     state->touched = false;
-    if (options_.retention_bytes > 0) {
+    if (options_.retention_bytes > 0 && !state->topic->spec.keep) {
       const int64_t start = state->log.start();
       state->log.Trim(options_.retention_bytes);
       if (state->log.start() != start) Recount(*state);

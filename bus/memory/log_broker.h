@@ -43,7 +43,7 @@ struct LogBrokerOptions {
   size_t segments_kept = 64;              // most segments that wait for reuse
   size_t message_bytes_max = 1'000'000;   // key + body + headers
   size_t note_bytes_max = 4096;           // offset.metadata.max.bytes
-  uint64_t retention_bytes = 0;           // per partition; 0: none
+  uint64_t retention_bytes = 0;           // per partition, of topics without TopicSpec::keep; 0: none
   LogGroupOptions groups;
 };
 

@@ -126,6 +126,26 @@ TEST_F(LogClientTest, ConnectionSessionsEndWithTheConnection) {
   EXPECT_EQ(b.recorder.Bodies(), (std::vector<std::string>{"m1", "m2"}));
 }
 
+TEST_F(LogClientTest, AStaticMemberKeepsItsPlaceThoughItsConnectionWasItsSession) {
+  Topic(2);
+  ConsumerOptions options;
+  options.static_id = "one";
+  Member& a = Join(options, {.session_is_connection = true});
+  Member& b = Join({}, {.session_is_connection = true});
+  Settle();
+  const std::vector<int32_t> of_a = a.recorder.Numbers();
+  const size_t told = b.recorder.log.size();
+  a.consumer.reset();
+  Pass(seconds(20));
+  Member& again = Join(options, {.session_is_connection = true});
+  Settle();
+  EXPECT_EQ(again.recorder.Numbers(), of_a);
+  EXPECT_EQ(b.recorder.log.size(), told);
+  again.consumer.reset();
+  Pass(seconds(46));
+  EXPECT_EQ(b.recorder.Numbers(), (std::vector<int32_t>{0, 1}));
+}
+
 TEST_F(LogClientTest, CloseCommitsLeavesAndHandsOverAtOnce) {
   Topic(1);
   Put(0, 3);

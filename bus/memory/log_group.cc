@@ -159,7 +159,12 @@ void LogGroup::ConnectionGone(LogConnectionId connection, MonotonicTime now, std
   for (auto& [id, member] : members_) {
     if (member.connection != connection || !member.join.session_is_connection) continue;
     member.joining = member.syncing = {};
-    gone.push_back(id);
+    // A static member may come back, which is what it is static for: it has its session's time.
+    if (member.instance.empty()) {
+      gone.push_back(id);
+    } else {
+      member.expires = now + member.join.session_timeout;
+    }
   }
   for (const std::string& id : gone) Remove(id, now, answers);
   UpdateTimer();

@@ -57,7 +57,7 @@ class LogGroup {
   // Ends the group where nobody is in it: kDead from then on.
   LogError Delete();
 
-  // The client's end of a connection is gone. Members that made it their session are out at once; others are until their time is up.
+  // The client's end of a connection is gone. Dynamic members that made it their session are out at once; others when their session's time is up.
   void ConnectionGone(LogConnectionId connection, MonotonicTime now, std::vector<Answer>& answers);
   // The coordinator came back from a restart or moved: waiting joins and syncs have no answer any more, sessions start again.
   void Reloaded(MonotonicTime now);

@@ -69,8 +69,8 @@ struct LogJoin {
   std::vector<std::string> protocols;  // in order of preference
   Duration session_timeout = std::chrono::seconds(45);
   Duration rebalance_timeout = std::chrono::minutes(5);
-  // The open connection stands for the heartbeat: the member never times out while it is there, and is dead at once when it goes. A rebalance is told
-  // by a kHeartbeat reply that nobody asked for, with id 0.
+  // The open connection stands for the heartbeat: the member never times out while it is there, and is dead at once when it goes (a static one has
+  // the session's time to come back). A rebalance is told by a kHeartbeat reply that nobody asked for, with id 0.
   bool session_is_connection = false;
   // What consumers tell each other: opaque bytes in Kafka.
   std::vector<int32_t> topics;

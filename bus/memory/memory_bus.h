@@ -10,9 +10,11 @@
 // Parameters of the URL, `mem:?name=value&name=value`:
 //   semantics=log|queue         log
 //   session=kept|strict         kept: the bus takes an open consumer for a live one, however long its thread stays away, and one that is destroyed
-//                               without Close for a dead one at once. strict: sessions and rebalances time out as on a real broker (log only).
+//                               without Close for a dead one at once (with a static_id: after session_timeout). strict: sessions and rebalances
+//                               time out as on a real broker (log only).
 //   message_bytes_max=N         1000000; key + body + headers of one message
-//   retention_bytes=N           0 (none); per partition, also of what nobody has settled: destroyed, and announced as DataLoss (log only)
+//   retention_bytes=N           0 (none); per partition, also of what nobody has settled: destroyed, and announced as DataLoss (log only; topics with
+//                               TopicSpec::keep are spared)
 //   segment_bytes=N             65536; the pieces that memory is taken and given back in
 //
 // Effect      Both semantics run the deterministic broker models of this folder behind one lock. Publishing copies the bytes once; deliveries are

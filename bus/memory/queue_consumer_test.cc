@@ -122,10 +122,10 @@ TEST_F(QueueConsumerTest, SettlesPrefixesWithOneAckAndTheRestSingly) {
   instance->Settle(holding, 1, 7);
   instance->Settle(holding, 9, 100);
   EXPECT_EQ(acks.size(), 5u);
-  EXPECT_EQ(broker.Stats("raw.g.0").unacked, 1u);
+  EXPECT_EQ(broker.Stats("raw:g:0").unacked, 1u);
   instance->Settle(holding, 0, 100);
   EXPECT_EQ(acks.back(), "8");
-  EXPECT_EQ(broker.Stats("raw.g.0").acked, 8u);
+  EXPECT_EQ(broker.Stats("raw:g:0").acked, 8u);
 }
 
 TEST_F(QueueConsumerTest, SettlingInAnyOrderSettlesEachOnceAndNothingElse) {
@@ -141,9 +141,9 @@ TEST_F(QueueConsumerTest, SettlingInAnyOrderSettlesEachOnceAndNothingElse) {
     // Ranges that were settled in part already are more than the contract allows, and still harmless.
     instance->Settle(holding, first, last);
     for (uint64_t t = first; t <= last; ++t) settled[t] = true;
-    ASSERT_EQ(broker.Stats("raw.g.0").acked, static_cast<uint64_t>(std::count(settled.begin(), settled.end(), true)));
+    ASSERT_EQ(broker.Stats("raw:g:0").acked, static_cast<uint64_t>(std::count(settled.begin(), settled.end(), true)));
   }
-  EXPECT_EQ(broker.Stats("raw.g.0").consumers, 1u) << "the channel lives";
+  EXPECT_EQ(broker.Stats("raw:g:0").consumers, 1u) << "the channel lives";
 }
 
 TEST_F(QueueConsumerTest, PrefetchBoundsWhatIsInHand) {
@@ -164,7 +164,7 @@ TEST_F(QueueConsumerTest, FlowWithholdsAndResumesInOrder) {
   Publish(1, 20);
   Poll();
   EXPECT_TRUE(handler().got.empty());
-  EXPECT_EQ(broker.Stats("raw.g.0").unacked, 10u);
+  EXPECT_EQ(broker.Stats("raw:g:0").unacked, 10u);
   EXPECT_NE(instance->consumer->Pending().find("stopped"), std::string::npos);
   const int wakes = instance->waker.wakes;
   instance->consumer->Flow(holding, true);
@@ -224,7 +224,7 @@ TEST_F(QueueConsumerTest, NotesAreRefusedOnceEach) {
   Poll();
   ASSERT_EQ(handler().noted.size(), 1u);
   EXPECT_EQ(handler().noted[0].code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(broker.Stats("raw.g.0").acked, 1u);
+  EXPECT_EQ(broker.Stats("raw:g:0").acked, 1u);
 }
 
 TEST_F(QueueConsumerTest, AfterConnectionLossEverythingIsLostAndComesBackUnderNewEpochs) {
@@ -248,9 +248,9 @@ TEST_F(QueueConsumerTest, AfterConnectionLossEverythingIsLostAndComesBackUnderNe
   EXPECT_EQ(handler().got[0].sequence, 1u);
   // A settlement from before would hit another message under the same tag.
   instance->Settle(old, 1, 2);
-  EXPECT_EQ(broker.Stats("raw.g.0").acked, 1u);
+  EXPECT_EQ(broker.Stats("raw:g:0").acked, 1u);
   instance->Settle(handler().HoldingOf(0), 1, 2);
-  EXPECT_EQ(broker.Stats("raw.g.0").acked, 3u);
+  EXPECT_EQ(broker.Stats("raw:g:0").acked, 3u);
 }
 
 TEST_F(QueueConsumerTest, AChannelClosedByTheBrokerLosesThatPartitionOnly) {
@@ -287,7 +287,7 @@ TEST_F(QueueConsumerTest, ADeletedQueueIsAnnouncedAndDeclaredAnew) {
   Publish(1, 3);
   Poll();
   handler().log.clear();
-  ASSERT_TRUE(broker.DeleteQueue("raw.g.0", now));
+  ASSERT_TRUE(broker.DeleteQueue("raw:g:0", now));
   Poll();
   Poll();
   EXPECT_EQ(handler().log, (Bodies{"lost 0/0@1", "assigned 0/0@2"}));
@@ -303,7 +303,7 @@ TEST_F(QueueConsumerTest, AQueueThatWasDeletedMeanwhileIsAnnouncedToo) {
   Make(1);
   broker.Stop(now);
   broker.Start(now);
-  ASSERT_TRUE(broker.DeleteQueue("raw.g.0", now));
+  ASSERT_TRUE(broker.DeleteQueue("raw:g:0", now));
   Poll();
   Pass(seconds(1));
   Pass(seconds(1));
@@ -321,8 +321,8 @@ TEST_F(QueueConsumerTest, ReleaseUnaskedGivesThePartitionUpForAWhile) {
   Poll();
   Pass(seconds(1));
   EXPECT_TRUE(handler().log.empty());
-  EXPECT_EQ(broker.Stats("raw.g.0").consumers, 0u);
-  EXPECT_EQ(broker.Stats("raw.g.0").ready, 2u);
+  EXPECT_EQ(broker.Stats("raw:g:0").consumers, 0u);
+  EXPECT_EQ(broker.Stats("raw:g:0").ready, 2u);
   EXPECT_EQ(handler().troubles.back().code(), absl::StatusCode::kResourceExhausted) << "nobody has it";
   EXPECT_LE(instance->consumer->NextTimer(), now + seconds(30));
   for (int i = 0; i < 31; ++i) Pass(seconds(1));
@@ -356,9 +356,9 @@ TEST_F(QueueConsumerTest, CloseHandsOverWhatWasNotSettled) {
   Poll();
   instance->Settle(handler().HoldingOf(0), 1, 2);
   EXPECT_TRUE(instance->consumer->Close(now).ok());
-  EXPECT_EQ(broker.Stats("raw.g.0").acked, 2u);
-  EXPECT_EQ(broker.Stats("raw.g.0").ready, 2u);
-  EXPECT_EQ(broker.Stats("raw.g.0").consumers, 0u);
+  EXPECT_EQ(broker.Stats("raw:g:0").acked, 2u);
+  EXPECT_EQ(broker.Stats("raw:g:0").ready, 2u);
+  EXPECT_EQ(broker.Stats("raw:g:0").consumers, 0u);
   EXPECT_EQ(broker.Connections().size(), 1u) << "the producer's";
 }
 
@@ -379,7 +379,7 @@ TEST_F(QueueConsumerTest, AlarmsDoNotTouchHoldingsOrSettlements) {
   handler().log.clear();
   for (int i = 0; i < 60; ++i) Pass(seconds(1));  // beats are stuck all the while
   instance->Settle(handler().HoldingOf(0), 1, 5);
-  EXPECT_EQ(broker.Stats("raw.g.0").acked, 5u);
+  EXPECT_EQ(broker.Stats("raw:g:0").acked, 5u);
   EXPECT_TRUE(handler().log.empty());
   broker.SetAlarm(false, now);
   for (int i = 0; i < 10; ++i) Pass(seconds(1));
@@ -393,7 +393,7 @@ TEST_F(QueueConsumerTest, ReleasingInsideADeliveryStopsTheRest) {
   Poll();
   Poll();
   EXPECT_EQ(handler().Bodies(), Numbers(1, 2));
-  EXPECT_EQ(broker.Stats("raw.g.0").ready, 10u);
+  EXPECT_EQ(broker.Stats("raw:g:0").ready, 10u);
 }
 
 TEST_F(QueueConsumerTest, BytesOutliveTheBrokersCopy) {

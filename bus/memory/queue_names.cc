@@ -7,17 +7,17 @@
 namespace millrace::bus {
 namespace {
 
-constexpr size_t kNameBytesMax = 200;     // the server takes 255 for a queue's name: topic, group, partition and dots
+constexpr size_t kNameBytesMax = 200;     // the server takes 255 for a queue's name: topic, group, partition and colons
 constexpr int32_t kPartitionsMax = 2000;  // a connection has 2047 channels
 
-absl::Status CheckName(std::string_view what, std::string_view name, bool dots) {
+absl::Status CheckName(std::string_view what, std::string_view name) {
   const auto bad = [&](std::string_view why) {
     return absl::InvalidArgumentError(std::string(what) + " '" + std::string(name) + "' " + std::string(why));
   };
   if (name.empty()) return bad("has no name");
   if (name.size() > kNameBytesMax / 2) return bad("is longer than 100 bytes");
-  if (!dots && name.find('.') != std::string_view::npos) {
-    return bad("has a dot in its name; queues are named topic.group.partition, so groups must not");
+  if (name.find(':') != std::string_view::npos) {
+    return bad("has a colon in its name; queues are named topic:group:partition, so topics and groups must not");
   }
   for (const std::string_view reserved : {"mr.", "amq."}) {
     if (name.substr(0, reserved.size()) == reserved) return bad("begins with a reserved prefix (mr. or amq.)");
@@ -36,11 +36,11 @@ QueueTopic QueueTopicOf(const TopicSpec& spec) {
 
 std::string WorkQueueName(const QueueTopic& topic, std::string_view group, int32_t partition) {
   std::string name = topic.name;
-  name.append(".").append(group).append(".").append(topic.ordered ? std::to_string(partition) : "any");
+  name.append(":").append(group).append(":").append(topic.ordered ? std::to_string(partition) : "any");
   return name;
 }
 
-std::string KeepQueueName(std::string_view topic) { return std::string(topic) + "..keep"; }
+std::string KeepQueueName(std::string_view topic) { return std::string(topic) + "::keep"; }
 
 std::string PresenceExchangeName(std::string_view group) { return "mr.presence." + std::string(group); }
 
@@ -48,7 +48,7 @@ QueueArguments WorkQueueArguments(const QueueTopic& topic, std::string_view grou
   QueueArguments arguments;
   arguments.single_active_consumer = topic.ordered;
   if (topic.backlog_bytes_max > 0) {
-    arguments.backlog_account = topic.name + "." + std::string(group);
+    arguments.backlog_account = topic.name + ":" + std::string(group);
     arguments.backlog_bytes_max = topic.backlog_bytes_max;
   }
   return arguments;
@@ -59,7 +59,7 @@ QueueArguments KeepQueueArguments() { return {}; }
 absl::Status CheckTopology(const Topology& topology) {
   std::set<std::string> topics;
   for (const TopicSpec& spec : topology.topics) {
-    if (absl::Status s = CheckName("topic", spec.name, true); !s.ok()) return s;
+    if (absl::Status s = CheckName("topic", spec.name); !s.ok()) return s;
     if (!topics.insert(spec.name).second) {
       return absl::InvalidArgumentError("topic '" + spec.name + "' is listed twice");
     }
@@ -69,7 +69,7 @@ absl::Status CheckTopology(const Topology& topology) {
     }
     std::set<std::string> groups;
     for (const std::string& group : spec.groups) {
-      if (absl::Status s = CheckName("group", group, false); !s.ok()) return s;
+      if (absl::Status s = CheckName("group", group); !s.ok()) return s;
       if (!groups.insert(group).second) {
         return absl::InvalidArgumentError("group '" + group + "' is listed twice under topic '" + spec.name + "'");
       }

@@ -1,12 +1,12 @@
 // How topics, groups and partitions are named on a queue broker, and what is declared for them.
 //
 //   exchange "raw"               direct; one per topic; the routing key is the partition number
-//   queue "raw.parse.3"          one per (topic, group, partition) of an ordered topic; single active consumer
-//   queue "raw.parse.any"        one per (topic, group) of an unordered topic; competing consumers
-//   queue "raw..keep"            where TopicSpec::keep is set: everything, never consumed
+//   queue "raw:parse:3"          one per (topic, group, partition) of an ordered topic; single active consumer
+//   queue "raw:parse:any"        one per (topic, group) of an unordered topic; competing consumers
+//   queue "raw::keep"            where TopicSpec::keep is set: everything, never consumed
 //   exchange "mr.presence.parse" fanout; one per group; beats of its instances
 //
-// Group names hold no dot, so a queue's name says its topic, group and partition without doubt.
+// Names of topics and groups hold no colon, so a queue's name says its topic, group and partition without doubt.
 // Threading: values and pure functions.
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_NAMES_H_
 #define MILLRACE_BUS_MEMORY_QUEUE_NAMES_H_

@@ -78,8 +78,8 @@ TEST_F(QueueProducerTest, ConfirmsInOneRange) {
   ExpectAllAnsweredOnce();
   EXPECT_EQ(handler.confirms, 1u);
   EXPECT_TRUE(handler.Of(100).ok());
-  EXPECT_EQ(broker.Stats("raw.g.1").ready, 100u);
-  EXPECT_EQ(broker.Stats("raw.g.0").ready, 0u);
+  EXPECT_EQ(broker.Stats("raw:g:1").ready, 100u);
+  EXPECT_EQ(broker.Stats("raw:g:0").ready, 0u);
 }
 
 TEST_F(QueueProducerTest, EveryStyleOfConfirmsAnswersEachOnce) {
@@ -87,7 +87,7 @@ TEST_F(QueueProducerTest, EveryStyleOfConfirmsAnswersEachOnce) {
   for (const ConfirmStyle style : {ConfirmStyle::kSingle, ConfirmStyle::kScattered, ConfirmStyle::kMultiple}) {
     broker.SetConfirmStyle(style);
     for (int i = 0; i < 20; ++i) {
-      broker.RefuseNext("raw.g.0", static_cast<uint64_t>(i % 3));
+      broker.RefuseNext("raw:g:0", static_cast<uint64_t>(i % 3));
       Publish(17);
       Poll();
     }
@@ -100,7 +100,7 @@ TEST_F(QueueProducerTest, RefusalsAreToldApart) {
   Make(Raw());
   broker.HoldConfirms(true, now);
   Publish(3);
-  broker.RefuseNext("raw.g.0", 2);
+  broker.RefuseNext("raw:g:0", 2);
   Publish(4);
   broker.HoldConfirms(false, now);
   Poll();
@@ -111,7 +111,7 @@ TEST_F(QueueProducerTest, RefusalsAreToldApart) {
 
 TEST_F(QueueProducerTest, ABoundedTopicThatRefusesIsFull) {
   Make(Raw(1 << 20));
-  broker.RefuseNext("raw.g.0", 1);
+  broker.RefuseNext("raw:g:0", 1);
   Publish(1);
   Poll();
   EXPECT_EQ(handler.Of(1).code(), absl::StatusCode::kResourceExhausted);
@@ -119,7 +119,7 @@ TEST_F(QueueProducerTest, ABoundedTopicThatRefusesIsFull) {
 
 TEST_F(QueueProducerTest, AReturnIsAFailureAlthoughItIsAcked) {
   Make(Raw());
-  ASSERT_TRUE(broker.DeleteQueue("raw.g.1", now));
+  ASSERT_TRUE(broker.DeleteQueue("raw:g:1", now));
   Publish(2, 0);
   Publish(1, 1);
   Publish(2, 0);
@@ -170,7 +170,7 @@ TEST_F(QueueProducerTest, AnAlarmStopsPublishingAndLosesNothing) {
   Poll();
   ExpectAllAnsweredOnce();
   EXPECT_EQ(handler.writable, 1);
-  EXPECT_EQ(broker.Stats("raw.g.0").ready, 5u);
+  EXPECT_EQ(broker.Stats("raw:g:0").ready, 5u);
 }
 
 TEST_F(QueueProducerTest, AFullBacklogStopsPublishing) {
@@ -193,7 +193,7 @@ TEST_F(QueueProducerTest, AFullBacklogIsSeenInsideABatch) {
   EXPECT_GE(taken, 10u);
   EXPECT_LE(taken, 25u);
   EXPECT_EQ(Publish(10), 0u);
-  ASSERT_TRUE(broker.DeleteQueue("raw.g.0", now));
+  ASSERT_TRUE(broker.DeleteQueue("raw:g:0", now));
   Poll();
   EXPECT_EQ(handler.writable, 1);
 }
@@ -218,7 +218,7 @@ TEST_F(QueueProducerTest, ConnectionLossMakesOutcomesUnknown) {
   Poll();
   ExpectAllAnsweredOnce();
   EXPECT_TRUE(handler.Of(5).ok());
-  EXPECT_EQ(broker.Stats("raw.g.0").ready, 5u) << "unknown is not undone";
+  EXPECT_EQ(broker.Stats("raw:g:0").ready, 5u) << "unknown is not undone";
 }
 
 TEST_F(QueueProducerTest, AClosedChannelIsReopenedWithNewTags) {
@@ -260,7 +260,7 @@ TEST_F(QueueProducerTest, UnorderedTopicsHaveOneQueue) {
   Publish(3, 5);
   Poll();
   ExpectAllAnsweredOnce();
-  EXPECT_EQ(broker.Stats("in.g.any").ready, 3u);
+  EXPECT_EQ(broker.Stats("in:g:any").ready, 3u);
 }
 
 TEST_F(QueueProducerTest, CloseAnswersWhatIsOpen) {
@@ -298,7 +298,7 @@ TEST_F(QueueProducerTest, ExactlyOneAnswerThroughEverything) {
         broker.SetAlarm(random.Below(2, {step}, 2) == 0, now);
         break;
       case 2:
-        broker.RefuseNext("raw.g.0", random.Below(3, {step}, 5));
+        broker.RefuseNext("raw:g:0", random.Below(3, {step}, 5));
         break;
       case 3:
         broker.HoldConfirms(random.Below(4, {step}, 2) == 0, now);
@@ -322,7 +322,7 @@ TEST_F(QueueProducerTest, ExactlyOneAnswerThroughEverything) {
   for (int i = 0; i < 10; ++i) Pass(seconds(1));
   ExpectAllAnsweredOnce();
   std::map<std::string, int> stored;
-  for (const char* queue : {"raw.g.0", "raw.g.1"}) {
+  for (const char* queue : {"raw:g:0", "raw:g:1"}) {
     broker.BrowseUnsettled(queue, [&](const QueueBroker::Resting& resting) {
       ++stored[std::string(*resting.message.body)];
       return true;
@@ -340,8 +340,10 @@ TEST_F(QueueProducerTest, ExactlyOneAnswerThroughEverything) {
 
 TEST(QueueAdminTest, RefusesNamesThatWouldCollide) {
   const auto code = [](const TopicSpec& spec) { return CheckTopology({.topics = {spec}}).code(); };
-  EXPECT_EQ(code({.name = "a.b", .groups = {"g"}}), absl::StatusCode::kOk);
-  EXPECT_EQ(code({.name = "a", .groups = {"b.c"}}), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code({.name = "a.b", .groups = {"c.d"}}), absl::StatusCode::kOk)
+      << "the default group of a stage is pipeline.stage";
+  EXPECT_EQ(code({.name = "a:b", .groups = {"g"}}), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code({.name = "a", .groups = {"b:c"}}), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code({.name = "", .groups = {}}), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code({.name = "mr.presence.g", .groups = {}}), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code({.name = "a", .partitions = 0, .groups = {}}), absl::StatusCode::kInvalidArgument);
@@ -353,14 +355,14 @@ TEST(QueueAdminTest, AppliesTwiceAndRefusesAnotherNumberOfPartitions) {
   Topology topology{.topics = {{.name = "raw", .partitions = 4, .groups = {"g", "h"}, .keep = true}}};
   EXPECT_TRUE(Apply(broker, topology).ok());
   EXPECT_TRUE(Apply(broker, topology).ok());
-  for (const char* queue : {"raw.g.0", "raw.g.3", "raw.h.3", "raw..keep"}) EXPECT_TRUE(broker.HasQueue(queue)) << queue;
+  for (const char* queue : {"raw:g:0", "raw:g:3", "raw:h:3", "raw::keep"}) EXPECT_TRUE(broker.HasQueue(queue)) << queue;
   for (const int32_t other : {1, 3, 5, 8}) {
     topology.topics[0].partitions = other;
     const absl::Status status = Apply(broker, topology);
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << other;
     EXPECT_NE(std::string(status.message()).find("'raw'"), std::string::npos);
   }
-  EXPECT_FALSE(broker.HasQueue("raw.g.4"));
+  EXPECT_FALSE(broker.HasQueue("raw:g:4"));
   topology.topics[0].partitions = 4;
   EXPECT_TRUE(Apply(broker, topology).ok());
 }
@@ -382,7 +384,7 @@ TEST(QueueAdminTest, AnInterruptedApplyIsCompleted) {
     }
     broker.Start({});
     ASSERT_TRUE(Apply(broker, topology).ok()) << stop_after;
-    EXPECT_TRUE(broker.HasQueue("raw.h.4"));
+    EXPECT_TRUE(broker.HasQueue("raw:h:4"));
   }
 }
 
@@ -409,7 +411,7 @@ TEST(QueueAdminTest, AForeignQueueUnderOurNameIsExplained) {
   link.Connect({});
   link.Send({.method = Method::kChannelOpen, .channel = 1}, {});
   const QueueArguments arguments{.max_length = 5};
-  link.Send({.method = Method::kQueueDeclare, .channel = 1, .queue = "other.g.0", .arguments = &arguments}, {});
+  link.Send({.method = Method::kQueueDeclare, .channel = 1, .queue = "other:g:0", .arguments = &arguments}, {});
   const absl::Status status = Apply(broker, {.topics = {{.name = "other", .groups = {"g"}}}});
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(std::string(status.message()).find("inequivalent arg"), std::string::npos);

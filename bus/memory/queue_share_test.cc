@@ -178,10 +178,10 @@ TEST(QueueShare, HandOverWaitsForReleaseAndKeepsTheOrder) {
   EXPECT_TRUE(b->handler.got.empty()) << "the lock is still ours";
   EXPECT_EQ(b->handler.held.size(), 1u);
   a.Settle(holding, 1, 4);
-  EXPECT_EQ(group.broker.Stats("raw.g.0").acked, 4u) << "settling works until release";
+  EXPECT_EQ(group.broker.Stats("raw:g:0").acked, 4u) << "settling works until release";
   a.consumer->Release(holding);
   a.Settle(holding, 5, 6);
-  EXPECT_EQ(group.broker.Stats("raw.g.0").acked, 4u) << "and not after";
+  EXPECT_EQ(group.broker.Stats("raw:g:0").acked, 4u) << "and not after";
   group.Pass(milliseconds(100));
   EXPECT_EQ(b->handler.Bodies(), (Bodies{"5", "6", "7"}));
   EXPECT_EQ(b->handler.got[0].redeliveries, 1u);
@@ -358,21 +358,25 @@ TEST_P(QueueShareRandom, OneFeedInOrderNothingLost) {
   group.prefetch = 1 + static_cast<uint32_t>(random.Below(1, {}, 12));
   // Per partition: which messages were accepted, and who was fed last under which epoch.
   std::map<int32_t, std::vector<int>> accepted;
-  std::map<int32_t, std::pair<std::string, Epoch>> feed;
-  std::set<std::pair<std::string, Epoch>> ended;  // holdings after which somebody else was fed
+  using Feed = std::pair<std::string, Epoch>;   // an instance and its holding
+  std::map<int32_t, Feed> feed;                 // who was fed last
+  std::map<Feed, std::set<Feed>> fed_since;     // after a holding was fed: which others were
+  std::vector<std::pair<Feed, Feed>> suspects;  // fed again, though the second was fed in between
+  std::set<Feed> lost;
   std::map<int32_t, int> highest;
   std::set<int> settled;
   int last = 0, births = 0;
   const auto watch = [&](const std::string& name) {
     Instance& instance = *group.instances[name];
     const std::string who = name + "#" + std::to_string(births++);
+    instance.handler.on_lost = [&lost, who](Holding holding) { lost.insert({who, holding.epoch}); };
     auto previous = std::make_shared<std::map<std::pair<int32_t, Epoch>, int>>();
     instance.handler.on_batch = [&, who, previous, at = &instance](const DeliveryBatch& batch) {
       const int32_t p = batch.holding.partition.number;
-      const std::pair<std::string, Epoch> me{who, batch.holding.epoch};
+      const Feed me{who, batch.holding.epoch};
       const auto before = feed.find(p);
-      if (before != feed.end() && before->second != me) ended.insert(before->second);
-      EXPECT_EQ(ended.count(me), 0u) << who << " is fed partition " << p << " again after somebody else was";
+      if (before != feed.end() && before->second != me) fed_since[before->second].insert(me);
+      for (const Feed& other : fed_since[me]) suspects.emplace_back(me, other);
       feed[p] = me;
       for (const Delivery& d : batch.deliveries) {
         const int number = std::stoi(std::string(*d.message.body));
@@ -442,6 +446,12 @@ TEST_P(QueueShareRandom, OneFeedInOrderNothingLost) {
     group.producer->Advance(group.now);
     group.producer->Poll(group.producer_handler);
     group.Pass(milliseconds(static_cast<int64_t>(random.Below(10, {step}, 800))), milliseconds(100));
+  }
+  // What was under way to an instance when it lost the partition is told it, just before the loss is. Nothing else may
+  // come from two sides.
+  for (const auto& [fed, other] : suspects) {
+    EXPECT_TRUE(lost.count(fed) != 0 || lost.count(other) != 0)
+        << fed.first << " under epoch " << fed.second << " was fed again after " << other.first << " had been";
   }
   // All is well again, and one instance is there at least: everything must get done.
   for (auto& [name, instance] : group.instances) instance->beat_faults.mute = instance->beat_faults.deaf = false;

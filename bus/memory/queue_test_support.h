@@ -82,6 +82,7 @@ class RecordingConsumer : public ConsumerHandler {
       held.erase(h.partition);
       std::erase(revoking, h);
       log.push_back("lost " + Name(h));
+      if (on_lost) on_lost(h);
     }
   }
   void OnDelivered(const DeliveryBatch& batch) override {
@@ -116,6 +117,7 @@ class RecordingConsumer : public ConsumerHandler {
   std::vector<absl::Status> troubles;
   std::vector<std::string> log;
   std::function<void(const DeliveryBatch&)> on_batch;
+  std::function<void(Holding)> on_lost;
 };
 
 class RecordingProducer : public ProducerHandler {

@@ -5,7 +5,7 @@
 // network in between (requests are kept by StoredRequest, events are values), and a driver for a real server translates
 // it from and to frames.
 //
-//   Request r{.method = Method::kQueueDeclare, .channel = 1, .queue = "raw.parse.0", .arguments = &arguments};
+//   Request r{.method = Method::kQueueDeclare, .channel = 1, .queue = "raw:parse:0", .arguments = &arguments};
 //   link.Send(r, now);
 //   link.Receive(events);       // … EventKind::kQueueDeclared
 //

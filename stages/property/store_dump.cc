@@ -19,7 +19,8 @@ constexpr char kListings[] =
     "|| quote(year_built) || ' ' || "
     "quote(address) || ' ' || quote(city) || ' ' || quote(state) || ' ' || quote(postal_code) || ' ' || quote(country) "
     "|| ' at=' || quote(latitude) || "
-    "',' || quote(longitude) || ' bytes=' || length(body) FROM listings ORDER BY system, listing_key";
+    "',' || quote(longitude) || ' of=' || quote(property_id) || ' bytes=' || length(body) FROM listings ORDER BY "
+    "system, listing_key";
 constexpr char kHistory[] =
     "SELECT 'history ' || quote(system) || ' ' || quote(listing_key) || ' ' || modified_us || ' ' || digest || ' "
     "bytes=' || length(body) "

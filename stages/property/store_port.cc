@@ -171,6 +171,7 @@ void SqliteStore::BindListing(SqliteStatement* s, const StoreRow& row, std::stri
   BindDegrees(s, 21, listing.has_latitude_e8(), listing.latitude_e8());
   BindDegrees(s, 22, listing.has_longitude_e8(), listing.longitude_e8());
   s->BindBlob(23, row.body);
+  s->BindOrNull(24, listing.universal_property_id());
 }
 
 absl::Status SqliteStore::KeepVersion(const StoreRow& row, std::string_view digest, const Current& current) {

@@ -15,6 +15,7 @@ CREATE TABLE listings (
   system TEXT NOT NULL,          -- which source
   listing_key TEXT NOT NULL,     -- the record's key in it
   kind TEXT NOT NULL,            -- listing, sale, permit
+  property_id TEXT,              -- UniversalPropertyId: what records about one property share
   modified_us INTEGER NOT NULL,  -- ModificationTimestamp, microseconds since 1970-01-01T00:00:00Z
   digest TEXT NOT NULL,          -- of body
   deleted INTEGER NOT NULL,      -- the source asks that it be deleted
@@ -69,18 +70,15 @@ inline constexpr char kFindSql[] =
 
 inline constexpr char kInsertSql[] =
     "INSERT INTO listings (system, listing_key, kind, modified_us, digest, deleted, findings, status, property_type, "
-    "price_minor, currency, "
-    "project_value_minor, bedrooms, bathrooms, year_built, address, city, state, postal_code, country, latitude, "
-    "longitude, body) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
+    "price_minor, currency, project_value_minor, bedrooms, bathrooms, year_built, address, city, state, postal_code, "
+    "country, latitude, longitude, body, property_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+    "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)";
 
 inline constexpr char kUpdateSql[] =
     "UPDATE listings SET kind = ?3, modified_us = ?4, digest = ?5, deleted = ?6, findings = ?7, status = ?8, "
-    "property_type = ?9, price_minor = ?10, "
-    "currency = ?11, project_value_minor = ?12, bedrooms = ?13, bathrooms = ?14, year_built = ?15, address = ?16, city "
-    "= ?17, state = ?18, "
-    "postal_code = ?19, country = ?20, latitude = ?21, longitude = ?22, body = ?23 WHERE system = ?1 AND listing_key = "
-    "?2";
+    "property_type = ?9, price_minor = ?10, currency = ?11, project_value_minor = ?12, bedrooms = ?13, "
+    "bathrooms = ?14, year_built = ?15, address = ?16, city = ?17, state = ?18, postal_code = ?19, country = ?20, "
+    "latitude = ?21, longitude = ?22, body = ?23, property_id = ?24 WHERE system = ?1 AND listing_key = ?2";
 
 inline constexpr char kToHistorySql[] =
     "INSERT INTO history (system, listing_key, modified_us, digest, body) "
