@@ -3,7 +3,8 @@
 namespace millrace::bus {
 namespace {
 
-// The field for a header name, or nullptr. Switching on the length first keeps reading an envelope to one comparison per header.
+// The field for a header name, or nullptr. Switching on the length first keeps reading an envelope to one comparison
+// per header.
 std::string_view Envelope::*FieldOf(std::string_view name) {
   const auto is = [name](std::string_view other, std::string_view Envelope::*field) {
     return name == other ? field : nullptr;

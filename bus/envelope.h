@@ -3,8 +3,8 @@
 // documented in docs/reference/envelope.md.
 //
 // Beyond the specification, and our own: `mr_root` (the accepted job that this message descends from), `mr_share`
-// (which part of that job it is, see bus/lineage.h), `mr_digest` (digest of type, key and body of a derived message),
-// and W3C `traceparent`.
+// (which part of that job it is, see stages/lineage.h), `mr_digest` (digest of type, key and body of a derived
+// message), and W3C `traceparent`.
 //
 // Threading: values. Ownership: views into the headers they were read from.
 #ifndef MILLRACE_BUS_ENVELOPE_H_

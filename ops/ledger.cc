@@ -142,26 +142,35 @@ class Accountant {
     return &balance_->lost;
   }
 
-  // A part is there once too often when it, or a part that it belongs to, has a record already. Sorted by share, what
-  // belongs to a part follows it.
   void CountDuplicates() {
-    std::vector<std::string_view> shares;
-    for (const Part& part : parts_) shares.push_back(Share(part));
-    std::sort(shares.begin(), shares.end());
-    uint64_t duplicates = 0;
+    std::vector<std::string_view> ended, all;
+    for (const Part& part : parts_) {
+      all.push_back(Share(part));
+      if (part.kind <= static_cast<uint8_t>(Fate::kDeadLetter)) ended.push_back(Share(part));
+    }
+    const uint64_t duplicates = Surplus(&ended);
+    if (duplicates > 0) Example(balance_->duplicate_examples, Root());
+    balance_->duplicates += duplicates;
+    balance_->redeliveries += Surplus(&all) - duplicates;
+  }
+
+  // A part is there once too often when it, or a part that it belongs to, is there already. Sorted by share, what
+  // belongs to a part follows it.
+  static uint64_t Surplus(std::vector<std::string_view>* shares) {
+    std::sort(shares->begin(), shares->end());
+    uint64_t surplus = 0;
     size_t whole = 0;
-    for (size_t i = 1; i < shares.size(); ++i) {
-      const std::string_view share = shares[i], above = shares[whole];
+    for (size_t i = 1; i < shares->size(); ++i) {
+      const std::string_view share = (*shares)[i], above = (*shares)[whole];
       const bool below =
           share.substr(0, above.size()) == above && (share.size() == above.size() || share[above.size()] == '.');
       if (below) {
-        ++duplicates;
+        ++surplus;
       } else {
         whole = i;
       }
     }
-    if (duplicates > 0) Example(balance_->duplicate_examples, Root());
-    balance_->duplicates += duplicates;
+    return surplus;
   }
 
   void CountConflicts() {

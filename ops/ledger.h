@@ -47,8 +47,11 @@ struct Balance {
   uint64_t destroyed = 0;
   uint64_t lost = 0;
 
-  // Records of parts that another record covers already: processed twice, or settled here and dead-lettered there.
+  // Receipts and dead letters of parts that another one covers already: processed twice, or settled here and
+  // dead-lettered there.
   uint64_t duplicates = 0;
+  // Messages on the bus whose part has ended all the same: they will be delivered again.
+  uint64_t redeliveries = 0;
   // Records of one message with different contents: a stage that is not deterministic, or two versions of it.
   uint64_t conflicts = 0;
   // Jobs that ended and nobody accepted.

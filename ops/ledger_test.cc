@@ -128,6 +128,25 @@ TEST_F(LedgerTest, RepeatsAndOverlapsAreDuplicates) {
   EXPECT_TRUE(balance.Kept()) << "a duplicate breaks no promise by itself";
 }
 
+TEST_F(LedgerTest, WhatHasEndedAndIsStillOnTheBusComesAgain) {
+  Accept("a");
+  Receipt("a");
+  OnBus("a");
+  Accept("b");
+  OnBus("b");
+  Receipt("b", ".1/2");
+  Receipt("b", ".2/2");
+  Receipt("b", ".2/2");
+  Accept("c");
+  OnBus("c", ".1/2");
+  Receipt("c", ".2/2");
+  const Balance balance = Close();
+  EXPECT_EQ(balance.duplicates, 1u);
+  EXPECT_EQ(balance.redeliveries, 3u);
+  EXPECT_EQ(balance.settled, 2u);
+  EXPECT_EQ(balance.on_bus, 1u);
+}
+
 TEST_F(LedgerTest, OneMessageWithTwoContentsIsAConflict) {
   Accept("a");
   Receipt("a", "", "m", "1234");

@@ -87,6 +87,9 @@ std::string LedgerText(const Balance& b) {
            Examples(b.conflict_examples) + "\n";
   }
   if (b.duplicates > 0) out += "  duplicates, for example: " + Examples(b.duplicate_examples) + "\n";
+  if (b.redeliveries > 0) {
+    out += "  ended, and on the bus all the same (to be delivered again): " + WithCommas(b.redeliveries) + "\n";
+  }
   if (b.phantoms > 0) {
     out += "  ended without having been accepted " + WithCommas(b.phantoms) +
            ", for example: " + Examples(b.phantom_examples) + "\n";
@@ -128,7 +131,10 @@ void ReasonsAsJson(JsonWriter& json, const std::vector<ReasonGroup>& reasons) {
 std::string ReportAsText(const RunReport& report) {
   std::string out = Head(report) + "\n" + StageTable(report.stages) + "\n" + ReasonTable(report) + "\n" +
                     LedgerText(report.books.balance);
-  if (report.books.balance.on_bus > 0) out += "  what is on the bus is finished by the next run on this folder\n";
+  if (report.books.balance.on_bus > 0) {
+    out += report.bus_saved ? "  what is on the bus is finished by the next run on this folder\n"
+                            : "  what is on the bus could not be saved; the next run on this folder feeds it again\n";
+  }
   for (const std::string& problem : report.problems) out += "problem: " + problem + "\n";
   return out + "results: " + report.folder + "\n";
 }
@@ -140,7 +146,14 @@ std::string ReportAsJson(const RunReport& report) {
   json.Open('{').Key("pipeline").String(report.pipeline).Key("bus").String(report.bus);
   json.Key("accepted").Number(b.accepted).Key("settled").Number(b.settled).Key("dead_lettered").Number(b.dead_lettered);
   json.Key("lost").Number(b.lost).Key("on_bus").Number(b.on_bus).Key("destroyed").Number(b.destroyed);
-  json.Key("duplicates").Number(b.duplicates).Key("conflicts").Number(b.conflicts).Key("phantoms").Number(b.phantoms);
+  json.Key("duplicates")
+      .Number(b.duplicates)
+      .Key("redeliveries")
+      .Number(b.redeliveries)
+      .Key("conflicts")
+      .Number(b.conflicts)
+      .Key("phantoms")
+      .Number(b.phantoms);
   json.Key("new").Number(report.accepted_now).Key("skipped").Number(report.skipped);
   json.Key("elapsed_seconds").Seconds(report.elapsed_seconds).Key("interrupted").Bool(report.interrupted);
   StagesAsJson(json, report.stages);

@@ -20,6 +20,7 @@ struct RunReport {
   std::string dead_letters_file;
   std::string crash_model;
   bool interrupted = false;
+  bool bus_saved = true;  // what is on it is there for the next run
   double elapsed_seconds = 0;
   uint64_t accepted_now = 0;  // by this run; the ledger counts all runs on the folder
   uint64_t skipped = 0;       // of these, known to have ended and not published again

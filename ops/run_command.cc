@@ -263,6 +263,7 @@ class RunCommand {
     absl::Status saved;
     if (bus_.memory != nullptr) saved = bus_.memory->SaveTo(folder_->bus_snapshot());
     note(saved, "saving what is on the bus");
+    report.bus_saved = saved.ok();
     if (saved.ok()) note(folder_->End(), "marking the run as stopped");
     if (!books.ok()) {
       for (const std::string& problem : report.problems) std::cerr << program_.name << ": " << problem << "\n";

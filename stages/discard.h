@@ -1,5 +1,5 @@
-// The stage kind "discard": ends each job that reaches it, with a receipt. For the end of a line that has no store (yet), and for measuring a line
-// without one.
+// The stage kind "discard": ends each job that reaches it, with a receipt. For the end of a line that has no store
+// (yet), and for measuring a line without one.
 #ifndef MILLRACE_STAGES_DISCARD_H_
 #define MILLRACE_STAGES_DISCARD_H_
 

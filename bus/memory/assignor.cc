@@ -13,7 +13,8 @@ bool Subscribed(const GroupMember& member, int32_t topic) {
   return std::find(member.topics.begin(), member.topics.end(), topic) != member.topics.end();
 }
 
-// Static members first, by instance; then the others, by id. So a static member keeps its place when it comes back under another id.
+// Static members first, by instance; then the others, by id. So a static member keeps its place when it comes back
+// under another id.
 bool Before(const GroupMember& a, const GroupMember& b) {
   if (a.instance.empty() != b.instance.empty()) return !a.instance.empty();
   if (a.instance != b.instance) return a.instance < b.instance;
@@ -27,7 +28,8 @@ std::vector<size_t> Ranked(const std::vector<GroupMember>& members) {
   return order;
 }
 
-// Who holds what, where claims contradict each other: the newest generation wins; two of the same age both lose, as both cannot be right.
+// Who holds what, where claims contradict each other: the newest generation wins; two of the same age both lose, as
+// both cannot be right.
 std::map<Partition, size_t> Owners(const std::vector<GroupMember>& members) {
   struct Claim {
     size_t member = kNobody;
@@ -54,7 +56,8 @@ class Balancer {
       : members_(members), order_(Ranked(members)), load_(members.size(), 0) {
     const std::map<Partition, size_t> owners = Owners(members);
     for (const TopicPartitions& topic : topics) {
-      if (std::none_of(members.begin(), members.end(), [&](const auto& m) { return Subscribed(m, topic.topic); })) continue;
+      if (std::none_of(members.begin(), members.end(), [&](const auto& m) { return Subscribed(m, topic.topic); }))
+        continue;
       for (int32_t n = 0; n < topic.partitions; ++n) {
         const Partition partition{topic.topic, n};
         auto at = owners.find(partition);

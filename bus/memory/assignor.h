@@ -1,7 +1,8 @@
 // How the leader of a group shares partitions out: pure functions of who is there and what each holds.
 //
-//   range               eager: per topic, members sorted by instance or id get contiguous ranges (Kafka's RangeAssignor)
-//   cooperative-sticky  incremental (KIP-429): balanced within one partition a member, moving as few as possible; what has to move is left
+//   range               eager: per topic, members sorted by instance or id get contiguous ranges (Kafka's
+//   RangeAssignor) cooperative-sticky  incremental (KIP-429): balanced within one partition a member, moving as few as
+//   possible; what has to move is left
 //                       unassigned until its owner has given it back, so nothing is ever held twice
 //
 // Threading: pure.
@@ -23,10 +24,10 @@ inline constexpr std::string_view kCooperativeStickyProtocol = "cooperative-stic
 // A member as the leader is told of it. Topics by the broker's ids.
 struct GroupMember {
   std::string id;
-  std::string instance;         // static id; empty: none
-  std::vector<int32_t> topics;  // subscribed
-  std::vector<Partition> owned; // cooperative: what it holds
-  int32_t generation = -1;      // of the assignment that `owned` comes from; older claims lose against newer ones
+  std::string instance;          // static id; empty: none
+  std::vector<int32_t> topics;   // subscribed
+  std::vector<Partition> owned;  // cooperative: what it holds
+  int32_t generation = -1;       // of the assignment that `owned` comes from; older claims lose against newer ones
 };
 
 struct TopicPartitions {
@@ -34,7 +35,8 @@ struct TopicPartitions {
   int32_t partitions = 0;
 };
 
-// One list per member, in the order of `members`, each ascending. Topics that nobody subscribes to are left out; those not in `topics` too.
+// One list per member, in the order of `members`, each ascending. Topics that nobody subscribes to are left out; those
+// not in `topics` too.
 using PartitionLists = std::vector<std::vector<Partition>>;
 
 PartitionLists AssignRange(const std::vector<GroupMember>& members, const std::vector<TopicPartitions>& topics);

@@ -18,7 +18,8 @@ std::vector<Partition> Of(int32_t topic, std::vector<int32_t> numbers) {
 }
 
 TEST(AssignRangeTest, SplitsEachTopicIntoRangesByMemberId) {
-  const PartitionLists lists = AssignRange({{.id = "b", .topics = {0, 1}}, {.id = "a", .topics = {0}}, {.id = "c", .topics = {0}}}, {{0, 7}, {1, 2}});
+  const PartitionLists lists = AssignRange(
+      {{.id = "b", .topics = {0, 1}}, {.id = "a", .topics = {0}}, {.id = "c", .topics = {0}}}, {{0, 7}, {1, 2}});
   EXPECT_EQ(lists[1], Of(0, {0, 1, 2})) << "the first gets what is left over";
   EXPECT_EQ(lists[2], Of(0, {5, 6}));
   std::vector<Partition> b = Of(0, {3, 4});
@@ -28,25 +29,30 @@ TEST(AssignRangeTest, SplitsEachTopicIntoRangesByMemberId) {
 
 TEST(AssignRangeTest, StaticMembersKeepTheirPlaceUnderAnotherId) {
   const std::vector<TopicPartitions> topics = {{0, 4}};
-  const PartitionLists before = AssignRange({{.id = "z", .instance = "one", .topics = {0}}, {.id = "a", .instance = "two", .topics = {0}}}, topics);
-  const PartitionLists after = AssignRange({{.id = "m", .instance = "one", .topics = {0}}, {.id = "a", .instance = "two", .topics = {0}}}, topics);
+  const PartitionLists before = AssignRange(
+      {{.id = "z", .instance = "one", .topics = {0}}, {.id = "a", .instance = "two", .topics = {0}}}, topics);
+  const PartitionLists after = AssignRange(
+      {{.id = "m", .instance = "one", .topics = {0}}, {.id = "a", .instance = "two", .topics = {0}}}, topics);
   EXPECT_EQ(before, after);
   EXPECT_EQ(before[0], Of(0, {0, 1}));
 }
 
 TEST(AssignRangeTest, MoreMembersThanPartitionsLeavesSomeIdle) {
-  const PartitionLists lists = AssignRange({{.id = "a", .topics = {0}}, {.id = "b", .topics = {0}}, {.id = "c", .topics = {0}}}, {{0, 2}});
+  const PartitionLists lists =
+      AssignRange({{.id = "a", .topics = {0}}, {.id = "b", .topics = {0}}, {.id = "c", .topics = {0}}}, {{0, 2}});
   EXPECT_EQ(lists, (PartitionLists{Of(0, {0}), Of(0, {1}), {}}));
   EXPECT_EQ(AssignRange({{.id = "a", .topics = {5}}}, {{0, 2}}), (PartitionLists{{}}));
 }
 
 TEST(AssignCooperativeTest, WhatMovesIsFirstLeftOut) {
-  const std::vector<GroupMember> members = {{.id = "a", .topics = {0}, .owned = Of(0, {0, 1, 2, 3}), .generation = 1}, {.id = "b", .topics = {0}}};
+  const std::vector<GroupMember> members = {{.id = "a", .topics = {0}, .owned = Of(0, {0, 1, 2, 3}), .generation = 1},
+                                            {.id = "b", .topics = {0}}};
   const PartitionLists first = AssignCooperative(members, {{0, 4}});
   EXPECT_EQ(first[0].size(), 2u);
   EXPECT_TRUE(first[1].empty()) << "still held by a";
-  const PartitionLists second =
-      AssignCooperative({{.id = "a", .topics = {0}, .owned = first[0], .generation = 2}, {.id = "b", .topics = {0}, .generation = 2}}, {{0, 4}});
+  const PartitionLists second = AssignCooperative(
+      {{.id = "a", .topics = {0}, .owned = first[0], .generation = 2}, {.id = "b", .topics = {0}, .generation = 2}},
+      {{0, 4}});
   EXPECT_EQ(second[0], first[0]);
   EXPECT_EQ(second[1].size(), 2u);
 }
@@ -56,11 +62,13 @@ TEST(AssignCooperativeTest, TheNewerClaimWinsButTheOlderHolderIsWaitedFor) {
                                             {.id = "b", .topics = {0}, .owned = Of(0, {0, 1}), .generation = 7}};
   EXPECT_EQ(AssignSticky(members, {{0, 2}})[1].size(), 1u);
   const PartitionLists lists = AssignCooperative(members, {{0, 2}});
-  for (const auto& list : lists) EXPECT_EQ(std::count(list.begin(), list.end(), Partition{0, 0}), 0) << "two say they hold it";
+  for (const auto& list : lists)
+    EXPECT_EQ(std::count(list.begin(), list.end(), Partition{0, 0}), 0) << "two say they hold it";
 }
 
-// Whatever the members hold: everything is assigned once, to somebody subscribed; loads differ by at most one where subscriptions are equal; a balanced
-// assignment does not move; what is handed out cooperatively is held by nobody else, and repeating ends balanced.
+// Whatever the members hold: everything is assigned once, to somebody subscribed; loads differ by at most one where
+// subscriptions are equal; a balanced assignment does not move; what is handed out cooperatively is held by nobody
+// else, and repeating ends balanced.
 TEST(AssignStickyTest, HoldsItsPromisesForGeneratedGroups) {
   const Random random(7);
   for (uint64_t c = 0; c < 300; ++c) {
@@ -71,11 +79,16 @@ TEST(AssignStickyTest, HoldsItsPromisesForGeneratedGroups) {
     }
     std::vector<GroupMember> members;
     for (size_t m = 0; m < count; ++m) {
-      GroupMember member{.id = std::to_string(m), .instance = "", .topics = {}, .owned = {}, .generation = static_cast<int32_t>(random.Below(4, {c, m}, 3))};
+      GroupMember member{.id = std::to_string(m),
+                         .instance = "",
+                         .topics = {},
+                         .owned = {},
+                         .generation = static_cast<int32_t>(random.Below(4, {c, m}, 3))};
       for (const TopicPartitions& topic : topics) {
         member.topics.push_back(topic.topic);
         for (int32_t n = 0; n < topic.partitions + 1; ++n) {
-          if (random.Below(5, {c, m, static_cast<uint64_t>(topic.topic), static_cast<uint64_t>(n)}, 4) == 0) member.owned.push_back({topic.topic, n});
+          if (random.Below(5, {c, m, static_cast<uint64_t>(topic.topic), static_cast<uint64_t>(n)}, 4) == 0)
+            member.owned.push_back({topic.topic, n});
         }
       }
       members.push_back(std::move(member));
@@ -114,7 +127,8 @@ TEST(AssignStickyTest, HoldsItsPromisesForGeneratedGroups) {
 }
 
 TEST(AssignStickyTest, SubscriptionsMayDiffer) {
-  const PartitionLists lists = AssignSticky({{.id = "a", .topics = {0}}, {.id = "b", .topics = {0, 1}}}, {{0, 2}, {1, 2}, {2, 2}});
+  const PartitionLists lists =
+      AssignSticky({{.id = "a", .topics = {0}}, {.id = "b", .topics = {0, 1}}}, {{0, 2}, {1, 2}, {2, 2}});
   EXPECT_EQ(lists[0], Of(0, {0, 1}));
   EXPECT_EQ(lists[1], Of(1, {0, 1}));
 }

@@ -22,8 +22,8 @@ class CloseWait : private Waker {
   CloseWait(const CloseWait&) = delete;
   CloseWait& operator=(const CloseWait&) = delete;
 
-  // Waits for a wake or a slice of time; false once `left` is used up. Slices are counted rather than measured, because `left` is of a clock that may
-  // be a test's: with that one standing still this ends too.
+  // Waits for a wake or a slice of time; false once `left` is used up. Slices are counted rather than measured, because
+  // `left` is of a clock that may be a test's: with that one standing still this ends too.
   bool For(Duration left) {
     if (left <= waited_) return false;
     std::unique_lock<std::mutex> lock(mutex_);

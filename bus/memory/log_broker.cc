@@ -28,7 +28,8 @@ LogConnectionId LogBroker::Open(Waker& ready, MonotonicTime) {
 }
 
 LogBroker::Connection* LogBroker::Find(LogConnectionId id) {
-  auto at = std::lower_bound(connections_.begin(), connections_.end(), id, [](const auto& c, LogConnectionId i) { return c->id < i; });
+  auto at = std::lower_bound(connections_.begin(), connections_.end(), id,
+                             [](const auto& c, LogConnectionId i) { return c->id < i; });
   return at == connections_.end() || (*at)->id != id ? nullptr : at->get();
 }
 
@@ -41,7 +42,8 @@ void LogBroker::TakeEvents(LogConnectionId id, std::vector<LogEvent>& into) {
 }
 
 void LogBroker::Drop(LogConnectionId id, MonotonicTime now) {
-  auto at = std::lower_bound(connections_.begin(), connections_.end(), id, [](const auto& c, LogConnectionId i) { return c->id < i; });
+  auto at = std::lower_bound(connections_.begin(), connections_.end(), id,
+                             [](const auto& c, LogConnectionId i) { return c->id < i; });
   if (at == connections_.end() || (*at)->id != id) return;
   const bool ended = (*at)->ended;
   connections_.erase(at);
@@ -83,14 +85,19 @@ void LogBroker::Receive(LogConnectionId id, const LogRequest& request, Monotonic
   Connection* connection = Find(id);
   if (connection == nullptr || connection->ended) return;
   switch (request.method) {
-    case LogMethod::kFetch: return OnFetch(*connection, request);
-    case LogMethod::kCommit: return OnCommit(*connection, request, now);
-    case LogMethod::kOffsets: return OnOffsets(*connection, request);
-    case LogMethod::kMetadata: return OnMetadata(*connection, request);
+    case LogMethod::kFetch:
+      return OnFetch(*connection, request);
+    case LogMethod::kCommit:
+      return OnCommit(*connection, request, now);
+    case LogMethod::kOffsets:
+      return OnOffsets(*connection, request);
+    case LogMethod::kMetadata:
+      return OnMetadata(*connection, request);
     case LogMethod::kJoin:
     case LogMethod::kSync:
     case LogMethod::kHeartbeat:
-    case LogMethod::kLeave: return OnGroup(*connection, request, now);
+    case LogMethod::kLeave:
+      return OnGroup(*connection, request, now);
   }
 }
 
@@ -197,7 +204,9 @@ void LogBroker::OnCommit(Connection& connection, const LogRequest& request, Mono
   } else if (request.note.size() > options_.note_bytes_max) {
     error = LogError::kNoteTooLarge;
   } else {
-    group = connection.last_group != nullptr && connection.last_group->name() == request.group ? connection.last_group : &GroupFor(request.group);
+    group = connection.last_group != nullptr && connection.last_group->name() == request.group
+                ? connection.last_group
+                : &GroupFor(request.group);
     connection.last_group = group;
     error = group->CheckCommit(request, now);
   }
@@ -224,7 +233,8 @@ void LogBroker::OnFetch(Connection& connection, const LogRequest& request) {
     Reply(connection, request, LogError::kUnknownTopic);
     return;
   }
-  auto at = std::find_if(state->waiting.begin(), state->waiting.end(), [&](const WaitingFetch& w) { return w.connection == connection.id; });
+  auto at = std::find_if(state->waiting.begin(), state->waiting.end(),
+                         [&](const WaitingFetch& w) { return w.connection == connection.id; });
   const bool answered = AnswerFetch(connection, *state, request.id, request.offset, request.max);
   if (answered) {
     if (at != state->waiting.end()) state->waiting.erase(at);
@@ -270,7 +280,8 @@ LogError LogBroker::Admit(PartitionState& state, const Message& message) const {
   return LogError::kNone;
 }
 
-size_t LogBroker::Produce(LogConnectionId id, std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token) {
+size_t LogBroker::Produce(LogConnectionId id, std::span<const int32_t> topics, std::span<const Outgoing> messages,
+                          uint64_t first_token) {
   Connection* connection = Find(id);
   if (connection == nullptr || connection->ended) return 0;
   size_t taken = 0;
@@ -294,7 +305,8 @@ size_t LogBroker::Produce(LogConnectionId id, std::span<const int32_t> topics, s
     Topic& topic = *state->topic;
     const size_t footprint = LogPartition::Footprint(out.message);
     // One message is always taken, however large: else it would wait for ever.
-    if (topic.spec.backlog_bytes_max > 0 && topic.backlog > 0 && topic.backlog + footprint > topic.spec.backlog_bytes_max) {
+    if (topic.spec.backlog_bytes_max > 0 && topic.backlog > 0 &&
+        topic.backlog + footprint > topic.spec.backlog_bytes_max) {
       if (std::find(topic.starved.begin(), topic.starved.end(), id) == topic.starved.end()) topic.starved.push_back(id);
       break;
     }

@@ -1,6 +1,7 @@
-// A deterministic model of a Kafka-like broker: topics, partitions, groups, committed offsets, retention. It models what a client can see, the
-// unpleasant parts on purpose: nothing fences a commit but member and generation, offsets have gaps, retention overtakes consumers and only an
-// out-of-range answer tells, answers to joins come when everybody has joined.
+// A deterministic model of a Kafka-like broker: topics, partitions, groups, committed offsets, retention. It models
+// what a client can see, the unpleasant parts on purpose: nothing fences a commit but member and generation, offsets
+// have gaps, retention overtakes consumers and only an out-of-range answer tells, answers to joins come when everybody
+// has joined.
 //
 //   LogBroker broker({});
 //   broker.CreateTopic({.name = "raw", .partitions = 8, .groups = {"parse"}});
@@ -10,9 +11,10 @@
 //
 // Effect: requests take effect at once; what a client would see waits in its connection's outbox.
 // Errors: of clients are answers; nothing that a client sends CHECKs.
-// Threading: none of its own; one thread at a time. Time comes in as `now`; one that is earlier than the last counts as the last. Records that were fetched may be read by any thread.
-// Ownership: message bytes are copied into pooled segments, and given back when retention allows and nobody holds them.
-// Cost: an append is one copy; a fetch, a commit and a confirmation cost tens of nanoseconds a batch and allocate nothing in steady state.
+// Threading: none of its own; one thread at a time. Time comes in as `now`; one that is earlier than the last counts as
+// the last. Records that were fetched may be read by any thread. Ownership: message bytes are copied into pooled
+// segments, and given back when retention allows and nobody holds them. Cost: an append is one copy; a fetch, a commit
+// and a confirmation cost tens of nanoseconds a batch and allocate nothing in steady state.
 #ifndef MILLRACE_BUS_MEMORY_LOG_BROKER_H_
 #define MILLRACE_BUS_MEMORY_LOG_BROKER_H_
 
@@ -40,10 +42,10 @@ namespace millrace::bus {
 
 struct LogBrokerOptions {
   size_t segment_bytes = 64 << 10;
-  size_t segments_kept = 64;              // most segments that wait for reuse
-  size_t message_bytes_max = 1'000'000;   // key + body + headers
-  size_t note_bytes_max = 4096;           // offset.metadata.max.bytes
-  uint64_t retention_bytes = 0;           // per partition, of topics without TopicSpec::keep; 0: none
+  size_t segments_kept = 64;             // most segments that wait for reuse
+  size_t message_bytes_max = 1'000'000;  // key + body + headers
+  size_t note_bytes_max = 4096;          // offset.metadata.max.bytes
+  uint64_t retention_bytes = 0;          // per partition, of topics without TopicSpec::keep; 0: none
   LogGroupOptions groups;
 };
 
@@ -56,15 +58,17 @@ class LogBroker {
 
   // ------------------------------------------------------------ the clients' side
 
-  // `ready` is woken when there is something to take after there was nothing; it must not call back, and outlives the connection. The first event is
-  // kConnected, or kDisconnected where the broker is down.
+  // `ready` is woken when there is something to take after there was nothing; it must not call back, and outlives the
+  // connection. The first event is kConnected, or kDisconnected where the broker is down.
   LogConnectionId Open(Waker& ready, MonotonicTime now);
   void Receive(LogConnectionId connection, const LogRequest& request, MonotonicTime now);
   // See LogLink::Produce.
-  size_t Produce(LogConnectionId connection, std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token);
+  size_t Produce(LogConnectionId connection, std::span<const int32_t> topics, std::span<const Outgoing> messages,
+                 uint64_t first_token);
   // Clears `into` and gives it all events waiting.
   void TakeEvents(LogConnectionId connection, std::vector<LogEvent>& into);
-  // The client's side of the connection is gone; no event follows. Unknown ids are ignored. Sessions of members go on, see LogJoin.
+  // The client's side of the connection is gone; no event follows. Unknown ids are ignored. Sessions of members go on,
+  // see LogJoin.
   void Drop(LogConnectionId connection, MonotonicTime now);
   // Does what is due.
   void Advance(MonotonicTime now);
@@ -73,8 +77,8 @@ class LogBroker {
 
   // ------------------------------------------------------------ the operator's side
 
-  // Returns the id. A topic that is there already: takes over new groups and limits; FailedPrecondition where its partitions differ. InvalidArgument
-  // for what no topic can be.
+  // Returns the id. A topic that is there already: takes over new groups and limits; FailedPrecondition where its
+  // partitions differ. InvalidArgument for what no topic can be.
   absl::StatusOr<int32_t> CreateTopic(const TopicSpec& spec);
   // -1 where there is none.
   int32_t TopicId(std::string_view name) const;
@@ -102,14 +106,16 @@ class LogBroker {
 
   // ------------------------------------------------------------ faults
 
-  // All connections break, and what was on its way to clients is lost. Records, members and offsets stay; sessions begin anew at Start.
+  // All connections break, and what was on its way to clients is lost. Records, members and offsets stay; sessions
+  // begin anew at Start.
   void Stop();
   void Start(MonotonicTime now);
   bool up() const { return up_; }
   // Ends one connection from the server's side.
   void Disconnect(LogConnectionId connection, MonotonicTime now);
   std::vector<LogConnectionId> Connections() const;
-  // While it is away, requests about groups are answered kCoordinatorUnavailable; when it comes back, sessions begin anew.
+  // While it is away, requests about groups are answered kCoordinatorUnavailable; when it comes back, sessions begin
+  // anew.
   void SetCoordinator(bool available, MonotonicTime now);
   // The next `count` messages to that topic are answered kRefused.
   void RefuseNext(int32_t topic, uint64_t count);

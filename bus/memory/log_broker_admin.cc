@@ -12,10 +12,13 @@ namespace {
 constexpr int32_t kPartitionsMax = 100'000;
 
 absl::Status CheckSpec(const TopicSpec& spec) {
-  const auto bad = [&](const std::string& why) { return absl::InvalidArgumentError("topic \"" + spec.name + "\": " + why); };
+  const auto bad = [&](const std::string& why) {
+    return absl::InvalidArgumentError("topic \"" + spec.name + "\": " + why);
+  };
   if (spec.name.empty()) return bad("a topic needs a name");
   if (spec.partitions < 1 || spec.partitions > kPartitionsMax) {
-    return bad("partitions = " + std::to_string(spec.partitions) + " is not between 1 and " + std::to_string(kPartitionsMax));
+    return bad("partitions = " + std::to_string(spec.partitions) + " is not between 1 and " +
+               std::to_string(kPartitionsMax));
   }
   for (size_t i = 0; i < spec.groups.size(); ++i) {
     if (spec.groups[i].empty()) return bad("a group needs a name");
@@ -25,7 +28,9 @@ absl::Status CheckSpec(const TopicSpec& spec) {
     }
   }
   if (spec.backlog_bytes_max > 0 && spec.groups.empty()) {
-    return bad("it has a bound on its backlog and no group that would ever settle it: name the groups, or drop backlog_bytes_max");
+    return bad(
+        "it has a bound on its backlog and no group that would ever settle it: name the groups, or drop "
+        "backlog_bytes_max");
   }
   return absl::OkStatus();
 }
@@ -37,9 +42,10 @@ absl::StatusOr<int32_t> LogBroker::CreateTopic(const TopicSpec& spec) {
   if (const int32_t id = TopicId(spec.name); id >= 0) {
     Topic& topic = *topics_[static_cast<size_t>(id)];
     if (topic.spec.partitions != spec.partitions) {
-      return absl::FailedPreconditionError("topic \"" + spec.name + "\" has " + std::to_string(topic.spec.partitions) +
-                                           " partitions, not " + std::to_string(spec.partitions) +
-                                           ": keys would move between partitions; use another topic name, or the old number");
+      return absl::FailedPreconditionError(
+          "topic \"" + spec.name + "\" has " + std::to_string(topic.spec.partitions) + " partitions, not " +
+          std::to_string(spec.partitions) +
+          ": keys would move between partitions; use another topic name, or the old number");
     }
     topic.spec.ordered = spec.ordered;
     // What was promised to be kept stays kept.
@@ -118,7 +124,8 @@ int64_t LogBroker::Append(Partition partition, const Message& message) {
 
 void LogBroker::AppendGap(Partition partition, int64_t count) {
   PartitionState* state = StateOf(partition);
-  MR_CHECK(state != nullptr && count >= 0) << "no partition " << partition.number << " of topic " << partition.topic << ", or a gap of " << count;
+  MR_CHECK(state != nullptr && count >= 0)
+      << "no partition " << partition.number << " of topic " << partition.topic << ", or a gap of " << count;
   state->log.AppendGap(count);
   Touch(*state);
   FlushTouched();
@@ -217,10 +224,14 @@ void LogBroker::SetCoordinator(bool available, MonotonicTime now) {
   if (available == coordinator_) return;
   coordinator_ = available;
   now = At(now);
-  if (available) {
-    for (auto& [name, group] : groups_) group->Reloaded(now);
+  for (auto& [name, group] : groups_) {
+    if (available) {
+      group->Reloaded(now);
+    } else {
+      group->Unloaded(answers_);
+    }
   }
-  UpdateTimer();
+  Deliver();
 }
 
 void LogBroker::RefuseNext(int32_t topic, uint64_t count) {

@@ -25,13 +25,16 @@ class LogBrokerTest : public ::testing::Test {
     return c;
   }
   void Fetch(LogConnectionId c, uint64_t id, int64_t offset, uint32_t max = 100, int32_t partition = 0) {
-    broker.Receive(c, {.method = LogMethod::kFetch, .max = max, .id = id, .partition = {topic, partition}, .offset = offset}, now);
+    broker.Receive(
+        c, {.method = LogMethod::kFetch, .max = max, .id = id, .partition = {topic, partition}, .offset = offset}, now);
   }
   void Put(int count, int32_t partition = 0) {
     for (int i = 0; i < count; ++i) broker.Append({topic, partition}, {.body = "body"});
   }
   LogError Commit(LogConnectionId c, int64_t offset, std::string_view group = "g", std::string_view note = {}) {
-    broker.Receive(c, {.method = LogMethod::kCommit, .partition = {topic, 0}, .offset = offset, .group = group, .note = note}, now);
+    broker.Receive(
+        c, {.method = LogMethod::kCommit, .partition = {topic, 0}, .offset = offset, .group = group, .note = note},
+        now);
     return Events(c).back().error;
   }
 

@@ -22,7 +22,8 @@ Capabilities LogCapabilities(const MemoryUrl& url) {
   c.gapless_publish = true;
   c.message_bytes_max = url.message_bytes_max;
   c.crash_model =
-      "survives: the death of any worker, or of all of them; destroyed by: the end of the process, unless the bus was saved before";
+      "survives: the death of any worker, or of all of them; destroyed by: the end of the process, unless the bus was "
+      "saved before";
   if (url.retention_bytes > 0) c.crash_model += ", and retention, which is announced as DataLoss";
   return c;
 }
@@ -83,7 +84,8 @@ absl::StatusOr<int32_t> LogMemoryBus::TopicOfGroup(const std::string& group, con
   return id;
 }
 
-absl::StatusOr<std::unique_ptr<ConsumerDriver>> LogMemoryBus::OpenConsumer(const ConsumerOptions& options, Waker& waker) {
+absl::StatusOr<std::unique_ptr<ConsumerDriver>> LogMemoryBus::OpenConsumer(const ConsumerOptions& options,
+                                                                           Waker& waker) {
   if (absl::Status s = CheckConsumerOptions(options); !s.ok()) return s;
   {
     CoreLock<LogBroker> lock(core_);
@@ -100,7 +102,8 @@ absl::StatusOr<std::unique_ptr<ConsumerDriver>> LogMemoryBus::OpenConsumer(const
   return MakeLogConsumer(core_, options, log, waker);
 }
 
-absl::StatusOr<std::unique_ptr<ProducerDriver>> LogMemoryBus::OpenProducer(const ProducerOptions& options, Waker& waker) {
+absl::StatusOr<std::unique_ptr<ProducerDriver>> LogMemoryBus::OpenProducer(const ProducerOptions& options,
+                                                                           Waker& waker) {
   if (absl::Status s = CheckTopics(options.topics); !s.ok()) return s;
   {
     CoreLock<LogBroker> lock(core_);
@@ -129,12 +132,15 @@ absl::StatusOr<std::vector<PartitionLag>> LogMemoryBus::Lag(const std::string& g
   return lags;
 }
 
-absl::Status LogMemoryBus::ForEachUnsettled(const std::string& group, const std::string& topic, const RestingVisitor& visit) {
+absl::Status LogMemoryBus::ForEachUnsettled(const std::string& group, const std::string& topic,
+                                            const RestingVisitor& visit) {
   CoreLock<LogBroker> lock(core_);
   const absl::StatusOr<int32_t> id = TopicOfGroup(group, topic);
   if (!id.ok()) return id.status();
   for (int32_t n = 0; n < lock->Spec(*id).partitions; ++n) {
-    const auto each = [&](const Delivery& d) { return visit({.partition = n, .offset = d.offset, .message = d.message}); };
+    const auto each = [&](const Delivery& d) {
+      return visit({.partition = n, .offset = d.offset, .message = d.message});
+    };
     if (!Walk(lock->Log({*id, n}), lock->SettledUpTo(group, {*id, n}), each)) break;
   }
   return absl::OkStatus();
@@ -147,7 +153,9 @@ absl::Status LogMemoryBus::ForEachKept(const std::string& topic, const RestingVi
   if (!lock->Spec(*id).keep) return KeepsNothing(topic);
   for (int32_t n = 0; n < lock->Spec(*id).partitions; ++n) {
     const LogPartition& log = lock->Log({*id, n});
-    const auto each = [&](const Delivery& d) { return visit({.partition = n, .offset = d.offset, .message = d.message}); };
+    const auto each = [&](const Delivery& d) {
+      return visit({.partition = n, .offset = d.offset, .message = d.message});
+    };
     if (!Walk(log, log.start(), each)) break;
   }
   return absl::OkStatus();
@@ -157,7 +165,8 @@ Topology LogMemoryBus::Topics() const {
   CoreLock<LogBroker> lock(core_);
   Topology topology;
   for (int32_t id = 0; id < lock->topics(); ++id) topology.topics.push_back(lock->Spec(id));
-  std::sort(topology.topics.begin(), topology.topics.end(), [](const TopicSpec& a, const TopicSpec& b) { return a.name < b.name; });
+  std::sort(topology.topics.begin(), topology.topics.end(),
+            [](const TopicSpec& a, const TopicSpec& b) { return a.name < b.name; });
   return topology;
 }
 

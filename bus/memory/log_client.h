@@ -3,10 +3,9 @@
 //   LogBroker broker({});
 //   broker.CreateTopic({.name = "raw", .partitions = 2, .groups = {"parse"}});
 //   LogProducer producer({"raw"}, {}, std::make_unique<LogDirectLink>(broker, waker), now);
-//   LogConsumer consumer({.group = "parse", .topics = {"raw"}}, {}, std::make_unique<LogDirectLink>(broker, waker), now);
-//   producer.Publish(messages, 1);
-//   consumer.Advance(now);
-//   consumer.Poll(handler);          // OnAssigned, OnDelivered
+//   LogConsumer consumer({.group = "parse", .topics = {"raw"}}, {}, std::make_unique<LogDirectLink>(broker, waker),
+//   now); producer.Publish(messages, 1); consumer.Advance(now); consumer.Poll(handler);          // OnAssigned,
+//   OnDelivered
 #ifndef MILLRACE_BUS_MEMORY_LOG_CLIENT_H_
 #define MILLRACE_BUS_MEMORY_LOG_CLIENT_H_
 

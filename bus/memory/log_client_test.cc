@@ -326,7 +326,8 @@ TEST_F(LogClientTest, RetentionThatOvertakesIsAnnounced) {
   Settle();
   ASSERT_EQ(a.recorder.troubles.size(), 1u);
   EXPECT_TRUE(absl::IsDataLoss(a.recorder.troubles[0]));
-  EXPECT_NE(std::string(a.recorder.troubles[0].message()).find("offsets 2 to 6"), std::string::npos) << a.recorder.troubles[0];
+  EXPECT_NE(std::string(a.recorder.troubles[0].message()).find("offsets 2 to 6"), std::string::npos)
+      << a.recorder.troubles[0];
   EXPECT_EQ(a.recorder.Bodies(), (std::vector<std::string>{"m0", "m1", "m7", "m8", "m9"}));
 }
 
@@ -523,7 +524,8 @@ TEST_F(LogClientTest, AnUnknownTopicIsFinal) {
 class LogProducerTest : public LogClientTest {
  protected:
   void Open(std::vector<std::string> topics = {"raw"}) {
-    producer = std::make_unique<LogProducer>(topics, LogProducerOptions{}, std::make_unique<LogDirectLink>(broker, waker), now);
+    producer = std::make_unique<LogProducer>(topics, LogProducerOptions{},
+                                             std::make_unique<LogDirectLink>(broker, waker), now);
   }
   std::vector<Outgoing> Messages(size_t count, std::string_view body = "body") {
     return std::vector<Outgoing>(count, Outgoing{.topic = 0, .partition = 0, .message = {.body = body}});

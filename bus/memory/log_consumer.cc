@@ -22,7 +22,9 @@ LogMembershipOptions MembershipOptions(const ConsumerOptions& options, const Log
   return out;
 }
 
-absl::Status Stale() { return absl::AbortedError("the partition was given up before the broker had taken this settlement"); }
+absl::Status Stale() {
+  return absl::AbortedError("the partition was given up before the broker had taken this settlement");
+}
 
 // Close tells nobody.
 class NobodyHandler final : public ConsumerHandler {
@@ -37,7 +39,8 @@ class NobodyHandler final : public ConsumerHandler {
 
 }  // namespace
 
-LogConsumer::LogConsumer(const ConsumerOptions& options, const LogConsumerOptions& log_options, std::unique_ptr<LogLink> link, MonotonicTime now)
+LogConsumer::LogConsumer(const ConsumerOptions& options, const LogConsumerOptions& log_options,
+                         std::unique_ptr<LogLink> link, MonotonicTime now)
     : options_(options),
       log_options_(log_options),
       link_(std::move(link)),
@@ -59,7 +62,8 @@ void LogConsumer::Poll(ConsumerHandler& handler) {
   Step();
   TellAll();
   bool fetched = false;
-  // Answers over a direct link come at once, and lead to further requests; a fetch goes out once per partition, so this ends.
+  // Answers over a direct link come at once, and lead to further requests; a fetch goes out once per partition, so this
+  // ends.
   while (!closed()) {
     link_->Receive(events_);
     if (events_.empty()) {
@@ -158,7 +162,8 @@ void LogConsumer::Settle(const struct Settle& settle) {
 bool LogConsumer::CanCommit(const Slot& slot) const {
   if (!membership_.CanCommit() || now_ < commit_at_) return false;
   // A cooperative member's join waits for the answers to its commits, so no new ones for what it keeps.
-  return !(options_.cooperative && membership_.must_rejoin() && slot.state == SlotState::kHeld && phase_ == Phase::kRunning);
+  return !(options_.cooperative && membership_.must_rejoin() && slot.state == SlotState::kHeld &&
+           phase_ == Phase::kRunning);
 }
 
 void LogConsumer::SendCommit(Slot& slot) {
@@ -174,8 +179,8 @@ void LogConsumer::SendCommit(Slot& slot) {
                      .member = membership_.member(),
                      .instance = options_.static_id,
                      .note = slot.note};
-  commits_.push_back({request.id, static_cast<uint32_t>(&slot - slots_.data()), slot.epoch, slot.settled, slot.notes_waiting,
-                      slot.notes_waiting > 0 ? slot.note : std::string()});
+  commits_.push_back({request.id, static_cast<uint32_t>(&slot - slots_.data()), slot.epoch, slot.settled,
+                      slot.notes_waiting, slot.notes_waiting > 0 ? slot.note : std::string()});
   ++slot.commits;
   slot.notes_waiting = 0;
   link_->Send(request, now_);
@@ -223,13 +228,15 @@ bool LogConsumer::TryClose() {
 
 absl::Status LogConsumer::Close(MonotonicTime) {
   if (!TryClose()) {
-    settlements_lost_ = settlements_lost_ || !commits_.empty() || std::any_of(slots_.begin(), slots_.end(), [](const Slot& s) { return s.dirty; });
+    settlements_lost_ = settlements_lost_ || !commits_.empty() ||
+                        std::any_of(slots_.begin(), slots_.end(), [](const Slot& s) { return s.dirty; });
     phase_ = Phase::kClosed;
     link_->Drop(now_);
   }
   if (!settlements_lost_) return absl::OkStatus();
-  return absl::UnavailableError("group \"" + options_.group +
-                                "\": closed before the broker had taken every settlement; what it has not taken is delivered again");
+  return absl::UnavailableError(
+      "group \"" + options_.group +
+      "\": closed before the broker had taken every settlement; what it has not taken is delivered again");
 }
 
 // ---------------------------------------------------------------- what the broker says
@@ -281,7 +288,8 @@ void LogConsumer::OnDisconnected() {
   Attend();
   link_->Drop(now_);
   connected_ = connecting_ = false;
-  const Duration pause = std::min(log_options_.reconnect_max, log_options_.reconnect_min * (int64_t{1} << std::min(failures_, 16u)));
+  const Duration pause =
+      std::min(log_options_.reconnect_max, log_options_.reconnect_min * (int64_t{1} << std::min(failures_, 16u)));
   connect_at_ = now_ + pause;
   ++failures_;
   if (!unwell_) troubles_.push_back(absl::UnavailableError("the connection to the broker is gone; trying again"));
@@ -300,7 +308,8 @@ void LogConsumer::OnDisconnected() {
       slot.notes_waiting += lost.notes;
     } else {
       settlements_lost_ = settlements_lost_ || phase_ != Phase::kRunning;
-      AnswerNotes({slot.partition, lost.epoch}, lost.notes, absl::DeadlineExceededError("the connection went before the broker had answered"));
+      AnswerNotes({slot.partition, lost.epoch}, lost.notes,
+                  absl::DeadlineExceededError("the connection went before the broker had answered"));
     }
   }
   membership_.OnDisconnected();
@@ -313,7 +322,8 @@ void LogConsumer::OnMetadata(const LogEvent& event) {
   for (const LogTopicInfo& topic : event.detail->topics) {
     if (topic.id < 0) {
       failed_ = true;
-      troubles_.push_back(absl::FailedPreconditionError("topic \"" + topic.name + "\" does not exist; apply the topology first"));
+      troubles_.push_back(
+          absl::FailedPreconditionError("topic \"" + topic.name + "\" does not exist; apply the topology first"));
       return;
     }
     ids.push_back(topic.id);
@@ -350,7 +360,8 @@ void LogConsumer::OnStart(Slot& slot, const LogOffsets& offsets) {
   const int64_t start = offsets.committed >= 0 ? offsets.committed : offsets.start;
   if (offsets.committed < 0 && offsets.start > 0) {
     troubles_.push_back(absl::DataLossError(NameOfSlot(slot) + ": offsets 0 to " + std::to_string(offsets.start - 1) +
-                                            " were destroyed before group \"" + options_.group + "\" had settled any; starting behind them"));
+                                            " were destroyed before group \"" + options_.group +
+                                            "\" had settled any; starting behind them"));
   }
   slot.state = SlotState::kHeld;
   slot.epoch = ++last_epoch_;
@@ -381,8 +392,10 @@ void LogConsumer::OnFetched(LogEvent& event) {
     if (slot->settled >= slot->delivered) {
       slot->settled = slot->position;
       slot->dirty = true;
-      if (CanCommit(*slot)) SendCommit(*slot);
-      else Attend();
+      if (CanCommit(*slot))
+        SendCommit(*slot);
+      else
+        Attend();
     }
     WantFetch(*slot);
   } else if (slot->flow) {
@@ -392,22 +405,30 @@ void LogConsumer::OnFetched(LogEvent& event) {
   }
 }
 
-// Out of range says only that the log does not have the offset: it may have been settled meanwhile by whoever holds the partition now.
+// Out of range says only that the log does not have the offset: it may have been settled meanwhile by whoever holds the
+// partition now.
 void LogConsumer::OnRangeChecked(Slot& slot, const LogOffsets& offsets) {
   slot.checking = false;
   if (slot.position > offsets.end) {
-    troubles_.push_back(absl::DataLossError(NameOfSlot(slot) + ": the log ends at offset " + std::to_string(offsets.end) +
-                                            ", the group was at " + std::to_string(slot.position) + ": its end was destroyed; going on there"));
+    troubles_.push_back(absl::DataLossError(NameOfSlot(slot) + ": the log ends at offset " +
+                                            std::to_string(offsets.end) + ", the group was at " +
+                                            std::to_string(slot.position) + ": its end was destroyed; going on there"));
     if (slot.held()) lost_.push_back(slot.holding());
     const bool ours = slot.state == SlotState::kHeld;
     Free(slot, Stale());
-    if (ours) OnStart(slot, {.partition = offsets.partition, .committed = offsets.end, .start = offsets.start, .end = offsets.end, .note = offsets.note});
+    if (ours)
+      OnStart(slot, {.partition = offsets.partition,
+                     .committed = offsets.end,
+                     .start = offsets.start,
+                     .end = offsets.end,
+                     .note = offsets.note});
     return;
   }
   const int64_t unread = std::max(slot.position, offsets.committed);
   if (unread < offsets.start) {
-    troubles_.push_back(absl::DataLossError(NameOfSlot(slot) + ": retention destroyed offsets " + std::to_string(unread) + " to " +
-                                            std::to_string(offsets.start - 1) + " before group \"" + options_.group +
+    troubles_.push_back(absl::DataLossError(NameOfSlot(slot) + ": retention destroyed offsets " +
+                                            std::to_string(unread) + " to " + std::to_string(offsets.start - 1) +
+                                            " before group \"" + options_.group +
                                             "\" had settled them; going on behind them"));
   }
   const bool idle = slot.settled >= slot.delivered;
@@ -440,7 +461,8 @@ void LogConsumer::OnCommitted(const LogEvent& event) {
   const bool over = event.error == LogError::kUnknownMember || event.error == LogError::kFencedInstance ||
                     (event.error == LogError::kIllegalGeneration && event.generation == membership_.generation());
   if (current && event.error == LogError::kNoteTooLarge) {
-    if (commit.notes > 0) AnswerNotes(holding, commit.notes, absl::InvalidArgumentError("the broker does not take a note of that length"));
+    if (commit.notes > 0)
+      AnswerNotes(holding, commit.notes, absl::InvalidArgumentError("the broker does not take a note of that length"));
     if (commit.notes > 0 && slot.note == commit.note) slot.note = slot.note_taken;
     slot.dirty = true;
   } else if (current && !over) {

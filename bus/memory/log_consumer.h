@@ -1,4 +1,5 @@
-// A ConsumerDriver over a log broker: group membership (log_membership.h), where each partition starts, fetching in turn, committing what was settled.
+// A ConsumerDriver over a log broker: group membership (log_membership.h), where each partition starts, fetching in
+// turn, committing what was settled.
 //
 //   LogConsumer consumer(options, {}, std::make_unique<LogDirectLink>(broker, waker), now);
 //   consumer.Advance(now);
@@ -6,17 +7,21 @@
 //
 // How it keeps its promises:
 //   * A partition starts at the group's committed offset; where there is none, at the start of the log, explicitly.
-//   * Revoked partitions are given back only after Release (or the deadline) and after the answers to their commits: eager groups give up all before
+//   * Revoked partitions are given back only after Release (or the deadline) and after the answers to their commits:
+//   eager groups give up all before
 //     they join again, cooperative ones only what moves.
-//   * A commit that a rebalance refuses is sent again once we are in again, if the partition is still held under the same epoch. Commits of one
+//   * A commit that a rebalance refuses is sent again once we are in again, if the partition is still held under the
+//   same epoch. Commits of one
 //     partition go out in order and are never repeated after a later one.
-//   * Offsets that hold no record are stepped over; once nothing is in flight they are committed too, so that lag reaches 0.
+//   * Offsets that hold no record are stepped over; once nothing is in flight they are committed too, so that lag
+//   reaches 0.
 //   * What retention destroyed before the group had settled it is told as DataLoss.
 //   * Each commit carries the partition's note along, as it replaces the broker's.
 //
-// Effect, errors: bus/driver.h. OnTrouble(FailedPrecondition) is final: fenced, an unknown topic, or a group that rebalances otherwise.
-// Threading: one thread at a time. Handlers may call Settle, Flow and Release from inside their calls, but not Poll or Close.
-// Blocking: nothing blocks. Over links with a delay, StartClose and Poll until closed() before Close.
+// Effect, errors: bus/driver.h. OnTrouble(FailedPrecondition) is final: fenced, an unknown topic, or a group that
+// rebalances otherwise. Threading: one thread at a time. Handlers may call Settle, Flow and Release from inside their
+// calls, but not Poll or Close. Blocking: nothing blocks. Over links with a delay, StartClose and Poll until closed()
+// before Close.
 #ifndef MILLRACE_BUS_MEMORY_LOG_CONSUMER_H_
 #define MILLRACE_BUS_MEMORY_LOG_CONSUMER_H_
 
@@ -38,8 +43,9 @@
 namespace millrace::bus {
 
 struct LogConsumerOptions {
-  Duration rebalance_timeout = std::chrono::minutes(5);  // max.poll.interval.ms: how long the group waits for us to join again
-  bool session_is_connection = false;                    // see LogJoin
+  Duration rebalance_timeout =
+      std::chrono::minutes(5);         // max.poll.interval.ms: how long the group waits for us to join again
+  bool session_is_connection = false;  // see LogJoin
   // How long this instance stays away after a partition was released unasked.
   Duration away_time = std::chrono::seconds(10);
   Duration reconnect_min = std::chrono::milliseconds(100);
@@ -51,7 +57,8 @@ struct LogConsumerOptions {
 
 class LogConsumer : public ConsumerDriver, private LogMembership::Host {
  public:
-  LogConsumer(const ConsumerOptions& options, const LogConsumerOptions& log_options, std::unique_ptr<LogLink> link, MonotonicTime now);
+  LogConsumer(const ConsumerOptions& options, const LogConsumerOptions& log_options, std::unique_ptr<LogLink> link,
+              MonotonicTime now);
   ~LogConsumer() override;
 
   // Time, before any other call; never goes back.
@@ -65,7 +72,8 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   // What can be had without waiting: see StartClose.
   absl::Status Close(MonotonicTime deadline) override;
 
-  // Begins to leave: settlements are committed, then the group is told. Poll until closed(). TryClose does both, telling nobody.
+  // Begins to leave: settlements are committed, then the group is told. Poll until closed(). TryClose does both,
+  // telling nobody.
   void StartClose();
   bool TryClose();
   bool closed() const { return phase_ == Phase::kClosed; }
@@ -89,22 +97,22 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
     Partition partition;  // by subscription
     SlotState state = SlotState::kFree;
     bool flow = true;
-    bool queued = false;       // in to_fetch_
-    bool dirty = false;        // settled, and no commit under way says so
-    bool checking = false;     // out of range: finding out what that means
-    bool reassigned = false;   // ours again as soon as it is given back
+    bool queued = false;      // in to_fetch_
+    bool dirty = false;       // settled, and no commit under way says so
+    bool checking = false;    // out of range: finding out what that means
+    bool reassigned = false;  // ours again as soon as it is given back
     Epoch epoch = 0;
-    uint64_t fetch_id = 0;     // under way; 0: none
-    int64_t position = 0;      // next to fetch
-    int64_t delivered = 0;     // last delivered + 1
-    int64_t settled = 0;       // to be committed
-    int64_t committed = -1;    // known to be committed in this epoch
-    uint32_t commits = 0;      // under way
+    uint64_t fetch_id = 0;       // under way; 0: none
+    int64_t position = 0;        // next to fetch
+    int64_t delivered = 0;       // last delivered + 1
+    int64_t settled = 0;         // to be committed
+    int64_t committed = -1;      // known to be committed in this epoch
+    uint32_t commits = 0;        // under way
     uint32_t notes_waiting = 0;  // settlements with a note that no commit under way carries
-    MonotonicTime deadline;    // kRevoking
+    MonotonicTime deadline;      // kRevoking
     std::string note;
-    std::string note_taken;    // the last one that the broker has taken
-    LogEvent stash;            // came while flow was off
+    std::string note_taken;  // the last one that the broker has taken
+    LogEvent stash;          // came while flow was off
     Holding holding() const { return {partition, epoch}; }
     bool held() const { return state == SlotState::kHeld || state == SlotState::kRevoking; }
   };
@@ -133,7 +141,8 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   void OnFetched(LogEvent& event);
   void OnCommitted(const LogEvent& event);
 
-  // log_consumer_steps.cc: what is due, and what has become possible. Cheap while nothing but deliveries and settlements happens.
+  // log_consumer_steps.cc: what is due, and what has become possible. Cheap while nothing but deliveries and
+  // settlements happens.
   void Step();
   void StepConnection();
   void StepRevoking();
@@ -162,7 +171,9 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   void TellAll();
   Slot* SlotOf(Holding holding);
   Slot* SlotOfBroker(Partition partition);
-  Partition BrokerPartition(const Slot& slot) const { return {topic_ids_[static_cast<size_t>(slot.partition.topic)], slot.partition.number}; }
+  Partition BrokerPartition(const Slot& slot) const {
+    return {topic_ids_[static_cast<size_t>(slot.partition.topic)], slot.partition.number};
+  }
   std::string NameOfSlot(const Slot& slot) const;
 
   // The time up to which whoever has to give something back may take.
@@ -191,27 +202,27 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   uint64_t next_id_ = uint64_t{1} << 32;  // above those of the membership
   uint64_t metadata_id_ = 0;
   uint64_t offsets_id_ = 0;
-  MonotonicTime offsets_at_;              // not before: after an error
+  MonotonicTime offsets_at_;  // not before: after an error
   Ring<CommitUnderWay> commits_;
-  MonotonicTime commit_at_;               // not before: after an error
+  MonotonicTime commit_at_;  // not before: after an error
   MonotonicTime auto_commit_at_ = MonotonicTime::Infinite();
 
-  bool give_up_ = false;                  // leaves, to come back later
+  bool give_up_ = false;  // leaves, to come back later
   MonotonicTime join_at_;
   bool ask_offsets_ = false;
-  bool settlements_lost_ = false;         // while closing: settled, and not surely taken by the broker
+  bool settlements_lost_ = false;  // while closing: settled, and not surely taken by the broker
   bool attention_ = true;
-  bool due_ = false;                      // there is something to fetch at the next Poll
+  bool due_ = false;  // there is something to fetch at the next Poll
   MonotonicTime wake_at_ = MonotonicTime::Infinite();
 
   bool in_poll_ = false;
   std::vector<LogEvent> events_;
-  std::vector<Assignment> assigned_;      // to be told
+  std::vector<Assignment> assigned_;  // to be told
   std::vector<Holding> revoking_;
   std::vector<Holding> lost_;
   std::vector<std::pair<Holding, absl::Status>> noted_;
   std::vector<absl::Status> troubles_;
-  bool unwell_ = false;                   // told Unavailable, and not OK since
+  bool unwell_ = false;  // told Unavailable, and not OK since
   ConsumerHandler* handler_ = nullptr;
 };
 

@@ -7,7 +7,9 @@
 namespace millrace::bus {
 namespace {
 
-absl::Status GivenUp() { return absl::AbortedError("the partition is not ours any more; its next owner redoes what was not settled"); }
+absl::Status GivenUp() {
+  return absl::AbortedError("the partition is not ours any more; its next owner redoes what was not settled");
+}
 
 }  // namespace
 
@@ -151,7 +153,8 @@ void LogConsumer::OnAssignment(const std::vector<Partition>& partitions) {
   if (phase_ != Phase::kRunning || give_up_) return;
   std::vector<bool> ours(slots_.size(), false);
   for (Partition partition : partitions) {
-    if (const Slot* slot = SlotOfBroker(partition); slot != nullptr) ours[static_cast<size_t>(slot - slots_.data())] = true;
+    if (const Slot* slot = SlotOfBroker(partition); slot != nullptr)
+      ours[static_cast<size_t>(slot - slots_.data())] = true;
   }
   bool revoked = false;
   for (size_t i = 0; i < slots_.size(); ++i) {
@@ -245,7 +248,11 @@ void LogConsumer::FetchAll() {
       Deliver(slot, event);
     } else {
       slot.fetch_id = next_id_++;
-      link_->Send({.method = LogMethod::kFetch, .max = options_.batch_max, .id = slot.fetch_id, .partition = BrokerPartition(slot), .offset = slot.position},
+      link_->Send({.method = LogMethod::kFetch,
+                   .max = options_.batch_max,
+                   .id = slot.fetch_id,
+                   .partition = BrokerPartition(slot),
+                   .offset = slot.position},
                   now_);
     }
   }
@@ -257,8 +264,10 @@ std::string LogConsumer::Pending() const {
   const auto say = [&out](const std::string& what) { out += (out.empty() ? "" : "; ") + what; };
   if (failed_) say("stopped for good");
   if (!connected_ && !failed_) say("no connection to the broker");
-  if (membership_.state() == LogMembership::State::kJoining) say("group \"" + options_.group + "\": waits for all members to join");
-  if (membership_.state() == LogMembership::State::kSyncing) say("group \"" + options_.group + "\": waits for the leader's assignment");
+  if (membership_.state() == LogMembership::State::kJoining)
+    say("group \"" + options_.group + "\": waits for all members to join");
+  if (membership_.state() == LogMembership::State::kSyncing)
+    say("group \"" + options_.group + "\": waits for the leader's assignment");
   if (membership_.state() == LogMembership::State::kOut && join_at_ > now_) say("stays out of the group for a while");
   for (const Slot& slot : slots_) {
     if (slot.state == SlotState::kStarting) say(NameOfSlot(slot) + ": asks where to start");

@@ -25,7 +25,8 @@ class LogDirectLink : public LogLink {
     last_ = now;
     broker_.Receive(connection_, request, now);
   }
-  size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token, MonotonicTime now) override {
+  size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
+                 MonotonicTime now) override {
     last_ = now;
     return broker_.Produce(connection_, topics, messages, first_token);
   }

@@ -28,7 +28,8 @@ class LockedLogLink : public LogLink {
     lock->Receive(connection_, request, now);
     sent_ = true;
   }
-  size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token, MonotonicTime) override {
+  size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
+                 MonotonicTime) override {
     CoreLock<LogBroker> lock(core_);
     sent_ = true;
     return lock->Produce(connection_, topics, messages, first_token);
@@ -116,7 +117,9 @@ class MemoryLogProducer : public ProducerDriver {
         producer_(topics, {}, std::make_unique<LockedLogLink>(core, noting_), core.clock.Now()) {}
   ~MemoryLogProducer() override { cell_->Set(nullptr); }
 
-  size_t Publish(std::span<const Outgoing> messages, uint64_t first_token) override { return producer_.Publish(messages, first_token); }
+  size_t Publish(std::span<const Outgoing> messages, uint64_t first_token) override {
+    return producer_.Publish(messages, first_token);
+  }
   void Poll(ProducerHandler& handler) override {
     noting_.SetPolling(true);
     producer_.Poll(handler);
@@ -124,7 +127,9 @@ class MemoryLogProducer : public ProducerDriver {
   }
   // Nothing here depends on time.
   MonotonicTime NextTimer() const override { return noting_.Something() ? MonotonicTime{} : producer_.NextTimer(); }
-  absl::Status Close(ProducerHandler& handler, MonotonicTime deadline) override { return producer_.Close(handler, deadline); }
+  absl::Status Close(ProducerHandler& handler, MonotonicTime deadline) override {
+    return producer_.Close(handler, deadline);
+  }
 
  private:
   const std::shared_ptr<WakeCell> cell_;
@@ -134,7 +139,8 @@ class MemoryLogProducer : public ProducerDriver {
 
 }  // namespace
 
-std::unique_ptr<ConsumerDriver> MakeLogConsumer(Core& core, const ConsumerOptions& options, const LogConsumerOptions& log_options, Waker& waker) {
+std::unique_ptr<ConsumerDriver> MakeLogConsumer(Core& core, const ConsumerOptions& options,
+                                                const LogConsumerOptions& log_options, Waker& waker) {
   return std::make_unique<MemoryLogConsumer>(core, options, log_options, waker);
 }
 

@@ -1,4 +1,5 @@
-// The drivers of mem: with the semantics of a log: the client of this folder on the caller's thread, over a link that takes the bus's lock.
+// The drivers of mem: with the semantics of a log: the client of this folder on the caller's thread, over a link that
+// takes the bus's lock.
 //
 // Threading: one thread at a time each, beside any others of the same bus. Ownership: core and waker outlive them.
 #ifndef MILLRACE_BUS_MEMORY_LOG_DRIVERS_H_
@@ -15,9 +16,10 @@
 
 namespace millrace::bus {
 
-std::unique_ptr<ConsumerDriver> MakeLogConsumer(MemoryCore<LogBroker>& core, const ConsumerOptions& options, const LogConsumerOptions& log_options,
+std::unique_ptr<ConsumerDriver> MakeLogConsumer(MemoryCore<LogBroker>& core, const ConsumerOptions& options,
+                                                const LogConsumerOptions& log_options, Waker& waker);
+std::unique_ptr<ProducerDriver> MakeLogProducer(MemoryCore<LogBroker>& core, const std::vector<std::string>& topics,
                                                 Waker& waker);
-std::unique_ptr<ProducerDriver> MakeLogProducer(MemoryCore<LogBroker>& core, const std::vector<std::string>& topics, Waker& waker);
 
 }  // namespace millrace::bus
 

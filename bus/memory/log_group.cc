@@ -7,17 +7,27 @@
 
 namespace millrace::bus {
 
-void LogGroup::Handle(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers) {
+void LogGroup::Handle(LogConnectionId connection, const LogRequest& request, MonotonicTime now,
+                      std::vector<Answer>& answers) {
   if (state_ == State::kDead) {
     AnswerError(connection, request.id, request.method, LogError::kCoordinatorUnavailable, answers);
     return;
   }
   switch (request.method) {
-    case LogMethod::kJoin: Join(connection, request, now, answers); break;
-    case LogMethod::kSync: Sync(connection, request, now, answers); break;
-    case LogMethod::kHeartbeat: Heartbeat(connection, request, now, answers); break;
-    case LogMethod::kLeave: Leave(connection, request, now, answers); break;
-    default: MR_CHECK(false) << "not a request of a member";
+    case LogMethod::kJoin:
+      Join(connection, request, now, answers);
+      break;
+    case LogMethod::kSync:
+      Sync(connection, request, now, answers);
+      break;
+    case LogMethod::kHeartbeat:
+      Heartbeat(connection, request, now, answers);
+      break;
+    case LogMethod::kLeave:
+      Leave(connection, request, now, answers);
+      break;
+    default:
+      MR_CHECK(false) << "not a request of a member";
   }
   UpdateTimer();
 }
@@ -47,7 +57,8 @@ LogGroup::Member* LogGroup::FindInstance(std::string_view instance) {
 LogError LogGroup::CheckCommit(const LogRequest& request, MonotonicTime now) {
   if (state_ == State::kDead) return LogError::kCoordinatorUnavailable;
   // A commit outside of any membership: only while nobody is in the group.
-  if (request.generation < 0 && request.member.empty()) return members_.empty() ? LogError::kNone : LogError::kUnknownMember;
+  if (request.generation < 0 && request.member.empty())
+    return members_.empty() ? LogError::kNone : LogError::kUnknownMember;
   Member* member = nullptr;
   if (LogError error = Find(request, &member); error != LogError::kNone) return error;
   if (request.generation != generation_) return LogError::kIllegalGeneration;
@@ -64,7 +75,8 @@ LogError LogGroup::Delete() {
   return LogError::kNone;
 }
 
-void LogGroup::Heartbeat(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers) {
+void LogGroup::Heartbeat(LogConnectionId connection, const LogRequest& request, MonotonicTime now,
+                         std::vector<Answer>& answers) {
   Member* member = nullptr;
   LogError error = Find(request, &member);
   if (error == LogError::kNone && request.generation != generation_) error = LogError::kIllegalGeneration;
@@ -76,7 +88,8 @@ void LogGroup::Heartbeat(LogConnectionId connection, const LogRequest& request, 
   AnswerError(connection, request.id, LogMethod::kHeartbeat, error, answers);
 }
 
-void LogGroup::Sync(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers) {
+void LogGroup::Sync(LogConnectionId connection, const LogRequest& request, MonotonicTime now,
+                    std::vector<Answer>& answers) {
   Member* member = nullptr;
   LogError error = Find(request, &member);
   if (error == LogError::kNone && request.generation != generation_) error = LogError::kIllegalGeneration;
@@ -115,11 +128,13 @@ void LogGroup::AnswerSync(Member& member, std::vector<Answer>& answers) {
   member.syncing = {};
 }
 
-void LogGroup::AnswerError(LogConnectionId connection, uint64_t id, LogMethod method, LogError error, std::vector<Answer>& answers) const {
+void LogGroup::AnswerError(LogConnectionId connection, uint64_t id, LogMethod method, LogError error,
+                           std::vector<Answer>& answers) const {
   answers.push_back({connection, LogEvent{.method = method, .error = error, .generation = generation_, .id = id}});
 }
 
-void LogGroup::Leave(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers) {
+void LogGroup::Leave(LogConnectionId connection, const LogRequest& request, MonotonicTime now,
+                     std::vector<Answer>& answers) {
   auto pending = pending_.find(request.member);
   if (pending != pending_.end()) {
     pending_.erase(pending);
@@ -137,8 +152,10 @@ void LogGroup::Remove(const std::string& id, MonotonicTime now, std::vector<Answ
   auto at = members_.find(id);
   if (at == members_.end()) return;
   Member& member = at->second;
-  if (member.joining) AnswerError(member.joining.connection, member.joining.id, LogMethod::kJoin, LogError::kUnknownMember, answers);
-  if (member.syncing) AnswerError(member.syncing.connection, member.syncing.id, LogMethod::kSync, LogError::kUnknownMember, answers);
+  if (member.joining)
+    AnswerError(member.joining.connection, member.joining.id, LogMethod::kJoin, LogError::kUnknownMember, answers);
+  if (member.syncing)
+    AnswerError(member.syncing.connection, member.syncing.id, LogMethod::kSync, LogError::kUnknownMember, answers);
   members_.erase(at);
   if (leader_ == id) leader_.clear();
   if (state_ == State::kStable || state_ == State::kCompletingRebalance) {
@@ -170,6 +187,18 @@ void LogGroup::ConnectionGone(LogConnectionId connection, MonotonicTime now, std
   UpdateTimer();
 }
 
+void LogGroup::Unloaded(std::vector<Answer>& answers) {
+  for (auto& [id, member] : members_) {
+    if (member.joining)
+      AnswerError(member.joining.connection, member.joining.id, LogMethod::kJoin, LogError::kCoordinatorUnavailable,
+                  answers);
+    if (member.syncing)
+      AnswerError(member.syncing.connection, member.syncing.id, LogMethod::kSync, LogError::kCoordinatorUnavailable,
+                  answers);
+    member.joining = member.syncing = {};
+  }
+}
+
 void LogGroup::Reloaded(MonotonicTime now) {
   pending_.clear();
   for (auto& [id, member] : members_) {
@@ -179,7 +208,8 @@ void LogGroup::Reloaded(MonotonicTime now) {
   }
   if (state_ == State::kPreparingRebalance) {
     rebalance_ends_ = now;
-    for (auto& [id, member] : members_) rebalance_ends_ = std::max(rebalance_ends_, now + member.join.rebalance_timeout);
+    for (auto& [id, member] : members_)
+      rebalance_ends_ = std::max(rebalance_ends_, now + member.join.rebalance_timeout);
   }
   UpdateTimer();
 }
@@ -228,7 +258,8 @@ void LogGroup::UpdateTimer() {
   }
   if (state_ == State::kPreparingRebalance) {
     next = std::min(next, rebalance_ends_);
-    const bool all = pending_.empty() && std::all_of(members_.begin(), members_.end(), [](const auto& m) { return bool{m.second.joining}; });
+    const bool all = pending_.empty() && std::all_of(members_.begin(), members_.end(),
+                                                     [](const auto& m) { return bool{m.second.joining}; });
     if (all) next = std::min(next, rebalance_opens_);
   }
   next_timer_ = next;

@@ -1,13 +1,16 @@
-// The coordinator's side of one consumer group: who is in it, in which generation, who waits for what. Kafka's classic protocol, with static members
-// (KIP-345), member ids asked for before joining (KIP-394), and committed offsets with notes.
+// The coordinator's side of one consumer group: who is in it, in which generation, who waits for what. Kafka's classic
+// protocol, with static members (KIP-345), member ids asked for before joining (KIP-394), and committed offsets with
+// notes.
 //
-//   Empty ─join→ PreparingRebalance ─all joined, or time is up→ CompletingRebalance ─leader's sync→ Stable ─join, leave, time-out→ Preparing…
+//   Empty ─join→ PreparingRebalance ─all joined, or time is up→ CompletingRebalance ─leader's sync→ Stable ─join,
+//   leave, time-out→ Preparing…
 //
-// Pure: requests and time come in, answers go into `answers`, for the broker to deliver. A join waits until everybody has joined, a sync until the
-// leader's has come.
+// Pure: requests and time come in, answers go into `answers`, for the broker to deliver. A join waits until everybody
+// has joined, a sync until the leader's has come.
 //
-// What it does not check is on purpose, as a real broker does not either: a commit is taken from any current member for any partition, owned or not.
-// In CompletingRebalance it is refused with kRebalanceInProgress, in PreparingRebalance taken.
+// What it does not check is on purpose, as a real broker does not either: a commit is taken from any current member for
+// any partition, owned or not. In CompletingRebalance it is refused with kRebalanceInProgress, in PreparingRebalance
+// taken.
 //
 // Threading: one thread at a time.
 #ifndef MILLRACE_BUS_MEMORY_LOG_GROUP_H_
@@ -50,16 +53,20 @@ class LogGroup {
 
   LogGroup(std::string name, const LogGroupOptions& options) : name_(std::move(name)), options_(options) {}
 
-  // The four requests of a member. The answer goes into `answers` now or in a later call; `request` is kJoin, kSync, kHeartbeat or kLeave.
+  // The four requests of a member. The answer goes into `answers` now or in a later call; `request` is kJoin, kSync,
+  // kHeartbeat or kLeave.
   void Handle(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers);
   // Whether a commit of (member, instance, generation) is taken; it counts as a sign of life.
   LogError CheckCommit(const LogRequest& request, MonotonicTime now);
   // Ends the group where nobody is in it: kDead from then on.
   LogError Delete();
 
-  // The client's end of a connection is gone. Dynamic members that made it their session are out at once; others when their session's time is up.
+  // The client's end of a connection is gone. Dynamic members that made it their session are out at once; others when
+  // their session's time is up.
   void ConnectionGone(LogConnectionId connection, MonotonicTime now, std::vector<Answer>& answers);
-  // The coordinator came back from a restart or moved: waiting joins and syncs have no answer any more, sessions start again.
+  // The coordinator goes away: who waits is told so.
+  void Unloaded(std::vector<Answer>& answers);
+  // It is back, from a restart or a move: nobody waits any more, sessions start again.
   void Reloaded(MonotonicTime now);
 
   void Advance(MonotonicTime now, std::vector<Answer>& answers);
@@ -101,8 +108,10 @@ class LogGroup {
   void Join(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers);
   LogError CheckJoin(const LogJoin& join, const Member* self) const;
   void JoinNew(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers);
-  void ReplaceStatic(Member& old, LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers);
-  void JoinAgain(Member& member, LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers);
+  void ReplaceStatic(Member& old, LogConnectionId connection, const LogRequest& request, MonotonicTime now,
+                     std::vector<Answer>& answers);
+  void JoinAgain(Member& member, LogConnectionId connection, const LogRequest& request, MonotonicTime now,
+                 std::vector<Answer>& answers);
   Member& AddMember(std::string id, LogConnectionId connection, const LogRequest& request, MonotonicTime now);
   void AnswerJoin(Member& member, std::vector<Answer>& answers);
   void PrepareRebalance(MonotonicTime now, std::vector<Answer>& answers);
@@ -111,10 +120,12 @@ class LogGroup {
   std::string CommonProtocol() const;
 
   void Sync(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers);
-  void Heartbeat(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers);
+  void Heartbeat(LogConnectionId connection, const LogRequest& request, MonotonicTime now,
+                 std::vector<Answer>& answers);
   void Leave(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers);
   void AnswerSync(Member& member, std::vector<Answer>& answers);
-  void AnswerError(LogConnectionId connection, uint64_t id, LogMethod method, LogError error, std::vector<Answer>& answers) const;
+  void AnswerError(LogConnectionId connection, uint64_t id, LogMethod method, LogError error,
+                   std::vector<Answer>& answers) const;
   void Remove(const std::string& id, MonotonicTime now, std::vector<Answer>& answers);
 
   // The member that a request speaks for, or why there is none.
@@ -137,9 +148,9 @@ class LogGroup {
     LogConnectionId connection = 0;
   };
   std::map<std::string, Pending, std::less<>> pending_;
-  MonotonicTime rebalance_ends_ = MonotonicTime::Infinite();   // Preparing
-  MonotonicTime rebalance_opens_;                              // Preparing: not complete before (initial delay)
-  MonotonicTime sync_ends_ = MonotonicTime::Infinite();        // Completing, Stable: who owes a sync then is out
+  MonotonicTime rebalance_ends_ = MonotonicTime::Infinite();  // Preparing
+  MonotonicTime rebalance_opens_;                             // Preparing: not complete before (initial delay)
+  MonotonicTime sync_ends_ = MonotonicTime::Infinite();       // Completing, Stable: who owes a sync then is out
   MonotonicTime next_timer_ = MonotonicTime::Infinite();
   std::vector<std::vector<Committed>> committed_;  // by topic, partition
 };

@@ -14,7 +14,8 @@ bool SameSubscription(const LogJoin& a, const LogJoin& b) {
 
 }  // namespace
 
-void LogGroup::Join(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers) {
+void LogGroup::Join(LogConnectionId connection, const LogRequest& request, MonotonicTime now,
+                    std::vector<Answer>& answers) {
   MR_CHECK(request.join != nullptr) << "a join says what it joins with";
   const auto refuse = [&](LogError error) { AnswerError(connection, request.id, LogMethod::kJoin, error, answers); };
   Member* self = nullptr;
@@ -54,14 +55,16 @@ LogError LogGroup::CheckJoin(const LogJoin& join, const Member* self) const {
   return common ? LogError::kNone : LogError::kInconsistentProtocol;
 }
 
-void LogGroup::JoinNew(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers) {
+void LogGroup::JoinNew(LogConnectionId connection, const LogRequest& request, MonotonicTime now,
+                       std::vector<Answer>& answers) {
   if (!request.member.empty()) {
     pending_.erase(std::string(request.member));
     AddMember(std::string(request.member), connection, request, now);
     PrepareRebalance(now, answers);
     return;
   }
-  std::string id = (request.instance.empty() ? name_ : std::string(request.instance)) + "-" + std::to_string(++arrivals_);
+  std::string id =
+      (request.instance.empty() ? name_ : std::string(request.instance)) + "-" + std::to_string(++arrivals_);
   if (request.instance.empty() && options_.require_member_id) {
     pending_[id] = {now + request.join->session_timeout, connection};
     AnswerError(connection, request.id, LogMethod::kJoin, LogError::kMemberIdRequired, answers);
@@ -73,7 +76,8 @@ void LogGroup::JoinNew(LogConnectionId connection, const LogRequest& request, Mo
   PrepareRebalance(now, answers);
 }
 
-LogGroup::Member& LogGroup::AddMember(std::string id, LogConnectionId connection, const LogRequest& request, MonotonicTime now) {
+LogGroup::Member& LogGroup::AddMember(std::string id, LogConnectionId connection, const LogRequest& request,
+                                      MonotonicTime now) {
   Member& member = members_[id];
   member.id = std::move(id);
   member.instance = std::string(request.instance);
@@ -85,11 +89,14 @@ LogGroup::Member& LogGroup::AddMember(std::string id, LogConnectionId connection
   return member;
 }
 
-// A static member came back under a new id: it takes the place of the old one, which is fenced from now on. While nothing has changed for the others
-// they need not notice: it gets the assignment that its predecessor had.
-void LogGroup::ReplaceStatic(Member& old, LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers) {
-  if (old.joining) AnswerError(old.joining.connection, old.joining.id, LogMethod::kJoin, LogError::kFencedInstance, answers);
-  if (old.syncing) AnswerError(old.syncing.connection, old.syncing.id, LogMethod::kSync, LogError::kFencedInstance, answers);
+// A static member came back under a new id: it takes the place of the old one, which is fenced from now on. While
+// nothing has changed for the others they need not notice: it gets the assignment that its predecessor had.
+void LogGroup::ReplaceStatic(Member& old, LogConnectionId connection, const LogRequest& request, MonotonicTime now,
+                             std::vector<Answer>& answers) {
+  if (old.joining)
+    AnswerError(old.joining.connection, old.joining.id, LogMethod::kJoin, LogError::kFencedInstance, answers);
+  if (old.syncing)
+    AnswerError(old.syncing.connection, old.syncing.id, LogMethod::kSync, LogError::kFencedInstance, answers);
   const std::string old_id = old.id;
   Member moved = std::move(old);
   members_.erase(old_id);
@@ -120,7 +127,8 @@ void LogGroup::ReplaceStatic(Member& old, LogConnectionId connection, const LogR
   }
 }
 
-void LogGroup::JoinAgain(Member& member, LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers) {
+void LogGroup::JoinAgain(Member& member, LogConnectionId connection, const LogRequest& request, MonotonicTime now,
+                         std::vector<Answer>& answers) {
   const bool same = SameSubscription(member.join, *request.join);
   if (member.joining && (member.joining.connection != connection || member.joining.id != request.id)) {
     AnswerError(member.joining.connection, member.joining.id, LogMethod::kJoin, LogError::kUnknownMember, answers);
@@ -163,7 +171,8 @@ void LogGroup::AnswerJoin(Member& member, std::vector<Answer>& answers) {
   event.detail->protocol = protocol_;
   if (member.id == leader_) {
     for (const auto& [id, other] : members_) {
-      event.detail->members.push_back({id, other.instance, other.join.topics, other.join.owned, other.join.owned_generation});
+      event.detail->members.push_back(
+          {id, other.instance, other.join.topics, other.join.owned, other.join.owned_generation});
     }
   }
   answers.push_back({member.joining.connection, std::move(event)});
@@ -173,7 +182,8 @@ void LogGroup::AnswerJoin(Member& member, std::vector<Answer>& answers) {
 void LogGroup::PrepareRebalance(MonotonicTime now, std::vector<Answer>& answers) {
   for (auto& [id, member] : members_) {
     if (!member.syncing) continue;
-    AnswerError(member.syncing.connection, member.syncing.id, LogMethod::kSync, LogError::kRebalanceInProgress, answers);
+    AnswerError(member.syncing.connection, member.syncing.id, LogMethod::kSync, LogError::kRebalanceInProgress,
+                answers);
     member.syncing = {};
     Alive(member, now);
   }
@@ -221,7 +231,8 @@ void LogGroup::CompleteJoin(MonotonicTime now, std::vector<Answer>& answers) {
     }
     if (first == nullptr) {
       // Only static members that are away: wait on.
-      for (const auto& [id, member] : members_) rebalance_ends_ = std::max(rebalance_ends_, now + member.join.rebalance_timeout);
+      for (const auto& [id, member] : members_)
+        rebalance_ends_ = std::max(rebalance_ends_, now + member.join.rebalance_timeout);
       return;
     }
     leader_ = first->id;

@@ -24,7 +24,9 @@ class LogGroupTest : public ::testing::Test {
     std::vector<Partition> partitions;
   };
 
-  void Make(LogGroupOptions options = {.require_member_id = false}) { group = std::make_unique<LogGroup>("g", options); }
+  void Make(LogGroupOptions options = {.require_member_id = false}) {
+    group = std::make_unique<LogGroup>("g", options);
+  }
 
   LogJoin Joining(std::vector<Partition> owned = {}) {
     LogJoin join;
@@ -35,22 +37,39 @@ class LogGroupTest : public ::testing::Test {
     join.owned = std::move(owned);
     return join;
   }
-  void Join(LogConnectionId c, std::string_view member, std::string_view instance = {}, std::vector<Partition> owned = {}) {
+  void Join(LogConnectionId c, std::string_view member, std::string_view instance = {},
+            std::vector<Partition> owned = {}) {
     const LogJoin join = Joining(std::move(owned));
-    group->Handle(c, {.method = LogMethod::kJoin, .id = ++id, .member = member, .instance = instance, .join = &join}, now, answers);
+    group->Handle(c, {.method = LogMethod::kJoin, .id = ++id, .member = member, .instance = instance, .join = &join},
+                  now, answers);
   }
-  void Sync(LogConnectionId c, std::string_view member, int32_t generation, std::vector<LogMemberAssignment> assignments = {}, std::string_view instance = {}) {
-    group->Handle(c, {.method = LogMethod::kSync, .id = ++id, .generation = generation, .member = member, .instance = instance, .assignments = assignments}, now,
-                  answers);
+  void Sync(LogConnectionId c, std::string_view member, int32_t generation,
+            std::vector<LogMemberAssignment> assignments = {}, std::string_view instance = {}) {
+    group->Handle(c,
+                  {.method = LogMethod::kSync,
+                   .id = ++id,
+                   .generation = generation,
+                   .member = member,
+                   .instance = instance,
+                   .assignments = assignments},
+                  now, answers);
   }
   void Heartbeat(LogConnectionId c, std::string_view member, int32_t generation, std::string_view instance = {}) {
-    group->Handle(c, {.method = LogMethod::kHeartbeat, .id = ++id, .generation = generation, .member = member, .instance = instance}, now, answers);
+    group->Handle(
+        c,
+        {.method = LogMethod::kHeartbeat, .id = ++id, .generation = generation, .member = member, .instance = instance},
+        now, answers);
   }
   void Leave(LogConnectionId c, std::string_view member) {
     group->Handle(c, {.method = LogMethod::kLeave, .id = ++id, .member = member}, now, answers);
   }
   LogError Commit(std::string_view member, int32_t generation, std::string_view instance = {}) {
-    return group->CheckCommit({.method = LogMethod::kCommit, .generation = generation, .partition = {0, 99}, .member = member, .instance = instance}, now);
+    return group->CheckCommit({.method = LogMethod::kCommit,
+                               .generation = generation,
+                               .partition = {0, 99},
+                               .member = member,
+                               .instance = instance},
+                              now);
   }
   void Pass(Duration time) {
     now = now + time;

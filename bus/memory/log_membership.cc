@@ -10,7 +10,12 @@ namespace millrace::bus {
 
 LogRequest LogMembership::Request(LogMethod method, uint64_t& id) {
   id = next_id_++;
-  return {.method = method, .id = id, .generation = generation_, .group = options_.group, .member = member_, .instance = options_.static_id};
+  return {.method = method,
+          .id = id,
+          .generation = generation_,
+          .group = options_.group,
+          .member = member_,
+          .instance = options_.static_id};
 }
 
 void LogMembership::Join(const std::vector<int32_t>& topics, const std::vector<Partition>& owned, MonotonicTime now) {
@@ -137,7 +142,8 @@ void LogMembership::OnJoined(LogEvent& event, MonotonicTime now) {
     std::vector<TopicPartitions> topics;
     for (const LogTopicInfo& topic : detail.topics) topics.push_back({topic.id, topic.partitions});
     const bool cooperative = detail.protocol == kCooperativeStickyProtocol;
-    PartitionLists lists = cooperative ? AssignCooperative(detail.members, topics) : AssignRange(detail.members, topics);
+    PartitionLists lists =
+        cooperative ? AssignCooperative(detail.members, topics) : AssignRange(detail.members, topics);
     for (size_t i = 0; i < lists.size(); ++i) assignments.push_back({detail.members[i].id, std::move(lists[i])});
   }
   LogRequest request = Request(LogMethod::kSync, sync_id_);
@@ -190,14 +196,16 @@ void LogMembership::OnError(LogError error, int32_t generation) {
 }
 
 void LogMembership::Out(LogError error) {
-  const bool fatal =
-      error == LogError::kFencedInstance || error == LogError::kInconsistentProtocol || error == LogError::kInvalidSessionTimeout;
+  const bool fatal = error == LogError::kFencedInstance || error == LogError::kInconsistentProtocol ||
+                     error == LogError::kInvalidSessionTimeout;
   const std::string about = "group \"" + options_.group + "\": " + std::string(NameOf(error)) + ": ";
   absl::Status why;
   if (error == LogError::kFencedInstance) {
-    why = absl::FailedPreconditionError(about + "another consumer uses the static id \"" + options_.static_id + "\"; give each its own");
+    why = absl::FailedPreconditionError(about + "another consumer uses the static id \"" + options_.static_id +
+                                        "\"; give each its own");
   } else if (error == LogError::kInconsistentProtocol) {
-    why = absl::FailedPreconditionError(about + "its members use another way to rebalance; set `cooperative` alike for all of them");
+    why = absl::FailedPreconditionError(
+        about + "its members use another way to rebalance; set `cooperative` alike for all of them");
   } else if (error == LogError::kInvalidSessionTimeout) {
     why = absl::InvalidArgumentError(about + "the broker does not allow this session_timeout");
   } else {

@@ -1,4 +1,5 @@
-// A consumer's side of its group: joins, takes part in rebalances (as leader too), sends heartbeats, leaves. What it holds is its host's business.
+// A consumer's side of its group: joins, takes part in rebalances (as leader too), sends heartbeats, leaves. What it
+// holds is its host's business.
 //
 //   kOut ─Join→ kJoining ─→ kSyncing ─→ kIn ─OnMustRejoin, host: Join→ kJoining …
 //
@@ -43,7 +44,8 @@ class LogMembership {
     virtual void OnLeft() = 0;
   };
 
-  LogMembership(const LogMembershipOptions& options, LogLink& link, Host& host) : options_(options), link_(link), host_(host) {}
+  LogMembership(const LogMembershipOptions& options, LogLink& link, Host& host)
+      : options_(options), link_(link), host_(host) {}
 
   // Asks to join, holding `owned`. From kOut or kIn, while connected.
   void Join(const std::vector<int32_t>& topics, const std::vector<Partition>& owned, MonotonicTime now);
@@ -58,13 +60,17 @@ class LogMembership {
   void OnReply(LogEvent& event, MonotonicTime now);
   // Whoever sees the answer to another request of this member tells it here: generation and membership may be over.
   void OnError(LogError error, int32_t generation);
-  // Heartbeats and time-outs that are due. True: the server has been silent for a session's length, the connection should be made anew.
+  // Heartbeats and time-outs that are due. True: the server has been silent for a session's length, the connection
+  // should be made anew.
   bool Step(MonotonicTime now);
   MonotonicTime NextTimer() const;
 
   State state() const { return state_; }
-  // Whether a commit has a chance: it has until the group is between two generations, which a member that waits for others to join cannot know.
-  bool CanCommit() const { return connected_ && generation_ >= 0 && (state_ == State::kIn || state_ == State::kJoining); }
+  // Whether a commit has a chance: it has until the group is between two generations, which a member that waits for
+  // others to join cannot know.
+  bool CanCommit() const {
+    return connected_ && generation_ >= 0 && (state_ == State::kIn || state_ == State::kJoining);
+  }
   bool must_rejoin() const { return must_rejoin_; }
   const std::string& member() const { return member_; }
   const std::string& static_id() const { return options_.static_id; }

@@ -1,10 +1,11 @@
 // One partition's log: records in segments, offsets that may have gaps, a start that moves up.
 //
-// A segment holds records from its front (an array of Delivery, so that a fetch is a span of it and copies nothing) and bytes from its back; it is full
-// where they meet. Positions count bytes from the partition's first record on: a record takes its bytes, rounded up to 8, and kRecordBytes.
+// A segment holds records from its front (an array of Delivery, so that a fetch is a span of it and copies nothing) and
+// bytes from its back; it is full where they meet. Positions count bytes from the partition's first record on: a record
+// takes its bytes, rounded up to 8, and kRecordBytes.
 //
-// Threading: one thread at a time. What was fetched may be read by any thread while others append: records are never written again.
-// Ownership: a segment lives as long as the partition or a fetched SegmentRef needs it.
+// Threading: one thread at a time. What was fetched may be read by any thread while others append: records are never
+// written again. Ownership: a segment lives as long as the partition or a fetched SegmentRef needs it.
 #ifndef MILLRACE_BUS_MEMORY_LOG_PARTITION_H_
 #define MILLRACE_BUS_MEMORY_LOG_PARTITION_H_
 
@@ -65,10 +66,10 @@ class LogPartition {
  private:
   struct Chunk {
     SegmentRef segment;
-    char* low = nullptr;        // lowest byte in use at the back
-    char* next = nullptr;       // where the next record goes at the front
-    uint32_t count = 0;         // records
-    int64_t first = 0;          // offset of its first record
+    char* low = nullptr;   // lowest byte in use at the back
+    char* next = nullptr;  // where the next record goes at the front
+    uint32_t count = 0;    // records
+    int64_t first = 0;     // offset of its first record
     uint64_t records_before = 0;
     uint64_t position_before = 0;
 
@@ -100,7 +101,8 @@ inline int64_t LogPartition::Append(const Message& message, size_t footprint) {
   Chunk* chunk = last_;
   // With nothing left in the log the same few cache lines serve again.
   const bool over_again = start_ == end_;
-  if (chunk == nullptr || over_again || static_cast<size_t>(chunk->low - chunk->next) < footprint) chunk = &MakeRoom(footprint);
+  if (chunk == nullptr || over_again || static_cast<size_t>(chunk->low - chunk->next) < footprint)
+    chunk = &MakeRoom(footprint);
   chunk->low -= footprint - kRecordBytes;
   char* at = chunk->low;
   const auto put = [&at](std::string_view bytes) {

@@ -121,7 +121,8 @@ TEST(LogPartitionTest, BehavesAsAMapOfOffsets) {
         log.AppendGap(gap);
         end += gap;
       } else if (what < 16) {
-        const int64_t to = start - 2 + static_cast<int64_t>(random.Below(5, {c, step}, static_cast<uint64_t>(end - start) + 5));
+        const int64_t to =
+            start - 2 + static_cast<int64_t>(random.Below(5, {c, step}, static_cast<uint64_t>(end - start) + 5));
         log.DropBefore(to);
         start = std::max(start, std::min(to, end));
         model.erase(model.begin(), model.lower_bound(start));
@@ -135,7 +136,8 @@ TEST(LogPartitionTest, BehavesAsAMapOfOffsets) {
         uint64_t before = log.RecordsBefore(at);
         EXPECT_EQ(log.records() - before, static_cast<uint64_t>(std::distance(model.lower_bound(at), model.end())));
         uint64_t bytes = 0;
-        for (auto it = model.lower_bound(at); it != model.end(); ++it) bytes += LogPartition::Footprint({.body = it->second});
+        for (auto it = model.lower_bound(at); it != model.end(); ++it)
+          bytes += LogPartition::Footprint({.body = it->second});
         EXPECT_EQ(log.position() - log.PositionOf(at), bytes);
         auto expected = model.lower_bound(at);
         while (at < end) {

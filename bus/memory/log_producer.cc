@@ -13,9 +13,11 @@ absl::Status StatusOf(LogError error) {
     case LogError::kNone:
       return absl::OkStatus();
     case LogError::kMessageTooLarge:
-      return absl::InvalidArgumentError("the message is larger than the bus takes: raise message_bytes_max, or make it smaller");
+      return absl::InvalidArgumentError(
+          "the message is larger than the bus takes: raise message_bytes_max, or make it smaller");
     case LogError::kUnknownTopic:
-      return absl::FailedPreconditionError("the topic has no such partition: apply the topology, and choose partitions by its count");
+      return absl::FailedPreconditionError(
+          "the topic has no such partition: apply the topology, and choose partitions by its count");
     default:
       return absl::UnavailableError("the broker refused the message (" + std::string(NameOf(error)) + ")");
   }
@@ -23,7 +25,8 @@ absl::Status StatusOf(LogError error) {
 
 }  // namespace
 
-LogProducer::LogProducer(std::vector<std::string> topics, const LogProducerOptions& options, std::unique_ptr<LogLink> link, MonotonicTime now)
+LogProducer::LogProducer(std::vector<std::string> topics, const LogProducerOptions& options,
+                         std::unique_ptr<LogLink> link, MonotonicTime now)
     : topics_(std::move(topics)), options_(options), link_(std::move(link)), now_(now), connect_at_(now) {
   // Over a direct link the first Publish finds everything ready.
   while (Pump()) {
@@ -97,9 +100,11 @@ void LogProducer::OnMetadata(const LogEvent& event) {
 void LogProducer::OnDisconnected() {
   link_->Drop(now_);
   connected_ = connecting_ = false;
-  connect_at_ = now_ + std::min(options_.reconnect_max, options_.reconnect_min * (int64_t{1} << std::min(failures_, 16u)));
+  connect_at_ =
+      now_ + std::min(options_.reconnect_max, options_.reconnect_min * (int64_t{1} << std::min(failures_, 16u)));
   ++failures_;
-  const absl::Status unknown = absl::DeadlineExceededError("the connection went before the broker had answered: the message may be there or not");
+  const absl::Status unknown = absl::DeadlineExceededError(
+      "the connection went before the broker had answered: the message may be there or not");
   for (; !open_.empty(); open_.pop_front()) Answer(open_.front().first, open_.front().count, unknown);
 }
 
@@ -171,7 +176,8 @@ absl::Status LogProducer::Close(ProducerHandler& handler, MonotonicTime) {
   while (Pump()) {
   }
   const bool open = !open_.empty();
-  const absl::Status unknown = absl::DeadlineExceededError("closed before the broker had answered: the message may be there or not");
+  const absl::Status unknown =
+      absl::DeadlineExceededError("closed before the broker had answered: the message may be there or not");
   for (; !open_.empty(); open_.pop_front()) Answer(open_.front().first, open_.front().count, unknown);
   starved_ = false;
   closed_ = true;

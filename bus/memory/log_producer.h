@@ -1,9 +1,12 @@
-// A ProducerDriver over a log broker. The bytes are the link's from Publish on: a direct link appends them at once, another keeps them.
+// A ProducerDriver over a log broker. The bytes are the link's from Publish on: a direct link appends them at once,
+// another keeps them.
 //
-// What becomes of a publish: OK when appended; InvalidArgument when it is too large; FailedPrecondition for a partition that is not there; Unavailable
-// when the broker refused it, with nothing appended; DeadlineExceeded when the connection went before the answer came. Exactly one of these, once.
+// What becomes of a publish: OK when appended; InvalidArgument when it is too large; FailedPrecondition for a partition
+// that is not there; Unavailable when the broker refused it, with nothing appended; DeadlineExceeded when the
+// connection went before the answer came. Exactly one of these, once.
 //
-// Publish takes nothing while there is no connection, and less than it is given while a topic's backlog is full: OnWritable follows.
+// Publish takes nothing while there is no connection, and less than it is given while a topic's backlog is full:
+// OnWritable follows.
 //
 // Threading: one thread at a time. Handlers may call Publish from inside their calls, but not Poll or Close.
 // Blocking: nothing blocks, Close neither: over links with a delay, Poll until outstanding() is 0, then Close.
@@ -29,7 +32,8 @@ struct LogProducerOptions {
 
 class LogProducer : public ProducerDriver {
  public:
-  LogProducer(std::vector<std::string> topics, const LogProducerOptions& options, std::unique_ptr<LogLink> link, MonotonicTime now);
+  LogProducer(std::vector<std::string> topics, const LogProducerOptions& options, std::unique_ptr<LogLink> link,
+              MonotonicTime now);
 
   // Time, before any other call; never goes back.
   void Advance(MonotonicTime now) { now_ = now; }

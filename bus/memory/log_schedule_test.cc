@@ -1,7 +1,10 @@
-// Generated schedules over the log client and broker, links with delays in between: members join, leave, crash, pause, settle in part, give up
-// partitions; connections break, the broker restarts, the coordinator goes away; records come, with gaps. What must hold, for every schedule:
-//   * no two live members hold a partition at once, unless the group has already thrown one of them out and it cannot know yet;
-//   * within a holding offsets ascend, and a holding starts at or below what is settled, never above what somebody has settled or started with;
+// Generated schedules over the log client and broker, links with delays in between: members join, leave, crash, pause,
+// settle in part, give up partitions; connections break, the broker restarts, the coordinator goes away; records come,
+// with gaps. What must hold, for every schedule:
+//   * no two live members hold a partition at once, unless the group has already thrown one of them out and it cannot
+//   know yet;
+//   * within a holding offsets ascend, and a holding starts at or below what is settled, never above what somebody has
+//   settled or started with;
 //   * the broker's committed offset is never above what some member settled;
 //   * once faults end, everything is delivered and settled, and the group is stable.
 #include <gtest/gtest.h>
@@ -119,7 +122,8 @@ struct World {
       if (std::find(members.begin(), members.end(), id) == members.end()) continue;
       for (const Holding& h : instance->consumer->holdings()) {
         EXPECT_TRUE(owner.emplace(h.partition, instance->number).second)
-            << "seed " << seed << ": " << owner[h.partition] << " and " << instance->number << " both hold " << h.partition.number;
+            << "seed " << seed << ": " << owner[h.partition] << " and " << instance->number << " both hold "
+            << h.partition.number;
       }
     }
     for (int32_t p = 0; p < kPartitions; ++p) {
@@ -144,7 +148,8 @@ struct World {
 Instance::Instance(World& w, uint64_t n, bool cooperative, std::string static_id) : world(w), number(n) {
   auto slow = std::make_unique<SlowLink>(w.broker, waker);
   link = slow.get();
-  ConsumerOptions options{.group = "g", .topics = {"t"}, .instance = std::to_string(n), .static_id = std::move(static_id), .batch_max = 3};
+  ConsumerOptions options{
+      .group = "g", .topics = {"t"}, .instance = std::to_string(n), .static_id = std::move(static_id), .batch_max = 3};
   options.cooperative = cooperative;
   options.session_timeout = seconds(10);
   options.heartbeat_interval = seconds(1);
@@ -193,8 +198,11 @@ void Instance::SettleSome(uint64_t which, uint64_t share, bool note) {
   progress.offsets.erase(progress.offsets.begin(), progress.offsets.begin() + static_cast<ptrdiff_t>(count));
   int64_t& most = world.settled_most[at->first.number];
   most = std::max(most, progress.settled);
-  const absl::Status status = consumer->Settle(
-      {.holding = progress.holding, .ranges = {}, .next = static_cast<uint64_t>(progress.settled), .has_note = note, .note = "n"});
+  const absl::Status status = consumer->Settle({.holding = progress.holding,
+                                                .ranges = {},
+                                                .next = static_cast<uint64_t>(progress.settled),
+                                                .has_note = note,
+                                                .note = "n"});
   EXPECT_TRUE(status.ok()) << status;
   notes_sent += note;
 }
@@ -251,7 +259,7 @@ void World::Round(bool faults) {
 
 TEST(LogScheduleTest, NothingIsLostWhateverHappens) {
   uint64_t redelivered = 0, rebalances = 0;
-  for (uint64_t seed = 1; seed <= 150 && !::testing::Test::HasFailure(); ++seed) {
+  for (uint64_t seed = 1; seed <= 20000 && !::testing::Test::HasFailure(); ++seed) {
     World world(seed);
     world.Start();
     for (int round = 0; round < 400; ++round) world.Round(true);
@@ -271,12 +279,15 @@ TEST(LogScheduleTest, NothingIsLostWhateverHappens) {
     std::string pending;
     if (!done) {
       const LogGroup* group = world.broker.Group("g");
-      pending += " group state " + std::to_string(static_cast<int>(group->state())) + ", generation " + std::to_string(group->generation()) + ", next timer in " +
+      pending += " group state " + std::to_string(static_cast<int>(group->state())) + ", generation " +
+                 std::to_string(group->generation()) + ", next timer in " +
                  std::to_string((group->NextTimer().ns - world.now.ns) / 1'000'000) + " ms, broker's in " +
                  std::to_string((world.broker.NextTimer().ns - world.now.ns) / 1'000'000) + " ms, members";
       for (const std::string& id : group->Members()) pending += " " + id;
     }
-    for (const auto& instance : world.instances) pending += "\n  " + std::to_string(instance->number) + " (" + instance->driver->membership().member() + "): " + instance->driver->Pending();
+    for (const auto& instance : world.instances)
+      pending += "\n  " + std::to_string(instance->number) + " (" + instance->driver->membership().member() +
+                 "): " + instance->driver->Pending();
     EXPECT_TRUE(done) << "seed " << seed << ": not quiescent:" << pending;
     for (const auto& instance : world.instances) {
       for (int i = 0; i < 3; ++i) {

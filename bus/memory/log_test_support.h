@@ -1,4 +1,5 @@
-// For tests of the log client: a hand-advanced clock, recording handlers, a link with a delay that can be cut, and instances with all they need.
+// For tests of the log client: a hand-advanced clock, recording handlers, a link with a delay that can be cut, and
+// instances with all they need.
 #ifndef MILLRACE_BUS_MEMORY_LOG_TEST_SUPPORT_H_
 #define MILLRACE_BUS_MEMORY_LOG_TEST_SUPPORT_H_
 
@@ -62,7 +63,9 @@ class Recorder : public ConsumerHandler {
   void OnNoted(Holding holding, const absl::Status& status) override { noted.emplace_back(holding, status); }
   void OnTrouble(const absl::Status& status) override { troubles.push_back(status); }
 
-  static std::string Name(const Holding& h) { return std::to_string(h.partition.topic) + "/" + std::to_string(h.partition.number); }
+  static std::string Name(const Holding& h) {
+    return std::to_string(h.partition.topic) + "/" + std::to_string(h.partition.number);
+  }
   std::vector<std::string> Bodies() const {
     std::vector<std::string> bodies;
     for (const Got& g : got) bodies.push_back(g.body);
@@ -97,7 +100,8 @@ class SlowLink : public LogLink {
   void Send(const LogRequest& request, MonotonicTime) override {
     if (up_) requests_.emplace_back(request);
   }
-  size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token, MonotonicTime now) override {
+  size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
+                 MonotonicTime now) override {
     return link_.Produce(topics, messages, first_token, now);
   }
   void Drop(MonotonicTime now) override {
@@ -153,13 +157,17 @@ class Member {
     }
   }
   void Settle(Holding holding, int64_t next) {
-    consumer->Settle({.holding = holding, .ranges = {}, .next = static_cast<uint64_t>(next), .has_note = false, .note = {}});
+    consumer->Settle(
+        {.holding = holding, .ranges = {}, .next = static_cast<uint64_t>(next), .has_note = false, .note = {}});
   }
   void SettleWithNote(Holding holding, int64_t next, std::string_view note) {
-    consumer->Settle({.holding = holding, .ranges = {}, .next = static_cast<uint64_t>(next), .has_note = true, .note = note});
+    consumer->Settle(
+        {.holding = holding, .ranges = {}, .next = static_cast<uint64_t>(next), .has_note = true, .note = note});
   }
   void SettleBatches() {
-    recorder.on_batch = [this](const DeliveryBatch& batch) { Settle(batch.holding, batch.deliveries.back().offset + 1); };
+    recorder.on_batch = [this](const DeliveryBatch& batch) {
+      Settle(batch.holding, batch.deliveries.back().offset + 1);
+    };
   }
   Holding HoldingOf(int32_t number, int32_t topic = 0) const { return recorder.held.at({topic, number}).holding; }
 

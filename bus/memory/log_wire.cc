@@ -4,22 +4,38 @@ namespace millrace::bus {
 
 std::string_view NameOf(LogError error) {
   switch (error) {
-    case LogError::kNone: return "NONE";
-    case LogError::kOffsetOutOfRange: return "OFFSET_OUT_OF_RANGE";
-    case LogError::kUnknownTopic: return "UNKNOWN_TOPIC_OR_PARTITION";
-    case LogError::kMessageTooLarge: return "MESSAGE_TOO_LARGE";
-    case LogError::kCoordinatorUnavailable: return "COORDINATOR_NOT_AVAILABLE";
-    case LogError::kIllegalGeneration: return "ILLEGAL_GENERATION";
-    case LogError::kInconsistentProtocol: return "INCONSISTENT_GROUP_PROTOCOL";
-    case LogError::kUnknownMember: return "UNKNOWN_MEMBER_ID";
-    case LogError::kInvalidSessionTimeout: return "INVALID_SESSION_TIMEOUT";
-    case LogError::kRebalanceInProgress: return "REBALANCE_IN_PROGRESS";
-    case LogError::kNoteTooLarge: return "OFFSET_METADATA_TOO_LARGE";
-    case LogError::kGroupNotEmpty: return "NON_EMPTY_GROUP";
-    case LogError::kMemberIdRequired: return "MEMBER_ID_REQUIRED";
-    case LogError::kFencedInstance: return "FENCED_INSTANCE_ID";
-    case LogError::kGroupNotFound: return "GROUP_ID_NOT_FOUND";
-    case LogError::kRefused: return "NOT_ENOUGH_REPLICAS";
+    case LogError::kNone:
+      return "NONE";
+    case LogError::kOffsetOutOfRange:
+      return "OFFSET_OUT_OF_RANGE";
+    case LogError::kUnknownTopic:
+      return "UNKNOWN_TOPIC_OR_PARTITION";
+    case LogError::kMessageTooLarge:
+      return "MESSAGE_TOO_LARGE";
+    case LogError::kCoordinatorUnavailable:
+      return "COORDINATOR_NOT_AVAILABLE";
+    case LogError::kIllegalGeneration:
+      return "ILLEGAL_GENERATION";
+    case LogError::kInconsistentProtocol:
+      return "INCONSISTENT_GROUP_PROTOCOL";
+    case LogError::kUnknownMember:
+      return "UNKNOWN_MEMBER_ID";
+    case LogError::kInvalidSessionTimeout:
+      return "INVALID_SESSION_TIMEOUT";
+    case LogError::kRebalanceInProgress:
+      return "REBALANCE_IN_PROGRESS";
+    case LogError::kNoteTooLarge:
+      return "OFFSET_METADATA_TOO_LARGE";
+    case LogError::kGroupNotEmpty:
+      return "NON_EMPTY_GROUP";
+    case LogError::kMemberIdRequired:
+      return "MEMBER_ID_REQUIRED";
+    case LogError::kFencedInstance:
+      return "FENCED_INSTANCE_ID";
+    case LogError::kGroupNotFound:
+      return "GROUP_ID_NOT_FOUND";
+    case LogError::kRefused:
+      return "NOT_ENOUGH_REPLICAS";
   }
   return "UNKNOWN";
 }

@@ -1,17 +1,20 @@
-// What passes between a client of a log broker and the broker: the requests of Kafka's protocol that a consumer and a producer need, as plain structs.
+// What passes between a client of a log broker and the broker: the requests of Kafka's protocol that a consumer and a
+// producer need, as plain structs.
 //
-// This is the narrow seam: bus/memory's model answers it by direct calls (log_direct_link.h), a simulator puts a network in between (StoredLogRequest
-// keeps a request, events are values).
+// This is the narrow seam: bus/memory's model answers it by direct calls (log_direct_link.h), a simulator puts a
+// network in between (StoredLogRequest keeps a request, events are values).
 //
 //   link.Send({.method = LogMethod::kFetch, .id = 7, .partition = {0, 3}, .offset = 42, .max = 64}, now);
 //   link.Receive(events);       // … LogEventKind::kReply, id 7, records
 //
-// Where it is simpler than Kafka on purpose: one connection reaches leader and coordinator alike; topics go by the broker's ids; one fetch asks for one
-// partition; OffsetFetch and ListOffsets are one request; subscriptions and assignments are structs where Kafka has bytes; a waiting fetch has no
-// maximum wait, but the next fetch of the same partition over the same connection takes its place (and is the only one answered).
+// Where it is simpler than Kafka on purpose: one connection reaches leader and coordinator alike; topics go by the
+// broker's ids; one fetch asks for one partition; OffsetFetch and ListOffsets are one request; subscriptions and
+// assignments are structs where Kafka has bytes; a waiting fetch has no maximum wait, but the next fetch of the same
+// partition over the same connection takes its place (and is the only one answered).
 //
 // Threading: values; a link is used by one thread at a time.
-// Ownership: a LogRequest is a view and lives for the call. A LogEvent owns what it says and keeps its records' segment.
+// Ownership: a LogRequest is a view and lives for the call. A LogEvent owns what it says and keeps its records'
+// segment.
 #ifndef MILLRACE_BUS_MEMORY_LOG_WIRE_H_
 #define MILLRACE_BUS_MEMORY_LOG_WIRE_H_
 
@@ -35,7 +38,7 @@ namespace millrace::bus {
 enum class LogError : uint8_t {
   kNone,
   kOffsetOutOfRange,
-  kUnknownTopic,          // UNKNOWN_TOPIC_OR_PARTITION
+  kUnknownTopic,  // UNKNOWN_TOPIC_OR_PARTITION
   kMessageTooLarge,
   kCoordinatorUnavailable,
   kIllegalGeneration,
@@ -43,25 +46,25 @@ enum class LogError : uint8_t {
   kUnknownMember,
   kInvalidSessionTimeout,
   kRebalanceInProgress,
-  kNoteTooLarge,          // OFFSET_METADATA_TOO_LARGE
-  kGroupNotEmpty,         // NON_EMPTY_GROUP
+  kNoteTooLarge,   // OFFSET_METADATA_TOO_LARGE
+  kGroupNotEmpty,  // NON_EMPTY_GROUP
   kMemberIdRequired,
-  kFencedInstance,        // FENCED_INSTANCE_ID
+  kFencedInstance,  // FENCED_INSTANCE_ID
   kGroupNotFound,
-  kRefused,               // a nack of the broker's own: NOT_ENOUGH_REPLICAS and its kind; nothing was appended
+  kRefused,  // a nack of the broker's own: NOT_ENOUGH_REPLICAS and its kind; nothing was appended
 };
 
 std::string_view NameOf(LogError error);
 
 enum class LogMethod : uint8_t {
-  kMetadata,   // names → ids and partition counts
-  kJoin,       // answered when everybody has joined
-  kSync,       // answered when the leader has sent the assignment
+  kMetadata,  // names → ids and partition counts
+  kJoin,      // answered when everybody has joined
+  kSync,      // answered when the leader has sent the assignment
   kHeartbeat,
   kLeave,
-  kOffsets,    // committed offsets and notes of a group; where the log starts and ends
+  kOffsets,  // committed offsets and notes of a group; where the log starts and ends
   kCommit,
-  kFetch,      // answered when there is something at `offset`, or a gap to step over
+  kFetch,  // answered when there is something at `offset`, or a gap to step over
 };
 
 // How a member asks to join.
@@ -69,8 +72,9 @@ struct LogJoin {
   std::vector<std::string> protocols;  // in order of preference
   Duration session_timeout = std::chrono::seconds(45);
   Duration rebalance_timeout = std::chrono::minutes(5);
-  // The open connection stands for the heartbeat: the member never times out while it is there, and is dead at once when it goes (a static one has
-  // the session's time to come back). A rebalance is told by a kHeartbeat reply that nobody asked for, with id 0.
+  // The open connection stands for the heartbeat: the member never times out while it is there, and is dead at once
+  // when it goes (a static one has the session's time to come back). A rebalance is told by a kHeartbeat reply that
+  // nobody asked for, with id 0.
   bool session_is_connection = false;
   // What consumers tell each other: opaque bytes in Kafka.
   std::vector<int32_t> topics;
@@ -117,21 +121,21 @@ struct LogOffsets {
 
 // The parts of an answer that are rare and large.
 struct LogDetail {
-  std::string member;                // kJoin: ours
-  std::string leader;                // kJoin
-  std::string protocol;              // kJoin
-  std::vector<GroupMember> members;  // kJoin, for the leader: everybody
-  std::vector<LogTopicInfo> topics;  // kMetadata; kJoin, for the leader: all topics of all members
-  std::vector<Partition> partitions; // kSync: what we are assigned
-  std::vector<LogOffsets> offsets;   // kOffsets
+  std::string member;                 // kJoin: ours
+  std::string leader;                 // kJoin
+  std::string protocol;               // kJoin
+  std::vector<GroupMember> members;   // kJoin, for the leader: everybody
+  std::vector<LogTopicInfo> topics;   // kMetadata; kJoin, for the leader: all topics of all members
+  std::vector<Partition> partitions;  // kSync: what we are assigned
+  std::vector<LogOffsets> offsets;    // kOffsets
 };
 
 enum class LogEventKind : uint8_t {
   kConnected,
   kDisconnected,  // nothing of this connection comes after it; requests without an answer stay without
   kReply,
-  kProduced,      // answers `count` messages from token `id` on
-  kWritable,      // Produce took less than it was given, and would take more now
+  kProduced,  // answers `count` messages from token `id` on
+  kWritable,  // Produce took less than it was given, and would take more now
 };
 
 struct LogEvent {
@@ -142,8 +146,9 @@ struct LogEvent {
   uint64_t id = 0;          // kReply: of the request; kProduced: first token
   uint64_t count = 0;       // kProduced
   Partition partition;      // kFetch, kCommit
-  int64_t offset = 0;       // kFetch: where to fetch next; with kOffsetOutOfRange where the log starts. kCommit: as asked. kProduced: of the first
-  int64_t end = 0;          // kFetch: of the log
+  int64_t offset = 0;  // kFetch: where to fetch next; with kOffsetOutOfRange where the log starts. kCommit: as asked.
+                       // kProduced: of the first
+  int64_t end = 0;     // kFetch: of the log
   std::span<const Delivery> records = {};  // kFetch
   SegmentRef segment = {};                 // keeps `records` and their bytes
   std::unique_ptr<LogDetail> detail = {};  // kMetadata, kJoin, kSync, kOffsets
@@ -158,9 +163,11 @@ class LogLink {
   virtual void Connect(MonotonicTime now) = 0;
   // Hands a request over. Ignored while there is no connection.
   virtual void Send(const LogRequest& request, MonotonicTime now) = 0;
-  // Hands messages over, under tokens first_token, first_token + 1, …; `topics` gives the broker's ids for Outgoing::topic. Takes a prefix, as a socket
-  // does, and returns its length; kWritable tells when more would be taken. Each message taken is answered by one kProduced.
-  virtual size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token, MonotonicTime now) = 0;
+  // Hands messages over, under tokens first_token, first_token + 1, …; `topics` gives the broker's ids for
+  // Outgoing::topic. Takes a prefix, as a socket does, and returns its length; kWritable tells when more would be
+  // taken. Each message taken is answered by one kProduced.
+  virtual size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
+                         MonotonicTime now) = 0;
   // Cuts the connection; no event of it is told any more.
   virtual void Drop(MonotonicTime now) = 0;
   // Clears `events` and fills it with what came since the last call, in order.

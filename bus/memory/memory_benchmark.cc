@@ -1,9 +1,10 @@
-// What a message costs: publish + deliver + settle, 256 B bodies in batches of 64, window in cache, one thread, beside a bare single-producer
-// single-consumer ring that copies the same bytes in and out in the same run.
+// What a message costs: publish + deliver + settle, 256 B bodies in batches of 64, window in cache, one thread, beside
+// a bare single-producer single-consumer ring that copies the same bytes in and out in the same run.
 //
 //   bazel run -c opt //bus/memory:memory_benchmark
 //
-// Counters: ns/msg; x_ring, the median over alternating rounds of this cost by the ring's; new/msg, calls of operator new.
+// Counters: ns/msg; x_ring, the median over alternating rounds of this cost by the ring's; new/msg, calls of operator
+// new.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -114,7 +115,9 @@ class RingPath : public Path {
 std::vector<Outgoing> BatchOver(int32_t partitions, const std::string& body) {
   std::vector<Outgoing> batch;
   for (size_t i = 0; i < kBatch; ++i) {
-    batch.push_back({.topic = 0, .partition = static_cast<int32_t>(i % static_cast<size_t>(partitions)), .message = {.body = body}});
+    batch.push_back({.topic = 0,
+                     .partition = static_cast<int32_t>(i % static_cast<size_t>(partitions)),
+                     .message = {.body = body}});
   }
   return batch;
 }
@@ -132,7 +135,9 @@ class BrokerPath : public Path {
       broker_.Produce(connection_, {&topic_, 1}, batch_, token_);
       token_ += kBatch;
       for (size_t left = kBatch; left > 0;) {
-        broker_.Receive(connection_, {.method = LogMethod::kFetch, .max = kBatch, .id = 1, .partition = {topic_, 0}, .offset = offset_}, {1});
+        broker_.Receive(
+            connection_,
+            {.method = LogMethod::kFetch, .max = kBatch, .id = 1, .partition = {topic_, 0}, .offset = offset_}, {1});
         broker_.TakeEvents(connection_, events_);
         for (const LogEvent& event : events_) {
           if (event.kind != LogEventKind::kReply || event.method != LogMethod::kFetch) continue;
@@ -141,7 +146,10 @@ class BrokerPath : public Path {
           offset_ = event.offset;
         }
         events_.clear();
-        broker_.Receive(connection_, {.method = LogMethod::kCommit, .quiet = true, .partition = {topic_, 0}, .offset = offset_, .group = "g"}, {1});
+        broker_.Receive(
+            connection_,
+            {.method = LogMethod::kCommit, .quiet = true, .partition = {topic_, 0}, .offset = offset_, .group = "g"},
+            {1});
       }
     }
     return sum;
@@ -162,11 +170,13 @@ class BrokerPath : public Path {
 // Everything that a user of mem: goes through: fronts, drivers, lock, wakers.
 class BusPath : public Path, private ConsumerHandler, private ProducerHandler {
  public:
-  BusPath(std::string_view url, int32_t partitions) : bus_(*OpenMemoryBus(url, clock_)), batch_(BatchOver(partitions, body_)) {
+  BusPath(std::string_view url, int32_t partitions)
+      : bus_(*OpenMemoryBus(url, clock_)), batch_(BatchOver(partitions, body_)) {
     const absl::Status applied = bus_->Apply({.topics = {{.name = "t", .partitions = partitions, .groups = {"g"}}}});
     if (!applied.ok()) std::abort();
     producer_ = std::make_unique<Producer>(*bus_->OpenProducer({.topics = {"t"}}, waker_));
-    consumer_ = std::make_unique<Consumer>(*bus_->OpenConsumer({.group = "g", .topics = {"t"}, .batch_max = kBatch}, waker_), bus_->capabilities());
+    consumer_ = std::make_unique<Consumer>(
+        *bus_->OpenConsumer({.group = "g", .topics = {"t"}, .batch_max = kBatch}, waker_), bus_->capabilities());
     Run(64);
   }
   uint64_t Run(size_t batches) override {
@@ -217,7 +227,8 @@ double Median(std::vector<double>& values) {
   return values[values.size() / 2];
 }
 
-// Rounds of the ring and of `path` take turns; the ratio is that of neighbours, so that what disturbs the machine disturbs both.
+// Rounds of the ring and of `path` take turns; the ratio is that of neighbours, so that what disturbs the machine
+// disturbs both.
 void Compare(benchmark::State& state, Path& path) {
   RingPath ring;
   NanosecondsOf(ring, kBatchesARound);

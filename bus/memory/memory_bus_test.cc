@@ -49,7 +49,9 @@ class MemoryBusTest : public ::testing::TestWithParam<std::string> {
     bus = std::move(*opened);
   }
   bool log() const { return bus->capabilities().settlement == Settlement::kPrefix; }
-  void Apply(TopicSpec spec = {.name = "raw", .partitions = 2, .groups = {"g"}}) { ASSERT_TRUE(bus->Apply({.topics = {spec}}).ok()); }
+  void Apply(TopicSpec spec = {.name = "raw", .partitions = 2, .groups = {"g"}}) {
+    ASSERT_TRUE(bus->Apply({.topics = {spec}}).ok());
+  }
   std::unique_ptr<Producer> OpenProducer() {
     auto driver = bus->OpenProducer({.topics = {"raw"}}, waker);
     EXPECT_TRUE(driver.ok()) << driver.status();
@@ -99,10 +101,12 @@ class MemoryBusTest : public ::testing::TestWithParam<std::string> {
   }
   std::set<std::string> Unsettled() {
     std::set<std::string> bodies;
-    EXPECT_TRUE(bus->ForEachUnsettled("g", "raw", [&](const Resting& r) {
-                     bodies.insert(std::string(*r.message.body));
-                     return true;
-                   }).ok());
+    EXPECT_TRUE(bus->ForEachUnsettled("g", "raw",
+                                      [&](const Resting& r) {
+                                        bodies.insert(std::string(*r.message.body));
+                                        return true;
+                                      })
+                    .ok());
     return bodies;
   }
 
@@ -246,10 +250,12 @@ TEST_P(MemoryBusTest, KeptTopicsShowEverything) {
   Publish(*producer, 1, 0);
   Drain(*consumer, true);
   std::vector<std::string> kept;
-  ASSERT_TRUE(bus->ForEachKept("raw", [&](const Resting& r) {
-                   kept.push_back(std::to_string(r.partition) + ":" + std::string(*r.message.body));
-                   return true;
-                 }).ok());
+  ASSERT_TRUE(bus->ForEachKept("raw",
+                               [&](const Resting& r) {
+                                 kept.push_back(std::to_string(r.partition) + ":" + std::string(*r.message.body));
+                                 return true;
+                               })
+                  .ok());
   EXPECT_EQ(kept, (std::vector<std::string>{"0:m2", "1:m0", "1:m1"}));
   int seen = 0;
   ASSERT_TRUE(bus->ForEachKept("raw", [&](const Resting&) { return ++seen < 2; }).ok());
@@ -287,15 +293,18 @@ INSTANTIATE_TEST_SUITE_P(Semantics, MemoryBusTest, ::testing::Values("mem:", "me
 
 TEST(MemoryUrlTest, SaysWhatIsWrongAndWhatIsKnown) {
   HandClock clock;
-  for (const char* url : {"", "mem", "memory:", "mem:x", "mem:?sematics=log", "mem:?semantics=topic", "mem:?semantics", "mem:?message_bytes_max=-1",
-                          "mem:?message_bytes_max=12x", "mem:?segment_bytes=10", "mem:?session=soft", "mem:?semantics=queue&session=strict",
-                          "mem:?semantics=queue&retention_bytes=5", "mem:?&"}) {
+  for (const char* url :
+       {"", "mem", "memory:", "mem:x", "mem:?sematics=log", "mem:?semantics=topic", "mem:?semantics",
+        "mem:?message_bytes_max=-1", "mem:?message_bytes_max=12x", "mem:?segment_bytes=10", "mem:?session=soft",
+        "mem:?semantics=queue&session=strict", "mem:?semantics=queue&retention_bytes=5", "mem:?&"}) {
     const absl::Status status = OpenMemoryBus(url, clock).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << url << ": " << status;
     EXPECT_NE(std::string(status.message()).find("semantics=log|queue"), std::string::npos) << status;
   }
-  EXPECT_NE(std::string(OpenMemoryBus("mem:?sematics=log", clock).status().message()).find("sematics"), std::string::npos);
-  for (const char* url : {"mem:", "mem:?", "mem:?semantics=log", "mem:?session=strict&retention_bytes=1000000&segment_bytes=4096&message_bytes_max=10"}) {
+  EXPECT_NE(std::string(OpenMemoryBus("mem:?sematics=log", clock).status().message()).find("sematics"),
+            std::string::npos);
+  for (const char* url : {"mem:", "mem:?", "mem:?semantics=log",
+                          "mem:?session=strict&retention_bytes=1000000&segment_bytes=4096&message_bytes_max=10"}) {
     EXPECT_TRUE(OpenMemoryBus(url, clock).ok()) << url;
   }
 }
@@ -355,7 +364,9 @@ TEST(MemoryBusLogTest, NotesSurviveHandOver) {
   {
     Consumer a(*bus->OpenConsumer({.group = "g", .topics = {"raw"}}, waker), bus->capabilities());
     a.Poll(handler);
-    ASSERT_TRUE(a.Settle({.holding = handler.assignment.holding, .ranges = {}, .next = 0, .has_note = true, .note = "starts=2"}).ok());
+    ASSERT_TRUE(
+        a.Settle({.holding = handler.assignment.holding, .ranges = {}, .next = 0, .has_note = true, .note = "starts=2"})
+            .ok());
     a.Poll(handler);
     ASSERT_EQ(handler.noted.size(), 1u);
     EXPECT_TRUE(handler.noted[0].ok());
@@ -372,7 +383,8 @@ TEST(MemoryBusQueueTest, InstanceNamesAreUniqueWhileOpen) {
   ASSERT_TRUE(bus->Apply({.topics = {{.name = "raw", .groups = {"g"}}}}).ok());
   auto a = bus->OpenConsumer({.group = "g", .topics = {"raw"}, .instance = "x"}, waker);
   ASSERT_TRUE(a.ok());
-  EXPECT_TRUE(absl::IsInvalidArgument(bus->OpenConsumer({.group = "g", .topics = {"raw"}, .instance = "x"}, waker).status()));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(bus->OpenConsumer({.group = "g", .topics = {"raw"}, .instance = "x"}, waker).status()));
   a->reset();
   EXPECT_TRUE(bus->OpenConsumer({.group = "g", .topics = {"raw"}, .instance = "x"}, waker).ok());
   EXPECT_TRUE(absl::IsFailedPrecondition(bus->DeleteRecordsBefore("raw", 0, 1)));

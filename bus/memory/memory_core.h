@@ -3,8 +3,9 @@
 //   CoreLock<LogBroker> lock(core);
 //   lock->Receive(...);              // may wake clients: their wakers are called when `lock` goes
 //
-// Why wakers go through a WakeCell: the thread that makes something ready is another than the one that owns the waker, which may be gone by the time the
-// lock is given back. A cell is emptied by its owner, and that waits for a call under way.
+// Why wakers go through a WakeCell: the thread that makes something ready is another than the one that owns the waker,
+// which may be gone by the time the lock is given back. A cell is emptied by its owner, and that waits for a call under
+// way.
 //
 // Threading: everything here is safe from any thread.
 #ifndef MILLRACE_BUS_MEMORY_MEMORY_CORE_H_
@@ -46,8 +47,8 @@ using WakeList = absl::InlinedVector<std::shared_ptr<WakeCell>, 4>;
 
 // What a broker gets as a connection's waker: it is called under the lock and only notes down whom to wake.
 //
-// While the owner polls it sees what there is by itself and need not be woken. Owner and broker each write one flag and then read the other's, so that
-// between the end of a Poll and the next at least one of them notices.
+// While the owner polls it sees what there is by itself and need not be woken. Owner and broker each write one flag and
+// then read the other's, so that between the end of a Poll and the next at least one of them notices.
 class NotingWaker : public Waker {
  public:
   NotingWaker(WakeList& list, std::shared_ptr<WakeCell> cell) : list_(list), cell_(std::move(cell)) {}

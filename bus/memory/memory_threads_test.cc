@@ -1,5 +1,5 @@
-// mem: used by several threads at once, in both semantics: nothing is lost, nothing deadlocks, order holds. Bounded by counts, not by time; run it
-// under --config=tsan too.
+// mem: used by several threads at once, in both semantics: nothing is lost, nothing deadlocks, order holds. Bounded by
+// counts, not by time; run it under --config=tsan too.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -137,7 +137,9 @@ class MemoryThreadsTest : public ::testing::TestWithParam<std::string> {};
 TEST_P(MemoryThreadsTest, EverybodyAtOnce) {
   SteadyClock clock;
   auto bus = *OpenMemoryBus(GetParam(), clock);
-  ASSERT_TRUE(bus->Apply({.topics = {{.name = "t", .partitions = kPartitions, .groups = {"g"}, .backlog_bytes_max = 200'000}}}).ok());
+  ASSERT_TRUE(
+      bus->Apply({.topics = {{.name = "t", .partitions = kPartitions, .groups = {"g"}, .backlog_bytes_max = 200'000}}})
+          .ok());
   Tally tally;
   std::atomic<bool> done{false};
   std::vector<std::thread> threads;
@@ -162,9 +164,12 @@ TEST_P(MemoryThreadsTest, EverybodyAtOnce) {
   EXPECT_EQ(tally.disorder, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Semantics, MemoryThreadsTest, ::testing::Values("mem:", "mem:?session=strict", "mem:?semantics=queue"),
+INSTANTIATE_TEST_SUITE_P(Semantics, MemoryThreadsTest,
+                         ::testing::Values("mem:", "mem:?session=strict", "mem:?semantics=queue"),
                          [](const auto& info) {
-                           return info.param == "mem:" ? "Log" : info.param == "mem:?session=strict" ? "StrictLog" : "Queue";
+                           return info.param == "mem:"                  ? "Log"
+                                  : info.param == "mem:?session=strict" ? "StrictLog"
+                                                                        : "Queue";
                          });
 
 }  // namespace

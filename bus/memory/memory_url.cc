@@ -10,7 +10,8 @@ constexpr std::string_view kKnown =
     "semantics=log|queue, session=kept|strict, message_bytes_max=N, retention_bytes=N, segment_bytes=N";
 
 absl::Status Bad(std::string_view url, const std::string& why) {
-  return absl::InvalidArgumentError("bus URL \"" + std::string(url) + "\": " + why + "; known: mem: or mem:?name=value&…, with " + std::string(kKnown));
+  return absl::InvalidArgumentError("bus URL \"" + std::string(url) + "\": " + why +
+                                    "; known: mem: or mem:?name=value&…, with " + std::string(kKnown));
 }
 
 bool Number(std::string_view text, uint64_t least, uint64_t most, uint64_t& out) {
@@ -35,7 +36,9 @@ absl::StatusOr<MemoryUrl> ParseMemoryUrl(std::string_view url) {
     const size_t equals = pair.find('=');
     const std::string_view name = pair.substr(0, equals);
     const std::string_view value = equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
-    const auto bad_value = [&] { return Bad(url, "\"" + std::string(value) + "\" is no value of " + std::string(name)); };
+    const auto bad_value = [&] {
+      return Bad(url, "\"" + std::string(value) + "\" is no value of " + std::string(name));
+    };
     uint64_t number = 0;
     if (name == "semantics") {
       if (value != "log" && value != "queue") return bad_value();

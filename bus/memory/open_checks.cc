@@ -5,7 +5,9 @@
 namespace millrace::bus {
 namespace {
 
-absl::Status BadOption(const std::string& name, const std::string& why) { return absl::InvalidArgumentError("option " + name + ": " + why); }
+absl::Status BadOption(const std::string& name, const std::string& why) {
+  return absl::InvalidArgumentError("option " + name + ": " + why);
+}
 
 }  // namespace
 
@@ -26,7 +28,8 @@ absl::Status CheckConsumerOptions(const ConsumerOptions& options) {
   if (options.session_timeout <= Duration::zero()) return BadOption("session_timeout", "is not positive");
   if (options.heartbeat_interval <= Duration::zero()) return BadOption("heartbeat_interval", "is not positive");
   if (options.heartbeat_interval >= options.session_timeout) {
-    return BadOption("heartbeat_interval", "is not shorter than session_timeout: the session would end between two heartbeats");
+    return BadOption("heartbeat_interval",
+                     "is not shorter than session_timeout: the session would end between two heartbeats");
   }
   if (options.revoke_timeout < Duration::zero()) return BadOption("revoke_timeout", "is negative");
   return CheckTopics(options.topics);
@@ -37,7 +40,8 @@ absl::Status NoSuchTopic(const std::string& topic) {
 }
 
 absl::Status NoSuchGroup(const std::string& group, const std::string& topic) {
-  return absl::NotFoundError("group \"" + group + "\" is not declared for topic \"" + topic + "\": name it in the topology's TopicSpec::groups");
+  return absl::NotFoundError("group \"" + group + "\" is not declared for topic \"" + topic +
+                             "\": name it in the topology's TopicSpec::groups");
 }
 
 absl::Status NoSuchPartition(const std::string& topic, int32_t partition) {
@@ -45,16 +49,19 @@ absl::Status NoSuchPartition(const std::string& topic, int32_t partition) {
 }
 
 absl::Status KeepsNothing(const std::string& topic) {
-  return absl::FailedPreconditionError("topic \"" + topic + "\" does not keep what is settled: set TopicSpec::keep before publishing to it");
+  return absl::FailedPreconditionError("topic \"" + topic +
+                                       "\" does not keep what is settled: set TopicSpec::keep before publishing to it");
 }
 
 absl::Status LoadedTooLate(const std::string& path) {
-  return absl::FailedPreconditionError("saved bus \"" + path + "\": load it before applying a topology or opening anything");
+  return absl::FailedPreconditionError("saved bus \"" + path +
+                                       "\": load it before applying a topology or opening anything");
 }
 
 absl::Status OtherSemantics(const std::string& path, std::string_view theirs, std::string_view ours) {
-  return absl::FailedPreconditionError("saved bus \"" + path + "\": it was saved with semantics=" + std::string(theirs) + ", this bus has semantics=" +
-                                       std::string(ours) + ": open mem:?semantics=" + std::string(theirs));
+  return absl::FailedPreconditionError(
+      "saved bus \"" + path + "\": it was saved with semantics=" + std::string(theirs) +
+      ", this bus has semantics=" + std::string(ours) + ": open mem:?semantics=" + std::string(theirs));
 }
 
 void SaveSpec(const TopicSpec& spec, SnapshotWriter& out) {

@@ -17,7 +17,8 @@ Capabilities QueueCapabilities(const MemoryUrl& url) {
   Capabilities c = MemoryQueueCapabilities();
   c.message_bytes_max = url.message_bytes_max;
   c.crash_model =
-      "survives: the death of any worker, or of all of them; destroyed by: the end of the process, unless the bus was saved before";
+      "survives: the death of any worker, or of all of them; destroyed by: the end of the process, unless the bus was "
+      "saved before";
   return c;
 }
 
@@ -25,7 +26,8 @@ absl::Status ApplyOver(std::unique_ptr<QueueLink> link, const Topology& topology
   if (absl::Status s = CheckTopology(topology); !s.ok()) return s;
   QueueAdmin admin(std::move(link), {}, topology, now);
   for (int round = 0; !admin.done() && round < kApplyRoundsMax; ++round) admin.Poll(now);
-  if (!admin.done()) return absl::UnavailableError("the topology could not be applied: the embedded broker does not answer");
+  if (!admin.done())
+    return absl::UnavailableError("the topology could not be applied: the embedded broker does not answer");
   return admin.status();
 }
 
@@ -54,7 +56,8 @@ void QueueMemoryBus::Merge(const Topology& topology, Specs& specs) {
     TopicSpec& known = at->second;
     known.keep = known.keep || spec.keep;
     for (const std::string& group : spec.groups) {
-      if (std::find(known.groups.begin(), known.groups.end(), group) == known.groups.end()) known.groups.push_back(group);
+      if (std::find(known.groups.begin(), known.groups.end(), group) == known.groups.end())
+        known.groups.push_back(group);
     }
   }
 }
@@ -66,9 +69,11 @@ absl::Status QueueMemoryBus::Apply(const Topology& topology) {
     for (const TopicSpec& spec : topology.topics) {
       auto known = specs_.find(spec.name);
       if (known == specs_.end() || QueueTopicOf(known->second) == QueueTopicOf(spec)) continue;
-      return absl::FailedPreconditionError("topic \"" + spec.name + "\" is there already with other partitions, order or backlog bound (" +
-                                           std::to_string(known->second.partitions) + " partitions, ordered = " +
-                                           (known->second.ordered ? "true" : "false") + "): use another topic name, or the old values");
+      return absl::FailedPreconditionError("topic \"" + spec.name +
+                                           "\" is there already with other partitions, order or backlog bound (" +
+                                           std::to_string(known->second.partitions) +
+                                           " partitions, ordered = " + (known->second.ordered ? "true" : "false") +
+                                           "): use another topic name, or the old values");
     }
   }
   if (absl::Status s = ApplyOver(MakePolledLink(core_), topology, now); !s.ok()) return s;
@@ -83,14 +88,17 @@ absl::StatusOr<const TopicSpec*> QueueMemoryBus::TopicNamed(const std::string& t
   return &at->second;
 }
 
-absl::StatusOr<const TopicSpec*> QueueMemoryBus::TopicOfGroup(const std::string& group, const std::string& topic) const {
+absl::StatusOr<const TopicSpec*> QueueMemoryBus::TopicOfGroup(const std::string& group,
+                                                              const std::string& topic) const {
   const absl::StatusOr<const TopicSpec*> spec = TopicNamed(topic);
   if (!spec.ok()) return spec;
-  if (std::find((*spec)->groups.begin(), (*spec)->groups.end(), group) == (*spec)->groups.end()) return NoSuchGroup(group, topic);
+  if (std::find((*spec)->groups.begin(), (*spec)->groups.end(), group) == (*spec)->groups.end())
+    return NoSuchGroup(group, topic);
   return spec;
 }
 
-absl::StatusOr<std::unique_ptr<ConsumerDriver>> QueueMemoryBus::OpenConsumer(const ConsumerOptions& options, Waker& waker) {
+absl::StatusOr<std::unique_ptr<ConsumerDriver>> QueueMemoryBus::OpenConsumer(const ConsumerOptions& options,
+                                                                             Waker& waker) {
   if (absl::Status s = CheckConsumerOptions(options); !s.ok()) return s;
   std::vector<QueueTopic> topics;
   QueueConsumerOptions queue;
@@ -106,8 +114,8 @@ absl::StatusOr<std::unique_ptr<ConsumerDriver>> QueueMemoryBus::OpenConsumer(con
     queue.session.salt = opened_;
     if (named.instance.empty()) named.instance = "instance-" + std::to_string(opened_);
     if (!instances_.emplace(named.group, named.instance).second) {
-      return absl::InvalidArgumentError("option instance: \"" + named.instance + "\" is in use in group \"" + named.group +
-                                        "\"; give each consumer a name of its own");
+      return absl::InvalidArgumentError("option instance: \"" + named.instance + "\" is in use in group \"" +
+                                        named.group + "\"; give each consumer a name of its own");
     }
   }
   auto gone = [this, key = std::pair(named.group, named.instance)] {
@@ -117,7 +125,8 @@ absl::StatusOr<std::unique_ptr<ConsumerDriver>> QueueMemoryBus::OpenConsumer(con
   return MakeQueueConsumer(core_, named, topics, queue, waker, std::move(gone));
 }
 
-absl::StatusOr<std::unique_ptr<ProducerDriver>> QueueMemoryBus::OpenProducer(const ProducerOptions& options, Waker& waker) {
+absl::StatusOr<std::unique_ptr<ProducerDriver>> QueueMemoryBus::OpenProducer(const ProducerOptions& options,
+                                                                             Waker& waker) {
   if (absl::Status s = CheckTopics(options.topics); !s.ok()) return s;
   std::vector<QueueTopic> topics;
   QueueProducerOptions queue;
@@ -141,7 +150,8 @@ absl::StatusOr<std::vector<PartitionLag>> QueueMemoryBus::Lag(const std::string&
   return QueueLag(*lock, QueueTopicOf(**spec), group);
 }
 
-absl::Status QueueMemoryBus::ForEachUnsettled(const std::string& group, const std::string& topic, const RestingVisitor& visit) {
+absl::Status QueueMemoryBus::ForEachUnsettled(const std::string& group, const std::string& topic,
+                                              const RestingVisitor& visit) {
   CoreLock<QueueBroker> lock(core_);
   const absl::StatusOr<const TopicSpec*> spec = TopicOfGroup(group, topic);
   if (!spec.ok()) return spec.status();
@@ -182,13 +192,14 @@ Topology QueueMemoryBus::Topics() const {
 }
 
 absl::Status QueueMemoryBus::DeleteRecordsBefore(const std::string& topic, int32_t, int64_t) {
-  return absl::FailedPreconditionError("topic \"" + topic + "\": queues have no offsets to delete up to; open the bus with semantics=log");
+  return absl::FailedPreconditionError("topic \"" + topic +
+                                       "\": queues have no offsets to delete up to; open the bus with semantics=log");
 }
 
 // ---------------------------------------------------------------- saving
 //
-//   "queue", count of topics, their specs (open_checks.h); for each topic, for each of its queues (work queues by group and partition, then the one
-//   that keeps): messages as 1, delivery count, routing key, record; 0
+//   "queue", count of topics, their specs (open_checks.h); for each topic, for each of its queues (work queues by group
+//   and partition, then the one that keeps): messages as 1, delivery count, routing key, record; 0
 
 std::vector<std::string> QueueMemoryBus::QueuesOf(const TopicSpec& spec) {
   std::vector<std::string> queues;
@@ -244,7 +255,8 @@ absl::Status QueueMemoryBus::LoadFrom(const std::string& path) {
         const uint32_t deliveries = static_cast<uint32_t>(in.Number(UINT32_MAX));
         const std::string key = in.Bytes();
         const Message message = in.Record();
-        if (in.ok() && !fresh.broker->Restore(queue, message, deliveries, key, now)) in.Damaged("a message of a queue that is not there");
+        if (in.ok() && !fresh.broker->Restore(queue, message, deliveries, key, now))
+          in.Damaged("a message of a queue that is not there");
       }
     }
   }

@@ -29,7 +29,8 @@ class QueueMemoryBus : public MemoryBus {
   absl::StatusOr<std::unique_ptr<ProducerDriver>> OpenProducer(const ProducerOptions& options, Waker& waker) override;
   absl::StatusOr<std::vector<PartitionLag>> Lag(const std::string& group, const std::string& topic) override;
 
-  absl::Status ForEachUnsettled(const std::string& group, const std::string& topic, const RestingVisitor& visit) override;
+  absl::Status ForEachUnsettled(const std::string& group, const std::string& topic,
+                                const RestingVisitor& visit) override;
   absl::Status ForEachKept(const std::string& topic, const RestingVisitor& visit) override;
   Topology Topics() const override;
   absl::Status SaveTo(const std::string& path) override;

@@ -67,16 +67,17 @@ class CellWaker : public Waker {
 
 class MemoryQueueConsumer : public ConsumerDriver {
  public:
-  MemoryQueueConsumer(Core& core, const ConsumerOptions& options, const std::vector<QueueTopic>& topics, const QueueConsumerOptions& queue_options,
-                      Waker& waker, std::function<void()> gone)
+  MemoryQueueConsumer(Core& core, const ConsumerOptions& options, const std::vector<QueueTopic>& topics,
+                      const QueueConsumerOptions& queue_options, Waker& waker, std::function<void()> gone)
       : core_(core),
         gone_(std::move(gone)),
         cell_(std::make_shared<WakeCell>(waker)),
         noting_(core.wakes, cell_),
         beat_noting_(core.wakes, cell_),
         own_waker_(cell_),
-        consumer_(std::make_unique<QueueConsumer>(options, topics, queue_options, std::make_unique<LockedQueueLink>(core, noting_),
-                                                  std::make_unique<LockedQueueLink>(core, beat_noting_), own_waker_, core.clock.Now())) {}
+        consumer_(std::make_unique<QueueConsumer>(
+            options, topics, queue_options, std::make_unique<LockedQueueLink>(core, noting_),
+            std::make_unique<LockedQueueLink>(core, beat_noting_), own_waker_, core.clock.Now())) {}
   ~MemoryQueueConsumer() override {
     cell_->Set(nullptr);
     consumer_.reset();
@@ -135,7 +136,8 @@ class NobodyHandler final : public ProducerHandler {
 
 class MemoryQueueProducer : public ProducerDriver {
  public:
-  MemoryQueueProducer(Core& core, const std::vector<QueueTopic>& topics, const QueueProducerOptions& queue_options, Waker& waker)
+  MemoryQueueProducer(Core& core, const std::vector<QueueTopic>& topics, const QueueProducerOptions& queue_options,
+                      Waker& waker)
       : core_(core),
         cell_(std::make_shared<WakeCell>(waker)),
         noting_(core.wakes, cell_),
@@ -146,7 +148,9 @@ class MemoryQueueProducer : public ProducerDriver {
   }
   ~MemoryQueueProducer() override { cell_->Set(nullptr); }
 
-  size_t Publish(std::span<const Outgoing> messages, uint64_t first_token) override { return producer_.Publish(messages, first_token); }
+  size_t Publish(std::span<const Outgoing> messages, uint64_t first_token) override {
+    return producer_.Publish(messages, first_token);
+  }
   void Poll(ProducerHandler& handler) override {
     Now();
     noting_.TakeSomething();
@@ -179,13 +183,15 @@ class MemoryQueueProducer : public ProducerDriver {
 
 }  // namespace
 
-std::unique_ptr<ConsumerDriver> MakeQueueConsumer(Core& core, const ConsumerOptions& options, const std::vector<QueueTopic>& topics,
-                                                  const QueueConsumerOptions& queue_options, Waker& waker, std::function<void()> gone) {
+std::unique_ptr<ConsumerDriver> MakeQueueConsumer(Core& core, const ConsumerOptions& options,
+                                                  const std::vector<QueueTopic>& topics,
+                                                  const QueueConsumerOptions& queue_options, Waker& waker,
+                                                  std::function<void()> gone) {
   return std::make_unique<MemoryQueueConsumer>(core, options, topics, queue_options, waker, std::move(gone));
 }
 
-std::unique_ptr<ProducerDriver> MakeQueueProducer(Core& core, const std::vector<QueueTopic>& topics, const QueueProducerOptions& queue_options,
-                                                  Waker& waker) {
+std::unique_ptr<ProducerDriver> MakeQueueProducer(Core& core, const std::vector<QueueTopic>& topics,
+                                                  const QueueProducerOptions& queue_options, Waker& waker) {
   return std::make_unique<MemoryQueueProducer>(core, topics, queue_options, waker);
 }
 

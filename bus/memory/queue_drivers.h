@@ -1,4 +1,5 @@
-// The drivers of mem: with the semantics of queues: the client of this folder on the caller's thread, over links that take the bus's lock.
+// The drivers of mem: with the semantics of queues: the client of this folder on the caller's thread, over links that
+// take the bus's lock.
 //
 // Threading: one thread at a time each, beside any others of the same bus. Ownership: core and waker outlive them.
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_DRIVERS_H_
@@ -18,8 +19,10 @@
 namespace millrace::bus {
 
 // `gone` is called when the consumer is destroyed.
-std::unique_ptr<ConsumerDriver> MakeQueueConsumer(MemoryCore<QueueBroker>& core, const ConsumerOptions& options, const std::vector<QueueTopic>& topics,
-                                                  const QueueConsumerOptions& queue_options, Waker& waker, std::function<void()> gone);
+std::unique_ptr<ConsumerDriver> MakeQueueConsumer(MemoryCore<QueueBroker>& core, const ConsumerOptions& options,
+                                                  const std::vector<QueueTopic>& topics,
+                                                  const QueueConsumerOptions& queue_options, Waker& waker,
+                                                  std::function<void()> gone);
 std::unique_ptr<ProducerDriver> MakeQueueProducer(MemoryCore<QueueBroker>& core, const std::vector<QueueTopic>& topics,
                                                   const QueueProducerOptions& queue_options, Waker& waker);
 

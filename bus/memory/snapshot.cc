@@ -136,7 +136,8 @@ absl::Status SnapshotWriter::Finish() {
 SnapshotReader::SnapshotReader(std::string path) : path_(std::move(path)) {
   file_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   if (file_ < 0) {
-    status_ = errno == ENOENT ? absl::NotFoundError("saved bus \"" + path_ + "\": there is no such file") : SystemError(path_, "cannot be read");
+    status_ = errno == ENOENT ? absl::NotFoundError("saved bus \"" + path_ + "\": there is no such file")
+                              : SystemError(path_, "cannot be read");
     return;
   }
   struct stat facts;
@@ -154,8 +155,9 @@ SnapshotReader::SnapshotReader(std::string path) : path_(std::move(path)) {
   }
   const uint32_t version = GetLittleEndian<uint32_t>(head + kMagic.size());
   if (version != kVersion) {
-    status_ = absl::FailedPreconditionError("saved bus \"" + path_ + "\": it has format version " + std::to_string(version) +
-                                            ", this program reads version " + std::to_string(kVersion) + ": use the program that wrote it");
+    status_ = absl::FailedPreconditionError("saved bus \"" + path_ + "\": it has format version " +
+                                            std::to_string(version) + ", this program reads version " +
+                                            std::to_string(kVersion) + ": use the program that wrote it");
   }
 }
 
@@ -165,8 +167,8 @@ SnapshotReader::~SnapshotReader() {
 
 void SnapshotReader::Damaged(const std::string& what) {
   if (!status_.ok()) return;
-  status_ = absl::DataLossError("saved bus \"" + path_ + "\" is damaged before byte " + std::to_string(read_) + ": " + what +
-                                "; restore the file from a copy, or start without it and feed again");
+  status_ = absl::DataLossError("saved bus \"" + path_ + "\" is damaged before byte " + std::to_string(read_) + ": " +
+                                what + "; restore the file from a copy, or start without it and feed again");
 }
 
 bool SnapshotReader::NextBlock() {

@@ -1,11 +1,14 @@
 // The file that mem: is saved to: a stream of numbers and byte strings in checked blocks.
 //
-//   "MRBUSNAP", uint32 version; then blocks: uint32 length, uint64 digest (XXH3 of the payload, seeded with the block's number), payload; at the end a
-//   block of length 0. All little-endian. What the stream says is written down where it is written: log_bus.cc and queue_bus.cc.
+//   "MRBUSNAP", uint32 version; then blocks: uint32 length, uint64 digest (XXH3 of the payload, seeded with the block's
+//   number), payload; at the end a block of length 0. All little-endian. What the stream says is written down where it
+//   is written: log_bus.cc and queue_bus.cc.
 //
-// The writer writes beside the file and puts its work in the file's place in Finish, after fsync of both file and folder.
+// The writer writes beside the file and puts its work in the file's place in Finish, after fsync of both file and
+// folder.
 //
-// Threading: one thread at a time. Blocking: file I/O. Errors: the first one stays and is told by Finish or status(); what is read after it is 0.
+// Threading: one thread at a time. Blocking: file I/O. Errors: the first one stays and is told by Finish or status();
+// what is read after it is 0.
 #ifndef MILLRACE_BUS_MEMORY_SNAPSHOT_H_
 #define MILLRACE_BUS_MEMORY_SNAPSHOT_H_
 
@@ -53,7 +56,8 @@ class SnapshotWriter {
 
 class SnapshotReader {
  public:
-  // status() tells whether it could be opened: NotFound, Unavailable, DataLoss for what is no such file, FailedPrecondition for a later version.
+  // status() tells whether it could be opened: NotFound, Unavailable, DataLoss for what is no such file,
+  // FailedPrecondition for a later version.
   explicit SnapshotReader(std::string path);
   ~SnapshotReader();
   SnapshotReader(const SnapshotReader&) = delete;

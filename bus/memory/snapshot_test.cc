@@ -48,7 +48,8 @@ TEST(SnapshotTest, NumbersBytesAndRecordsComeBack) {
   EXPECT_EQ(in.Number(), 0u);
   EXPECT_EQ(in.Number(), UINT64_MAX);
   EXPECT_EQ(in.Bytes(), large);
-  EXPECT_TRUE(SameContent(in.Record(), {.key = std::nullopt, .body = "b", .headers = headers.View(), .timestamp_ms = -7}));
+  EXPECT_TRUE(
+      SameContent(in.Record(), {.key = std::nullopt, .body = "b", .headers = headers.View(), .timestamp_ms = -7}));
   EXPECT_TRUE(SameContent(in.Record(), {.key = "", .body = std::nullopt}));
   in.ExpectEnd();
   EXPECT_TRUE(in.ok()) << in.status();
@@ -96,7 +97,8 @@ class SavedBusTest : public ::testing::TestWithParam<std::string> {
   std::unique_ptr<MemoryBus> Open() { return *OpenMemoryBus(GetParam(), clock); }
   bool IsLog() const { return GetParam() == "mem:"; }
   Topology Shape() const {
-    return {.topics = {{.name = "raw", .partitions = 2, .groups = {"g", "h"}}, {.name = "dead", .groups = {"g"}, .keep = true}}};
+    return {.topics = {{.name = "raw", .partitions = 2, .groups = {"g", "h"}},
+                       {.name = "dead", .groups = {"g"}, .keep = true}}};
   }
   void Publish(MemoryBus& bus, const std::string& topic, int count, int32_t partition, const std::string& prefix) {
     Producer producer(*bus.OpenProducer({.topics = {topic}}, waker));
@@ -105,7 +107,8 @@ class SavedBusTest : public ::testing::TestWithParam<std::string> {
       const std::string body = prefix + std::to_string(i);
       HeaderBuilder headers;
       headers.Add("ce_id", body).Add("odd", std::nullopt);
-      const Outgoing out{.partition = partition, .message = {.key = "k", .body = body, .headers = headers.View(), .timestamp_ms = 5}};
+      const Outgoing out{.partition = partition,
+                         .message = {.key = "k", .body = body, .headers = headers.View(), .timestamp_ms = 5}};
       producer.Publish({&out, 1});
       producer.Poll(sink);
     }
@@ -114,7 +117,8 @@ class SavedBusTest : public ::testing::TestWithParam<std::string> {
   }
   // Takes and settles up to `most`; in order per partition.
   std::vector<std::string> Consume(MemoryBus& bus, const std::string& group, const std::string& topic, size_t most) {
-    Consumer consumer(*bus.OpenConsumer({.group = group, .topics = {topic}, .batch_max = 1, .prefetch = 1}, waker), bus.capabilities());
+    Consumer consumer(*bus.OpenConsumer({.group = group, .topics = {topic}, .batch_max = 1, .prefetch = 1}, waker),
+                      bus.capabilities());
     std::vector<std::string> bodies;
     for (int round = 0; round < 200 && bodies.size() < most; ++round) {
       consumer
@@ -126,7 +130,13 @@ class SavedBusTest : public ::testing::TestWithParam<std::string> {
               EXPECT_EQ(d.message.timestamp_ms, 5);
               EXPECT_EQ(d.message.headers.Find("ce_id"), bodies.back());
               const SettleRange range{d.sequence, d.sequence};
-              EXPECT_TRUE(consumer.Settle({.holding = batch.holding, .ranges = {&range, 1}, .next = d.sequence + 1, .has_note = false, .note = {}}).ok());
+              EXPECT_TRUE(consumer
+                              .Settle({.holding = batch.holding,
+                                       .ranges = {&range, 1},
+                                       .next = d.sequence + 1,
+                                       .has_note = false,
+                                       .note = {}})
+                              .ok());
             }
           })
           .IgnoreError();
@@ -137,10 +147,12 @@ class SavedBusTest : public ::testing::TestWithParam<std::string> {
   }
   static std::vector<std::string> Unsettled(MemoryBus& bus, const std::string& group, const std::string& topic) {
     std::vector<std::string> all;
-    EXPECT_TRUE(bus.ForEachUnsettled(group, topic, [&](const Resting& r) {
-                     all.push_back(std::to_string(r.partition) + ":" + std::string(*r.message.body));
-                     return true;
-                   }).ok());
+    EXPECT_TRUE(bus.ForEachUnsettled(group, topic,
+                                     [&](const Resting& r) {
+                                       all.push_back(std::to_string(r.partition) + ":" + std::string(*r.message.body));
+                                       return true;
+                                     })
+                    .ok());
     return all;
   }
 
@@ -205,7 +217,8 @@ TEST_P(SavedBusTest, ADamagedFileIsRefusedWhole) {
     std::string bad = good;
     bad[at] = static_cast<char>(bad[at] ^ 0x10);
     const absl::Status status = load(bad);
-    EXPECT_TRUE(absl::IsDataLoss(status) || (at >= 8 && at < 12 && absl::IsFailedPrecondition(status))) << at << ": " << status;
+    EXPECT_TRUE(absl::IsDataLoss(status) || (at >= 8 && at < 12 && absl::IsFailedPrecondition(status)))
+        << at << ": " << status;
   }
   for (size_t size = 0; size < good.size(); size += 11) {
     EXPECT_TRUE(absl::IsDataLoss(load(good.substr(0, size)))) << size;
