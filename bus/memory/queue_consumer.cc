@@ -1,15 +1,12 @@
+// Connection, deliveries and the driver's verbs. Who owns what is in queue_consumer_share.cc.
 #include "bus/memory/queue_consumer.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "bus/check.h"
-#include "bus/memory/queue_share.h"
-
 namespace millrace::bus {
 namespace {
 
-constexpr uint32_t kConsumer = 1;
 constexpr uint32_t kRetryDoublingsMax = 6;
 
 Beat SelfOf(const ConsumerOptions& options, const QueueConsumerOptions& queue_options) {
@@ -248,133 +245,6 @@ void QueueConsumer::Tell() {
     handler_->OnAssigned(assigned);
   }
   TellBatch();
-}
-
-// ---------------------------------------------------------------- who owns what
-
-std::vector<BeatTopic> QueueConsumer::BeatTopics() const {
-  std::vector<BeatTopic> topics;
-  for (const QueueTopic& topic : topics_) {
-    if (topic.ordered) topics.push_back({.name = topic.name, .partitions = topic.partitions, .declined = {}});
-  }
-  for (const QueueSlot& slot : slots_) {
-    if (!slot.ordered || now_ >= slot.declined_until) continue;
-    for (BeatTopic& topic : topics) {
-      if (topic.name == topics_[static_cast<size_t>(slot.partition.topic)].name) {
-        topic.declined.push_back(slot.partition.number);
-      }
-    }
-  }
-  return topics;
-}
-
-void QueueConsumer::UpdateSelf() {
-  const bool ready = session_.open() && !leaving_;
-  if (!declines_changed_ && now_ < decline_ends_at_ && beats_.presence().self().ready == ready) return;
-  declines_changed_ = false;
-  decline_ends_at_ = MonotonicTime::Infinite();
-  for (const QueueSlot& slot : slots_) {
-    if (slot.declined_until > now_) decline_ends_at_ = std::min(decline_ends_at_, slot.declined_until);
-  }
-  beats_.presence().SetSelf(ready, BeatTopics());
-}
-
-void QueueConsumer::ShareOut() {
-  UpdateSelf();
-  const Presence& presence = beats_.presence();
-  const bool settled = presence.Settled(now_);
-  if (!settled || (shared_version_ == presence.version() && shared_settled_)) return;
-  shared_version_ = presence.version();
-  shared_settled_ = true;
-  const std::vector<const Beat*> live = presence.Live();
-  const std::vector<PartitionShare> shares = ShareOutPartitions(live);
-  size_t orphans = 0;
-  for (QueueSlot& slot : slots_) slot.owned = false;
-  for (const PartitionShare& share : shares) {
-    for (size_t t = 0; t < topics_.size(); ++t) {
-      const QueueTopic& topic = topics_[t];
-      if (!topic.ordered || topic.name != share.topic || share.partition >= topic.partitions) continue;
-      slots_[first_slot_[t] + static_cast<size_t>(share.partition)].owned = share.owner == &presence.self();
-      if (share.owner == nullptr) ++orphans;
-    }
-  }
-  const bool short_of_room = orphans > 0 && session_.open();
-  SetTrouble("owners", !short_of_room
-                           ? absl::OkStatus()
-                           : absl::ResourceExhaustedError(
-                                 "group " + options_.group + ": " + std::to_string(orphans) +
-                                 " partitions have no owner: the capacities of its " + std::to_string(live.size()) +
-                                 " instances don't suffice, or all have given them up; start more"));
-  SetTrouble("name", !presence.NameTaken() ? absl::OkStatus()
-                                           : absl::FailedPreconditionError(
-                                                 "group " + options_.group + ": a newer instance calls itself '" +
-                                                 presence.self().name + "'; names must differ"));
-}
-
-bool QueueConsumer::Wanted(const QueueSlot& slot) const {
-  if (leaving_ || now_ < slot.declined_until) return false;
-  return slot.ordered ? slot.owned : true;
-}
-
-void QueueConsumer::Reconcile() {
-  ShareOut();
-  const MonotonicTime deadline = now_ + options_.revoke_timeout;
-  for (QueueSlot& slot : slots_) {
-    const bool wanted = Wanted(slot);
-    switch (slot.state) {
-      case QueueSlot::State::kIdle:
-        if (wanted && session_.open() && now_ >= slot.retry_at) Open(slot);
-        break;
-      case QueueSlot::State::kOpening:
-        if (!wanted) CloseChannel(slot);
-        break;
-      case QueueSlot::State::kHeld:
-        if (wanted) break;
-        slot.state = QueueSlot::State::kRevoking;
-        slot.deadline = deadline;
-        revoking_.push_back(slot.holding());
-        break;
-      case QueueSlot::State::kRevoking:
-        if (now_ < slot.deadline) break;
-        Lose(slot);
-        CloseChannel(slot);
-        break;
-      case QueueSlot::State::kClosing:
-        break;
-    }
-  }
-  if (!revoking_.empty()) {
-    const std::vector<Holding> revoking = std::exchange(revoking_, {});
-    handler_->OnRevoking(revoking, deadline);
-  }
-}
-
-void QueueConsumer::Open(QueueSlot& slot) {
-  slot.state = QueueSlot::State::kOpening;
-  const QueueTopic& topic = topics_[static_cast<size_t>(slot.partition.topic)];
-  const QueueArguments arguments = WorkQueueArguments(topic, options_.group);
-  Send({.method = Method::kChannelOpen, .channel = slot.channel});
-  Send({.method = Method::kQueueDeclare,
-        .channel = slot.channel,
-        .passive = !slot.recreate,
-        .queue = slot.queue,
-        .arguments = &arguments});
-  if (slot.recreate) {
-    const std::string key = std::to_string(slot.partition.number);
-    Send({.method = Method::kQueueBind,
-          .channel = slot.channel,
-          .exchange = topic.name,
-          .queue = slot.queue,
-          .routing_key = key});
-  }
-  Send({.method = Method::kQos, .channel = slot.channel, .prefetch = options_.prefetch});
-  Send({.method = Method::kConsume, .channel = slot.channel, .consumer = kConsumer, .queue = slot.queue});
-}
-
-void QueueConsumer::CloseChannel(QueueSlot& slot) {
-  slot.withheld.clear();
-  slot.state = QueueSlot::State::kClosing;
-  Send({.method = Method::kChannelClose, .channel = slot.channel});
 }
 
 // ---------------------------------------------------------------- driver

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "bus/check.h"
 #include "bus/memory/queue_broker.h"
 #include "bus/random.h"
 
