@@ -19,6 +19,8 @@ namespace millrace::property {
 
 class RecordChecks {
  public:
+  RecordChecks() {}  // written out, so that a const object of it can be made
+
   // Adds findings to `listing`, and the country where only its state tells it. True in `changed` when the record was
   // touched. Errors: InvalidArgument "<field>: <reason>…", of the first fault in the order of the checks.
   absl::Status Check(Listing& listing, bool* changed) const;

@@ -8,7 +8,6 @@
 namespace millrace::property {
 namespace {
 
-constexpr size_t kLook = 4096;
 constexpr size_t kStringMax = 8192;  // of a member's name, or a next link
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 

@@ -30,7 +30,7 @@ class JsonSkipper {
 
  private:
   uint64_t depth_ = 0;
-  bool started_ = false, in_string_ = false, escaped_ = false, scalar_ = false;
+  bool in_string_ = false, escaped_ = false, scalar_ = false;
   bool done_ = false, bad_ = false;
 };
 
