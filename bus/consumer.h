@@ -4,24 +4,22 @@
 //   while (running) {
 //     absl::Status trouble = consumer.PollEach([&](const DeliveryBatch& batch) {
 //       for (const Delivery& d : batch.deliveries) Work(d.message);
-//       consumer.SettleAll(batch).IgnoreError();             // Aborted: the partition went to somebody else, who will
-//       do it again
+//       consumer.SettleAll(batch).IgnoreError();             // Aborted: it went to somebody else
 //     });
 //     ...wait for the waker, or until consumer.NextTimer()...
 //   }
 //   absl::Status taken = consumer.Close(clock.Now() + std::chrono::seconds(10));
 //
 // Effect      Settlements of a holding that is over never reach the driver (Aborted); those that name what was not
-// delivered or is settled already
-//             are refused (InvalidArgument) and change nothing. What the driver says is checked too: epochs grow,
-//             sequences ascend within a holding, nothing is delivered outside one, nor after OnRevoking. A driver that
-//             breaks this is our bug and ends the process.
+//             delivered or is settled already are refused (InvalidArgument) and change nothing. What the driver says
+//             is checked too: epochs grow, sequences ascend within a holding, nothing is delivered outside one, nor
+//             after OnRevoking. A driver that breaks this is our bug and ends the process.
 // Blocking    only Close, up to its deadline.
 // Errors      Aborted: stale epoch, or closed. InvalidArgument: the caller's mistake, explained.
-// Threading   one thread at a time. Settle, Flow and Release may be called inside a handler's calls; Poll and Close may
-// not. Ownership   owns the driver; the Bus and the Waker outlive it. Destroying it without Close is a crash as far as
-// the group can tell: what was not
-//             settled comes back to another member after the session's time-out.
+// Threading   one thread at a time. Settle, Flow and Release may be called inside a handler's calls; Poll and Close
+//             may not.
+// Ownership   owns the driver; the Bus and the Waker outlive it. Destroying it without Close is a crash as far as the
+//             group can tell: what was not settled comes back to another member after the session's time-out.
 // Cost        tens of nanoseconds a batch; nothing is allocated once windows have reached their size.
 #ifndef MILLRACE_BUS_CONSUMER_H_
 #define MILLRACE_BUS_CONSUMER_H_

@@ -8,10 +8,10 @@
 //   Effect      Poll tells what has happened since the last Poll, in order, and returns.
 //   Blocking    no call blocks, except Close (bounded by its deadline).
 //   Errors      what happened to the connection comes through OnTrouble; calls return no status, because what they
-//   start is answered by events. Threading   one thread at a time per driver object; Waker::Wake is called from any
-//   thread. Ownership   spans and views passed to a handler are valid during the call, bytes of deliveries as long as
-//   their segment is held. Spans and
-//               views passed to the driver need to live only during the call.
+//               start is answered by events.
+//   Threading   one thread at a time per driver object; Waker::Wake is called from any thread.
+//   Ownership   spans and views passed to a handler are valid during the call, bytes of deliveries as long as their
+//               segment is held. Spans and views passed to the driver need to live only during the call.
 //
 // Status codes, the same in every backend:
 //   Unavailable         the broker cannot be reached or is refusing work: wait
@@ -47,7 +47,8 @@ class Waker {
 
 // ---------------------------------------------------------------- consuming
 
-// What a consumer learns. All calls come from inside ConsumerDriver::Poll or Close.
+// What a consumer learns. All calls come from inside ConsumerDriver::Poll; Settle, Flow and Release may be called from
+// them.
 class ConsumerHandler {
  public:
   virtual ~ConsumerHandler() = default;
@@ -58,12 +59,12 @@ class ConsumerHandler {
   // for outstanding settlements and hands the partition over.
   virtual void OnRevoking(std::span<const Holding> holdings, MonotonicTime deadline) = 0;
   // These are no longer ours, and somebody else may have them already. No settlement under these epochs will be taken,
-  // no Release expected.
+  // no Release expected. Not told of a holding after its Release.
   virtual void OnLost(std::span<const Holding> holdings) = 0;
   // Messages of one partition, in order; sequences ascend within a holding.
   virtual void OnDelivered(const DeliveryBatch& batch) = 0;
   // The broker has taken (OK) or refused a settlement that carried a note, or may have (DeadlineExceeded); one answer
-  // per Settle with a note, in order. Settlements without one are not answered: settled means "sent", and redelivery
+  // per Settle with a note, in order. None after Close. Settlements without one are not answered: settled means "sent", and redelivery
   // after it is legal.
   virtual void OnNoted(Holding holding, const absl::Status& status) = 0;
   // The state of the connection, the group or a partition's data changed for the worse, or is well again (OK). DataLoss
@@ -85,7 +86,7 @@ struct Settle {
   std::span<const SettleRange> ranges;
   // kPrefix: the sequence of the lowest message not finished, or last + 1 where nothing is in flight.
   uint64_t next = 0;
-  // Replaces the partition's note when `has_note`; needs Capabilities::notes. `ranges` may be empty then, with `next`
+  // Replaces the partition's note when `has_note`, else the note stays as it was; needs Capabilities::notes. `ranges` may be empty then, with `next`
   // as it stands.
   bool has_note = false;
   std::string_view note;

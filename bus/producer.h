@@ -7,15 +7,16 @@
 //   producer.Poll(handler);                                  // handler.OnConfirmed answers each token once
 //   absl::Status all = producer.Close(handler, clock.Now() + std::chrono::seconds(10));
 //
-// Effect      Assigns tokens 1, 2, 3, … in the order taken, and sees that each is answered exactly once; a driver that
-// answers twice, or what was never
-//             taken, or leaves something unanswered at Close, is our bug and ends the process.
+// Effect      Assigns tokens 1, 2, 3, … in the order taken, and sees that each is answered exactly once; a driver
+//             that answers twice, or what was never taken, or leaves something unanswered at Close, is our bug and
+//             ends the process.
 // Blocking    only Close, up to its deadline.
 // Errors      come per message through OnConfirmed. Publishing after Close is a programming error.
 // Threading   one thread at a time. Publish may be called inside a handler's calls; Poll and Close may not.
-// Ownership   owns the driver; the Bus and the Waker outlive it. Destroying it without Close leaves the outcome of what
-// is pending unknown. Cost        a few nanoseconds a batch; nothing is allocated once the window has reached its size
-// (a bit for each token from the oldest unanswered one).
+// Ownership   owns the driver; the Bus and the Waker outlive it. Destroying it without Close leaves the outcome of
+//             what is pending unknown.
+// Cost        a few nanoseconds a batch; nothing is allocated once the window has reached its size (a bit for each
+//             token from the oldest unanswered one).
 #ifndef MILLRACE_BUS_PRODUCER_H_
 #define MILLRACE_BUS_PRODUCER_H_
 

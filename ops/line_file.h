@@ -7,7 +7,8 @@
 //   ReadLines(path, [](std::string_view line) { … return absl::OkStatus(); });
 //
 // Errors      those of the file system; the first failed write is returned by every later call, as a file with a hole
-// must not grow. Threading   one object, one thread.
+//             must not grow.
+// Threading   one object, one thread.
 #ifndef MILLRACE_OPS_LINE_FILE_H_
 #define MILLRACE_OPS_LINE_FILE_H_
 

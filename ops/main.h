@@ -1,8 +1,9 @@
 // The program around a pipeline's stages: every command, for whatever registrars it is given. `millrace_pipeline`
 // (ops/pipeline.bzl) writes the main that calls it.
 //
-//   int main(int argc, char** argv) { return millrace::ops::MillraceMain(argc, argv, {{&orders::RegisterStages}},
-//   "orders/orders.textproto"); }
+//   int main(int argc, char** argv) {
+//     return millrace::ops::MillraceMain(argc, argv, {{&orders::RegisterStages}}, "orders/orders.textproto");
+//   }
 //
 // Returns the exit code. `default_config`: the runfiles path of the pipeline that is meant where none is given, or
 // empty.

@@ -5,9 +5,12 @@
 //   sorter.Add(record);                                            // … as often as needed
 //   absl::Status s = sorter.ForEach([](std::string_view record) { … });
 //
-// Effect      Runs that fill the memory are sorted and written out, then merged. The file has no name, so it goes when
-// the sorter or the process does. Blocking    on the disk. Errors      those of the file system (no room, no
-// permission), naming the folder; the first one is returned by every later call. Threading   one thread.
+// Effect      Runs that fill the memory are sorted and written out, then merged. The file has no name, so it goes
+//             when the sorter or the process does.
+// Blocking    on the disk.
+// Errors      those of the file system (no room, no permission), naming the folder; the first one is returned by
+//             every later call.
+// Threading   one thread.
 #ifndef MILLRACE_OPS_RECORD_SORTER_H_
 #define MILLRACE_OPS_RECORD_SORTER_H_
 

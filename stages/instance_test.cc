@@ -233,7 +233,7 @@ TEST_P(InstanceTest, MoreInstancesThanPartitionsShareTheWorkAndTheRestIsIdle) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 6; ++i) {
     instances.push_back(std::make_unique<Instance>(Config("many-" + std::to_string(i), 0), bus_.get(), &clock_));
-    threads.emplace_back([&, i] { EXPECT_TRUE(instances[static_cast<size_t>(i)]->Run().ok()); });
+    threads.emplace_back([instance = instances.back().get()] { EXPECT_TRUE(instance->Run().ok()); });
   }
   Publish(500);
   ExpectInOrder(Read("out", "reader", 490));

@@ -3,11 +3,12 @@
 //
 //   PipelineFile file = PipelineFile::Parse("orders.textproto", text);
 //   for (const Problem& p : file.problems()) std::cerr << p.ToString() << "\n";
-//   Place place = file.Root().Child("stage", 2).Field("dead_letter");       // place.line: 0 where the file does not
-//   say
+//   Place place = file.Root().Child("stage", 2).Field("dead_letter");       // place.line: 0: the file does not say
 //
 // Errors      what is wrong with the text is a Problem, not a status: a file with problems still has what could be
-// read. Threading   immutable after Parse. Ownership   Nodes view into the file.
+//             read.
+// Threading   immutable after Parse.
+// Ownership   Nodes view into the file.
 #ifndef MILLRACE_STAGES_PIPELINE_FILE_H_
 #define MILLRACE_STAGES_PIPELINE_FILE_H_
 

@@ -5,29 +5,27 @@
 //   if (!bus.ok()) return bus.status();
 //   (*bus)->Apply(topology);
 //   ...
-//   (*bus)->SaveTo("orders.backlog");                                 // on a graceful exit: what is unsettled survives
-//   it
+//   (*bus)->SaveTo("orders.backlog");                                 // on a graceful exit: keeps what is unsettled
 //
 // Parameters of the URL, `mem:?name=value&name=value`:
 //   semantics=log|queue         log
 //   session=kept|strict         kept: the bus takes an open consumer for a live one, however long its thread stays
-//   away, and one that is destroyed
-//                               without Close for a dead one at once (with a static_id: after session_timeout). strict:
-//                               sessions and rebalances time out as on a real broker (log only).
+//                               away, and one that is destroyed without Close for a dead one at once (with a
+//                               static_id: after session_timeout). strict: sessions and rebalances time out as on a
+//                               real broker (log only).
 //   message_bytes_max=N         1000000; key + body + headers of one message
 //   retention_bytes=N           0 (none); per partition, also of what nobody has settled: destroyed, and announced as
-//   DataLoss (log only; topics with
-//                               TopicSpec::keep are spared)
+//                               DataLoss (log only; topics with TopicSpec::keep are spared)
 //   segment_bytes=N             65536; the pieces that memory is taken and given back in
 //
-// Effect      Both semantics run the deterministic broker models of this folder behind one lock. Publishing copies the
-// bytes once; deliveries are
-//             views into segments that are reused when all groups have settled what is in them and nobody holds them.
+// Effect      Both semantics run the deterministic broker models of this folder behind one lock. Publishing copies
+//             the bytes once; deliveries are views into segments that are reused when all groups have settled what is
+//             in them and nobody holds them.
 // Blocking    nothing blocks for longer than the lock, except Close of a consumer, up to its deadline.
 // Errors      OpenMemoryBus: InvalidArgument naming the parameter and the known ones. Apply: InvalidArgument,
-// FailedPrecondition. Threading   any thread; each producer and consumer is used by one thread at a time. Handlers run
-// without the lock. Wakers are called without
-//             the lock too, by the thread whose call made something ready.
+//             FailedPrecondition.
+// Threading   any thread; each producer and consumer is used by one thread at a time. Handlers run without the lock.
+//             Wakers are called without the lock too, by the thread whose call made something ready.
 // Ownership   the clock outlives the bus, the bus its producers and consumers, wakers the objects they were given to.
 #ifndef MILLRACE_BUS_MEMORY_MEMORY_BUS_H_
 #define MILLRACE_BUS_MEMORY_MEMORY_BUS_H_

@@ -7,6 +7,9 @@
 namespace millrace::property {
 namespace {
 
+// A member of a record may have no name at all.
+std::string_view Named(std::string_view field) { return field.empty() ? "record" : field; }
+
 constexpr size_t kQuotedBytesMax = 60;
 
 absl::string_view Absl(std::string_view text) { return {text.data(), text.size()}; }
@@ -46,11 +49,11 @@ std::string Quoted(std::string_view text) {
 }
 
 absl::Status Bad(std::string_view field, std::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(Absl(field), ": ", Absl(what)));
+  return absl::InvalidArgumentError(absl::StrCat(Absl(Named(field)), ": ", Absl(what)));
 }
 
 absl::Status Bad(std::string_view field, std::string_view what, std::string_view found) {
-  return absl::InvalidArgumentError(absl::StrCat(Absl(field), ": ", Absl(what), "; found ", Quoted(found)));
+  return absl::InvalidArgumentError(absl::StrCat(Absl(Named(field)), ": ", Absl(what), "; found ", Quoted(found)));
 }
 
 }  // namespace millrace::property

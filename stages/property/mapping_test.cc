@@ -204,6 +204,7 @@ TEST_F(MappingTest, RefusesWhatIsNoJsonObject) {
   }
   EXPECT_EQ(Error(kRawReso, R"({"ListingKey":"1"} {"x":1})").substr(0, 7), "record:");
   EXPECT_EQ(Error(kRawReso, R"({"ListingKey":"1","x":tru})"), "x: broken JSON; found \"tru\"");
+  EXPECT_EQ(Error(kRawReso, R"({"ListingKey":"1","":tru})"), "record: broken JSON; found \"tru\"");
   EXPECT_EQ(Error(kRawReso, R"({"ListingKey":"1","x":[1,}]})").substr(0, 2), "x:");
   EXPECT_EQ(Error(kRawReso, "{\"ListingKey\":\"\xC3\x28\"}"), "record: not valid UTF-8");
 }
