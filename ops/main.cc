@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "bus/check.h"
 #include "ops/backends.h"
 #include "ops/program.h"
 #include "ops/system_clock.h"
+#include "stages/discard.h"
 #include "stages/suggest.h"
 
 namespace millrace::ops {
@@ -70,6 +72,11 @@ int MillraceMain(int argc, char** argv, const std::vector<stages::Registrar>& re
       std::cerr << program.name << ": a registrar failed: " << status.message() << "\n";
       return kUsage;
     }
+  }
+  // Kinds that every program has, unless its own stages go by the same name.
+  if (registry.FindStage("discard") == nullptr) {
+    const absl::Status added = stages::RegisterDiscard(registry);
+    MR_CHECK(added.ok()) << added.ToString();
   }
   int exit_code = kWell;
   CLI::App app("Message-passing dataflow: runs a pipeline of stages over a bus, and accounts for every job by its id.",
