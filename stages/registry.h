@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "bus/clock.h"
 #include "stages/port.h"
+#include "stages/port_world.h"
 #include "stages/source.h"
 #include "stages/stage.h"
 
@@ -86,6 +87,9 @@ struct PortKind {
   std::string summary;
   std::vector<OptionSpec> options = {};
   std::function<absl::StatusOr<std::unique_ptr<Port>>(const PortConfig&)> make = nullptr;
+  // The port's stand-in in the simulator: one object for all processes of a run. Null: pipelines that use the port cannot be
+  // simulated. The world outlives it.
+  std::function<absl::StatusOr<std::unique_ptr<Port>>(const PortConfig&, PortWorld*)> make_simulated = nullptr;
 };
 
 class Registry {

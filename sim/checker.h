@@ -1,0 +1,69 @@
+// A checker is a pure function over a history: a file in sim/checkers/ and a line in sim/checkers/registry.cc, and a
+// test with hand-written histories that must pass and that must fail.
+//
+// Threading: pure functions.
+#ifndef MILLRACE_SIM_CHECKER_H_
+#define MILLRACE_SIM_CHECKER_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/history.h"
+#include "sim/plan.h"
+
+namespace millrace::sim {
+
+enum class Verdict : uint8_t {
+  kPass,
+  kFail,
+  kNotCheckable,  // the history does not say enough; never counted as a pass
+};
+
+struct Finding {
+  std::string_view promise;        // name of the checker
+  std::string signature;           // what kind of failure, without names and numbers: shrinking keeps it
+  std::string text;                // one sentence for people: which promise broke for which job
+  uint32_t job = kNoJob;           // index into History::jobs
+  uint32_t message = kNoMessage;
+  std::vector<uint32_t> evidence;  // indices into History::records, ascending: what to look at
+};
+
+struct CheckInput {
+  const Plan& plan;
+  const History& history;
+  // The same plan without faults; nullptr where it has not been run (then what needs it is not checkable).
+  const History* faultless = nullptr;
+};
+
+struct CheckResult {
+  Verdict verdict = Verdict::kPass;
+  std::vector<Finding> findings;  // kFail: the first few, by time
+  std::string why;                // kNotCheckable
+};
+
+struct Checker {
+  std::string_view name;     // "no-loss": the promise
+  std::string_view summary;  // one line for people
+  CheckResult (*check)(const CheckInput& input) = nullptr;
+  bool needs_faultless = false;
+};
+
+// In the order in which failures are reported: the gravest first.
+std::span<const Checker* const> AllCheckers();
+const Checker* FindChecker(std::string_view name);
+
+struct Verdicts {
+  // One for each of AllCheckers(), suspensions of the faults that fired applied.
+  std::vector<CheckResult> results;
+  bool failed() const;
+  // The gravest; nullptr where none failed.
+  const Finding* first() const;
+};
+Verdicts CheckAll(const CheckInput& input);
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_SIM_CHECKER_H_
