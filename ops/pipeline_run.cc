@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "bus/check.h"
-#include "bus/digest.h"
 #include "stages/attempt_runner.h"
 #include "stages/executor.h"
+#include "stages/instance_setup.h"
 
 namespace millrace::ops {
 namespace {
@@ -40,37 +40,6 @@ std::vector<const stages::StageSettings*> InFlowOrder(const stages::ResolvedPipe
     for (size_t i = before; i < order.size(); ++i) waiting.insert(order[i]->name);
   }
   return order;
-}
-
-stages::WorkerOptions WorkerOptionsOf(const stages::ResolvedPipeline& pipeline, const stages::StageSettings& stage,
-                                      bool batch_stage, size_t message_bytes_max) {
-  stages::WorkerOptions options;
-  options.stage = stage.name;
-  options.inputs = {stage.input};
-  for (const std::string& name : stage.producer_topics) {
-    for (const stages::TopicSettings& topic : pipeline.topics) {
-      if (topic.name == name) options.topic_partitions.push_back(topic.partitions);
-    }
-  }
-  options.dead_letter = stage.dead_letter;
-  options.dead_letter_bytes_max = message_bytes_max;
-  options.concurrency = static_cast<uint32_t>(stage.concurrency);
-  options.batch = static_cast<uint32_t>(stage.batch);
-  options.batch_stage = batch_stage;
-  options.strict = stage.strict;
-  options.park_key = stage.park_key;
-  options.window_messages = static_cast<size_t>(stage.window_messages);
-  options.window_bytes = static_cast<size_t>(stage.window_bytes);
-  options.retry = {.attempts_max = static_cast<uint32_t>(stage.retry.attempts_max),
-                   .backoff_initial = stage.retry.backoff_initial,
-                   .backoff_max = stage.retry.backoff_max,
-                   .multiplier = static_cast<uint32_t>(stage.retry.multiplier),
-                   .suspect_after_starts = static_cast<uint32_t>(stage.retry.suspect_after_starts),
-                   .deaths_max = static_cast<uint32_t>(stage.retry.deaths_max)};
-  options.attempt_timeout = stage.attempt_timeout;
-  options.timeout_grace = stage.timeout_grace;
-  options.salt = bus::Digest64(stage.source);
-  return options;
 }
 
 absl::Status Named(const std::string& where, const absl::Status& status) {
@@ -140,30 +109,11 @@ absl::Status PipelineRun::Open(stages::Feeder::From from, std::function<bool(std
 absl::StatusOr<std::unique_ptr<stages::AttemptRunner>> PipelineRun::MakeRunner(const stages::StageSettings& stage) {
   const stages::StageKind* kind = registry_.FindStage(stage.kind);
   if (kind == nullptr) return absl::InvalidArgumentError("there is no stage kind \"" + stage.kind + "\"");
-  std::unique_ptr<stages::Stage> single;
-  std::unique_ptr<stages::BatchStage> batch;
-  if (kind->make != nullptr) {
-    absl::StatusOr<std::unique_ptr<stages::Stage>> made = kind->make(ConfigOf(stage.name, stage.options));
-    if (!made.ok()) return made.status();
-    single = *std::move(made);
-  } else {
-    absl::StatusOr<std::unique_ptr<stages::BatchStage>> made = kind->make_batch(ConfigOf(stage.name, stage.options));
-    if (!made.ok()) return made.status();
-    batch = *std::move(made);
-  }
-  stages::AttemptRunner::Config config;
-  config.outputs.stage = stage.name;
-  config.outputs.source = stage.source;
-  config.outputs.outputs = stage.outputs;
-  // A stage with one way out may call it by name although the pipeline leaves the name out.
-  if (kind->outputs.size() == 1 && stage.outputs.size() == 1) config.outputs.outputs[0].name = kind->outputs[0];
-  if (!kind->sink) config.outputs.receipts = stage.receipts;
-  config.outputs.message_bytes_max = bus_->capabilities().message_bytes_max;
-  config.inputs = {stage.input};
-  config.salt = bus::Digest64(stage.source);
-  config.branch = stage.branch;
-  return std::make_unique<stages::AttemptRunner>(std::move(config), std::move(single), std::move(batch), &pool_,
-                                                 clock_);
+  absl::StatusOr<stages::MadeStage> made = stages::MakeStage(*kind, ConfigOf(stage.name, stage.options));
+  if (!made.ok()) return made.status();
+  return std::make_unique<stages::AttemptRunner>(
+      stages::AttemptConfigOf(stage, *kind, bus_->capabilities().message_bytes_max), std::move(made->single),
+      std::move(made->batch), &pool_, clock_);
 }
 
 absl::Status PipelineRun::MakeMember(const stages::StageSettings& stage, int32_t number) {
@@ -178,12 +128,9 @@ absl::Status PipelineRun::MakeMember(const stages::StageSettings& stage, int32_t
   const bool batch_stage = registry_.FindStage(stage.kind)->make_batch != nullptr;
   const std::string name = stage.name + "-" + std::to_string(number);
   stages::InstanceConfig config;
-  config.worker = WorkerOptionsOf(pipeline_, stage, batch_stage, bus_->capabilities().message_bytes_max);
-  config.consumer.group = stage.group;
-  config.consumer.topics = {stage.input};
-  config.consumer.instance = name;
-  config.consumer.prefetch = static_cast<uint32_t>(stage.window_messages);
-  config.producer = {.name = name, .topics = stage.producer_topics};
+  config.worker = stages::WorkerOptionsOf(pipeline_, stage, batch_stage, bus_->capabilities().message_bytes_max);
+  config.consumer = stages::ConsumerOptionsOf(stage, name);
+  config.producer = stages::ProducerOptionsOf(stage, name);
   config.make_executor = [runners, inlined = stage.inline_execution, clock = clock_](
                              stages::AttemptReporter* reporter) -> absl::StatusOr<std::unique_ptr<stages::Executor>> {
     if (inlined) return stages::MakeInlineExecutor(std::move(runners->front()), reporter);

@@ -9,7 +9,6 @@ namespace millrace::stages {
 namespace {
 
 constexpr size_t kSegmentBytes = 64 << 10;
-constexpr Duration kSnapshotEvery = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -47,14 +46,18 @@ absl::Status Instance::Run() {
   if (absl::Status status = Open(); !status.ok()) return status;
   while (!leaving_) {
     if (Turn()) continue;
-    const MonotonicTime fresh = snapshot_stale_ ? snapshot_at_ + kSnapshotEvery : MonotonicTime::Infinite();
+    const MonotonicTime fresh = snapshot_stale_ ? snapshot_at_ + config_.snapshot_every : MonotonicTime::Infinite();
     if (clock_->Now() >= fresh) {
       UpdateSnapshot(clock_->Now());
       continue;
     }
-    mailbox_.Wait(std::min({timer_, fresh, consumer_->NextTimer(), producer_->NextTimer()}), *clock_);
+    mailbox_.Wait(std::min(fresh, NextTimer()), *clock_);
   }
   return Close();
+}
+
+MonotonicTime Instance::NextTimer() const {
+  return std::min({timer_, consumer_->NextTimer(), producer_->NextTimer()});
 }
 
 absl::Status Instance::Open() {
@@ -101,7 +104,7 @@ bool Instance::Turn() {
     CarryOut();
     busy = true;
   }
-  if (busy && now - snapshot_at_ >= kSnapshotEvery) UpdateSnapshot(now);
+  if (busy && now - snapshot_at_ >= config_.snapshot_every) UpdateSnapshot(now);
   return busy;
 }
 

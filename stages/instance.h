@@ -44,6 +44,8 @@ struct InstanceConfig {
   // Told what the bus says of its own state: outages, data destroyed, recovery. May be null. Called on the loop's
   // thread.
   std::function<void(const absl::Status&)> on_trouble;
+  // Least time between two snapshots; Infinite (Duration::max()): only when closing.
+  Duration snapshot_every = std::chrono::milliseconds(100);
 };
 
 struct InstanceSnapshot {
@@ -66,13 +68,17 @@ class Instance {
   // happened, without blocking (false when nothing had); whether the drain is complete; closes.
   absl::Status Open();
   bool Turn();
+  // When Turn should be called even if nothing has come.
+  MonotonicTime NextTimer() const;
   bool left() const { return leaving_; }
   absl::Status Close();
   // Asks Run to finish what runs, give the rest back and return, at the latest around `deadline`. An earlier deadline
   // replaces a later one.
   void Drain(MonotonicTime deadline) { mailbox_.Drain(deadline); }
-  // How things were after the last turn of the loop, at most about 100 ms ago.
+  // How things were after the last turn of the loop, at most about InstanceConfig::snapshot_every ago.
   InstanceSnapshot Snapshot() const;
+  // What waits for what at this moment. The loop's thread.
+  std::vector<std::string> Pending() const { return worker_->Pending(); }
 
  private:
   class Handler;

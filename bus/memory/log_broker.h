@@ -114,11 +114,15 @@ class LogBroker {
   // Ends one connection from the server's side.
   void Disconnect(LogConnectionId connection, MonotonicTime now);
   std::vector<LogConnectionId> Connections() const;
+  // Whether requests over it are read: it is open and neither side has ended it.
+  bool Knows(LogConnectionId connection) const;
   // While it is away, requests about groups are answered kCoordinatorUnavailable; when it comes back, sessions begin
   // anew.
   void SetCoordinator(bool available, MonotonicTime now);
   // The next `count` messages to that topic are answered kRefused.
   void RefuseNext(int32_t topic, uint64_t count);
+  // Of them, how many are still to come.
+  uint64_t RefusalsLeft(int32_t topic) const;
 
  private:
   struct Connection;

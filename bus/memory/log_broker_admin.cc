@@ -239,4 +239,15 @@ void LogBroker::RefuseNext(int32_t topic, uint64_t count) {
   topics_[static_cast<size_t>(topic)]->refuse_next = count;
 }
 
+uint64_t LogBroker::RefusalsLeft(int32_t topic) const {
+  MR_CHECK(topic >= 0 && topic < topics()) << "no topic has id " << topic;
+  return topics_[static_cast<size_t>(topic)]->refuse_next;
+}
+
+bool LogBroker::Knows(LogConnectionId id) const {
+  const auto at = std::lower_bound(connections_.begin(), connections_.end(), id,
+                                   [](const auto& c, LogConnectionId i) { return c->id < i; });
+  return at != connections_.end() && (*at)->id == id && !(*at)->ended;
+}
+
 }  // namespace millrace::bus

@@ -1,0 +1,83 @@
+// The broker and the network around it, as the world sees them: one implementation for each semantics.
+//
+// Threading: the world's.
+#ifndef MILLRACE_SIM_BROKER_SIDE_H_
+#define MILLRACE_SIM_BROKER_SIDE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bus/bus.h"
+#include "bus/capabilities.h"
+#include "sim/history.h"
+#include "sim/wire.h"
+
+namespace millrace::sim {
+
+class World;
+struct Member;
+
+// A consumer's core as the world drives it: the driver, and closing without blocking.
+class SimConsumerCore : public bus::ConsumerDriver {
+ public:
+  virtual void Advance(MonotonicTime now) = 0;
+  virtual void StartClose() = 0;
+  virtual bool closed() const = 0;
+  virtual std::string Pending() const = 0;
+};
+class SimProducerCore : public bus::ProducerDriver {
+ public:
+  virtual void Advance(MonotonicTime now) = 0;
+  virtual size_t outstanding() const = 0;
+};
+
+class BrokerSide {
+ public:
+  virtual ~BrokerSide() = default;
+
+  virtual const bus::Capabilities& capabilities() const = 0;
+  virtual std::unique_ptr<SimConsumerCore> OpenConsumer(const Owner& owner, const bus::ConsumerOptions& options,
+                                                        bus::Waker& waker) = 0;
+  virtual std::unique_ptr<SimProducerCore> OpenProducer(const Owner& owner, const std::vector<std::string>& topics,
+                                                        bus::Waker& waker) = 0;
+  // The message of a delivery.
+  virtual uint32_t MessageOf(uint16_t topic, uint16_t partition, const bus::Delivery& delivery) = 0;
+
+  // Bytes arrive.
+  virtual void ToBroker(uint32_t connection) = 0;
+  virtual void ToClient(uint32_t connection) = 0;
+  // Does what is due at the broker; tells when the next is.
+  virtual void Advance() = 0;
+  virtual int64_t DueNs() const = 0;
+  // What was cut may travel again.
+  virtual void Mended(uint32_t process) = 0;
+
+  // Every message is settled by every group that reads it.
+  virtual bool AllSettled() const = 0;
+  // Calls for each message that lies on a topic, in order.
+  virtual void ForEachOn(uint16_t topic, const std::function<void(uint16_t partition, const bus::Message&)>& visit) = 0;
+
+  // Faults; see Surface.
+  virtual void Reset(uint32_t process, bool broker_too) = 0;
+  virtual bool StopBroker() = 0;
+  virtual bool StartBroker() = 0;
+  virtual bool SetCoordinator(bool) { return false; }
+  virtual bool Refuse(uint16_t topic, int32_t partition, uint64_t count) = 0;
+  virtual bool SetAlarm(bool) { return false; }
+  virtual bool Destroy(uint16_t, uint16_t, uint64_t) { return false; }
+  virtual bool DeleteQueue(uint16_t, uint16_t) { return false; }
+  virtual bool Unbind(uint16_t, int64_t) { return false; }
+  virtual bool Demote(uint16_t, uint16_t) { return false; }
+  virtual bool Redeliver(uint16_t topic, uint16_t partition) = 0;
+  virtual bool ScatterConfirms(bool) { return false; }
+};
+
+std::unique_ptr<BrokerSide> MakeLogSide(World& world);
+std::unique_ptr<BrokerSide> MakeQueueSide(World& world);
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_SIM_BROKER_SIDE_H_

@@ -1,0 +1,85 @@
+// What stands between a simulated process and its clients of the broker: writes down what the process does and is told,
+// and is where it dies. After its death every call does nothing.
+//
+// Threading: the world's.
+#ifndef MILLRACE_SIM_DRIVERS_H_
+#define MILLRACE_SIM_DRIVERS_H_
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "bus/bus.h"
+#include "sim/broker_side.h"
+#include "sim/world.h"
+
+namespace millrace::sim {
+
+class SimConsumer final : public bus::ConsumerDriver {
+ public:
+  SimConsumer(World& world, BrokerSide& side, Member& member, std::unique_ptr<SimConsumerCore> core)
+      : world_(world), side_(side), member_(member), core_(std::move(core)) {}
+
+  void Poll(bus::ConsumerHandler& handler) override;
+  MonotonicTime NextTimer() const override { return member_.dead ? MonotonicTime::Infinite() : core_->NextTimer(); }
+  void Settle(const struct bus::Settle& settle) override;
+  void Flow(bus::Holding holding, bool on) override;
+  void Release(bus::Holding holding) override;
+  absl::Status Close(MonotonicTime deadline) override;
+  std::string Pending() const { return core_->Pending(); }
+
+ private:
+  class Handler;
+  friend class Handler;
+  void RecordSettled(const struct bus::Settle& settle, Member::Holding& holding);
+
+  World& world_;
+  BrokerSide& side_;
+  Member& member_;
+  const std::unique_ptr<SimConsumerCore> core_;
+  std::vector<uint32_t> messages_;
+};
+
+class SimProducer final : public bus::ProducerDriver {
+ public:
+  SimProducer(World& world, Member& member, std::unique_ptr<SimProducerCore> core)
+      : world_(world), member_(member), core_(std::move(core)) {}
+
+  size_t Publish(std::span<const bus::Outgoing> messages, uint64_t first_token) override;
+  void Poll(bus::ProducerHandler& handler) override;
+  MonotonicTime NextTimer() const override { return member_.dead ? MonotonicTime::Infinite() : core_->NextTimer(); }
+  absl::Status Close(bus::ProducerHandler& handler, MonotonicTime deadline) override;
+
+ private:
+  class Handler;
+
+  World& world_;
+  Member& member_;
+  const std::unique_ptr<SimProducerCore> core_;
+};
+
+// The bus of one member.
+class SimBus final : public bus::Bus {
+ public:
+  SimBus(World& world, BrokerSide& side, Member& member) : world_(world), side_(side), member_(member) {}
+  const bus::Capabilities& capabilities() const override { return side_.capabilities(); }
+  absl::Status Apply(const bus::Topology&) override { return absl::OkStatus(); }
+  absl::StatusOr<std::unique_ptr<bus::ConsumerDriver>> OpenConsumer(const bus::ConsumerOptions& options,
+                                                                    bus::Waker& waker) override;
+  absl::StatusOr<std::unique_ptr<bus::ProducerDriver>> OpenProducer(const bus::ProducerOptions& options,
+                                                                    bus::Waker& waker) override;
+  absl::StatusOr<std::vector<bus::PartitionLag>> Lag(const std::string&, const std::string&) override {
+    return std::vector<bus::PartitionLag>();
+  }
+  SimConsumer* consumer() const { return consumer_; }
+
+ private:
+  World& world_;
+  BrokerSide& side_;
+  Member& member_;
+  SimConsumer* consumer_ = nullptr;
+};
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_SIM_DRIVERS_H_

@@ -1,0 +1,143 @@
+#include "sim/fiber.h"
+
+#include <boost/context/fiber.hpp>
+#include <boost/context/fixedsize_stack.hpp>
+#include <utility>
+
+#include "bus/check.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define MILLRACE_FIBER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MILLRACE_FIBER_ASAN 1
+#endif
+#endif
+#ifdef MILLRACE_FIBER_ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace millrace::sim {
+namespace {
+
+// Room for stages that parse, and for a database under a simulated port; pages that are not touched cost nothing.
+constexpr size_t kStackBytes = 512 << 10;
+
+thread_local Fiber* current = nullptr;
+
+// Remembers where a stack lies, for sanitizers that have to be told.
+struct StackAllocator {
+  boost::context::fixedsize_stack inner{kStackBytes};
+  const void** bottom;
+  size_t* size;
+  boost::context::stack_context allocate() {
+    boost::context::stack_context context = inner.allocate();
+    *bottom = static_cast<const char*>(context.sp) - context.size;
+    *size = context.size;
+    return context;
+  }
+  void deallocate(boost::context::stack_context& context) { inner.deallocate(context); }
+};
+
+}  // namespace
+
+struct Fiber::State {
+  boost::context::fiber inside;   // the body's side, while it stands still
+  boost::context::fiber outside;  // whoever resumed it, while it runs
+  bool leave = false;
+  const void* bottom = nullptr;
+  size_t size = 0;
+  const void* outer_bottom = nullptr;
+  size_t outer_size = 0;
+  void* fake_stack = nullptr;
+  void* outer_fake_stack = nullptr;
+
+  // Back to the outside, from inside.
+  void Leave() {
+#ifdef MILLRACE_FIBER_ASAN
+    __sanitizer_start_switch_fiber(&fake_stack, outer_bottom, outer_size);
+#endif
+    outside = std::move(outside).resume();
+    Entered();
+  }
+  void Entered() {
+#ifdef MILLRACE_FIBER_ASAN
+    __sanitizer_finish_switch_fiber(fake_stack, &outer_bottom, &outer_size);
+#endif
+  }
+};
+
+Fiber::Fiber() : state_(std::make_unique<State>()) {
+  State* state = state_.get();
+  state->inside = boost::context::fiber(
+      std::allocator_arg, StackAllocator{.bottom = &state->bottom, .size = &state->size},
+      [this, state](boost::context::fiber&& outside) {
+        state->outside = std::move(outside);
+        state->Entered();
+        while (true) {
+          if (state->leave) break;
+          body_();
+          body_ = nullptr;
+          done_ = true;
+          state->Leave();
+        }
+#ifdef MILLRACE_FIBER_ASAN
+        __sanitizer_start_switch_fiber(nullptr, state->outer_bottom, state->outer_size);
+#endif
+        return std::move(state->outside);
+      });
+}
+
+Fiber::~Fiber() {
+  MR_CHECK(done_) << "a fiber is destroyed only after its body's end";
+  state_->leave = true;
+  Switch();
+}
+
+void Fiber::Switch() {
+  outer_ = current;
+  current = this;
+#ifdef MILLRACE_FIBER_ASAN
+  __sanitizer_start_switch_fiber(&state_->outer_fake_stack, state_->bottom, state_->size);
+#endif
+  state_->inside = std::move(state_->inside).resume();
+#ifdef MILLRACE_FIBER_ASAN
+  __sanitizer_finish_switch_fiber(state_->outer_fake_stack, nullptr, nullptr);
+#endif
+  current = outer_;
+}
+
+void Fiber::Start(std::function<void()> body) {
+  MR_CHECK(done_) << "the fiber is busy";
+  body_ = std::move(body);
+  done_ = false;
+  Switch();
+}
+
+void Fiber::Resume() {
+  MR_CHECK(!done_) << "nothing to resume";
+  Switch();
+}
+
+void Fiber::Suspend() {
+  MR_CHECK(current != nullptr) << "Suspend outside of a fiber";
+  current->state_->Leave();
+}
+
+Fiber* Fiber::Current() { return current; }
+
+FiberPool::~FiberPool() = default;
+
+Fiber* FiberPool::Take() {
+  if (free_.empty()) return new Fiber;
+  Fiber* fiber = free_.back().release();
+  free_.pop_back();
+  return fiber;
+}
+
+void FiberPool::Give(Fiber* fiber) {
+  if (!fiber->done()) return;  // its stack is still in use by what never ended
+  free_.emplace_back(fiber);
+}
+
+}  // namespace millrace::sim

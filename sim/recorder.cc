@@ -1,0 +1,116 @@
+#include "sim/recorder.h"
+
+#include <algorithm>
+
+#include "bus/envelope.h"
+#include "stages/dead_letter.h"
+#include "stages/receipts.h"
+
+namespace millrace::sim {
+namespace {
+
+// A missing key and a missing body differ from empty ones.
+uint64_t ContentOf(std::string_view type, const bus::Message& message) {
+  constexpr std::string_view kNone("\1", 1);
+  return bus::Digest64(message.body.value_or(kNone),
+                       bus::Digest64(type, bus::Digest64(message.key.value_or(kNone))));
+}
+
+}  // namespace
+
+Recorder::Recorder(Topology topology) { history_.topology = std::move(topology); }
+
+uint32_t Recorder::AddJob(uint32_t id, uint32_t input, uint16_t topic, const bus::Message& message) {
+  const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
+  const auto job = static_cast<uint32_t>(history_.jobs.size());
+  jobs_.emplace(bus::Digest64(envelope.id), job);
+  history_.jobs.push_back({.id = id, .input = input, .message = kNoMessage, .name = std::string(envelope.id)});
+  const uint32_t index = Intern(topic, message);
+  history_.jobs[job].message = index;
+  history_.messages[index].role = MessageRole::kInput;
+  history_.messages[index].job = job;
+  return index;
+}
+
+uint32_t Recorder::KeyOf(const bus::Message& message) {
+  if (!message.key.has_value()) return kNoKey;
+  const auto [at, added] = key_index_.try_emplace(bus::Digest64(*message.key), history_.keys.size());
+  if (added) history_.keys.emplace_back(*message.key);
+  return at->second;
+}
+
+uint16_t Recorder::StageNamed(std::string_view name) const {
+  const std::vector<StageInfo>& stages = history_.topology.stages;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    if (stages[i].name == name) return static_cast<uint16_t>(i);
+  }
+  return kNoStage;
+}
+
+uint32_t Recorder::Intern(uint16_t topic, const bus::Message& message) {
+  const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
+  const Id id{bus::DigestOf(envelope.id), topic};
+  const uint64_t digest = ContentOf(envelope.type, message);
+  const auto index = static_cast<uint32_t>(history_.messages.size());
+  const auto [at, added] = by_id_.try_emplace(id, index);
+  uint32_t last = kNoMessage;
+  if (!added) {
+    for (uint32_t same = at->second; same != kNoMessage; same = next_same_[same]) {
+      if (history_.messages[same].digest == digest) return same;
+      last = same;
+    }
+    next_same_[last] = index;
+  }
+  MessageInfo& info = history_.messages.emplace_back();
+  next_same_.push_back(kNoMessage);
+  info.topic = topic;
+  info.id = id.digest;
+  info.digest = digest;
+  if (!added) info.same_id_as = at->second;
+  info.key = KeyOf(message);
+  info.share = std::string(envelope.share);
+  if (const auto job = jobs_.find(bus::Digest64(envelope.root.empty() ? envelope.id : envelope.root)); job != jobs_.end())
+    info.job = job->second;
+  Describe(topic, message, info);
+  content_ = Mix(Mix(content_, id.digest.low), digest);
+  return index;
+}
+
+void Recorder::Describe(uint16_t topic, const bus::Message& message, MessageInfo& info) {
+  const TopicInfo& place = history_.topology.topics[topic];
+  const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
+  // Who made it says so in ce_source, "/<pipeline>/<stage>".
+  const auto maker = [&](std::string_view source) { return StageNamed(source.substr(source.rfind('/') + 1)); };
+  if (place.dead_letter) {
+    info.role = MessageRole::kDeadLetter;
+    const auto reason = message.headers.Find(stages::kDeadReason);
+    const auto stage = message.headers.Find(stages::kDeadStage);
+    const auto of = message.headers.Find(stages::kDeadId);
+    if (reason.has_value()) info.reason = std::string(*reason);
+    if (stage.has_value()) info.stage = StageNamed(*stage);
+    if (of.has_value() && info.stage != kNoStage)
+      info.of = Find(history_.topology.stages[info.stage].input, *of);
+  } else if (envelope.type == stages::kReceiptType) {
+    info.role = MessageRole::kReceipt;
+    info.stage = maker(envelope.source);
+    info.reason = std::string(message.body.value_or(""));
+    if (info.stage != kNoStage) info.of = Find(history_.topology.stages[info.stage].input, envelope.subject);
+  } else if (!envelope.root.empty()) {
+    info.role = MessageRole::kDerived;
+    info.stage = maker(envelope.source);
+  }
+}
+
+uint32_t Recorder::Find(uint16_t topic, std::string_view id) const {
+  const auto at = by_id_.find(Id{bus::DigestOf(id), topic});
+  return at == by_id_.end() ? kNoMessage : at->second;
+}
+
+History Recorder::Take() {
+  std::sort(history_.final_state.begin(), history_.final_state.end());
+  history_.schedule_hash = schedule_;
+  history_.content_hash = content_;
+  return std::move(history_);
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,90 @@
+// Writes a history: interns messages, keeps the hashes, counts broker events.
+//
+// Threading: one thread. Ownership: the recorder owns the history until Take.
+#ifndef MILLRACE_SIM_RECORDER_H_
+#define MILLRACE_SIM_RECORDER_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "bus/digest.h"
+#include "bus/message.h"
+#include "sim/history.h"
+
+namespace millrace::sim {
+
+class Recorder {
+ public:
+  explicit Recorder(Topology topology);
+
+  // The job's input message must be interned before any other message of the job is.
+  uint32_t AddJob(uint32_t id, uint32_t input, uint16_t topic, const bus::Message& message);
+  // The index of a message as it lies on `topic`; added where it is new.
+  uint32_t Intern(uint16_t topic, const bus::Message& message);
+  // By id alone: the first message with that id on the topic; kNoMessage where there is none.
+  uint32_t Find(uint16_t topic, std::string_view id) const;
+  const MessageInfo& message(uint32_t index) const { return history_.messages[index]; }
+  uint32_t JobOf(uint32_t message) const {
+    return message == kNoMessage ? kNoJob : history_.messages[message].job;
+  }
+  const JobInfo& job(uint32_t index) const { return history_.jobs[index]; }
+
+  // The record is complete when it is added.
+  void Add(const Record& record) {
+    history_.records.push_back(record);
+    schedule_ = Mix(schedule_, static_cast<uint64_t>(record.at_ns));
+    schedule_ = Mix(schedule_, static_cast<uint64_t>(record.kind) | static_cast<uint64_t>(record.flags) << 8 |
+                                   static_cast<uint64_t>(record.process) << 16 |
+                                   static_cast<uint64_t>(record.incarnation) << 32 |
+                                   static_cast<uint64_t>(record.stage) << 48);
+    schedule_ = Mix(schedule_, record.message | static_cast<uint64_t>(record.topic) << 32 |
+                                   static_cast<uint64_t>(record.partition) << 48);
+    schedule_ = Mix(schedule_, record.sequence + (record.epoch << 40) + (static_cast<uint64_t>(record.attempt) << 52));
+  }
+  // Takes back the record at `index`, as if it had never been added.
+  void TakeBack(size_t index) { history_.records.erase(history_.records.begin() + static_cast<ptrdiff_t>(index)); }
+  uint32_t AddText(std::string text) {
+    history_.texts.push_back(std::move(text));
+    return static_cast<uint32_t>(history_.texts.size() - 1);
+  }
+  void CountBrokerEvents(uint64_t count) { history_.broker_events += count; }
+
+  const Topology& topology() const { return history_.topology; }
+  size_t records() const { return history_.records.size(); }
+  void AddFinalState(SinkEntry entry) { history_.final_state.push_back(std::move(entry)); }
+  History Take();
+
+ private:
+  struct Id {
+    bus::Digest128 digest;
+    uint16_t topic = 0;
+    bool operator==(const Id&) const = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Id& id) {
+      return H::combine(std::move(h), id.digest.low ^ id.topic);
+    }
+  };
+  static uint64_t Mix(uint64_t hash, uint64_t value) {
+    hash = (hash ^ value) * 0x9fb21c651e98df25ull;
+    return hash ^ (hash >> 32);
+  }
+  void Describe(uint16_t topic, const bus::Message& message, MessageInfo& info);
+  uint32_t KeyOf(const bus::Message& message);
+  uint16_t StageNamed(std::string_view name) const;
+
+  History history_;
+  uint64_t schedule_ = 0;
+  uint64_t content_ = 0;
+  absl::flat_hash_map<Id, uint32_t> by_id_;           // the first message under it
+  std::vector<uint32_t> next_same_;                   // by message: another content under the same id
+  absl::flat_hash_map<uint64_t, uint32_t> jobs_;      // by digest of the job's id
+  absl::flat_hash_map<uint64_t, uint32_t> key_index_; // by digest of the key
+};
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_SIM_RECORDER_H_

@@ -1,0 +1,197 @@
+#include "sim/subject.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "bus/digest.h"
+#include "bus/envelope.h"
+#include "nlohmann/json.hpp"
+#include "stages/pipeline_config.h"
+#include "stages/source.h"
+
+namespace millrace::sim {
+namespace {
+
+absl::StatusOr<uint16_t> TopicIndex(const stages::ResolvedPipeline& pipeline, const std::string& name) {
+  for (size_t i = 0; i < pipeline.topics.size(); ++i) {
+    if (pipeline.topics[i].name == name) return static_cast<uint16_t>(i);
+  }
+  return absl::InvalidArgumentError(absl::StrCat("there is no topic \"", name, "\""));
+}
+
+std::string HeadersOf(const stages::SourceRecord& record, std::string_view source) {
+  std::string block;
+  bus::HeaderBuilder headers(&block);
+  bus::WriteEnvelope({.specversion = "1.0",
+                      .id = record.id,
+                      .source = source,
+                      .type = record.type,
+                      .subject = record.subject,
+                      .content_type = record.content_type},
+                     headers);
+  headers.AddAll(record.headers);
+  return block;
+}
+
+// Keeps every step-th record; when it has twice what is wanted it forgets every second one and doubles the step, so that
+// what stays is spread evenly however long the input turns out to be.
+class SpreadSink final : public stages::SourceSink {
+ public:
+  SpreadSink(size_t most, uint16_t topic, std::string source)
+      : most_(most), topic_(topic), source_(std::move(source)) {}
+
+  void Add(const stages::SourceRecord& record) override {
+    position_.assign(record.position);
+    if (seen_++ % step_ != 0) return;
+    Input input{.topic = topic_, .id = std::string(record.id), .key = std::nullopt, .body = std::string(record.body), .headers = {}};
+    if (record.key.has_value()) input.key = std::string(*record.key);
+    input.headers = HeadersOf(record, source_);
+    kept_.push_back(std::move(input));
+    if (kept_.size() < 2 * most_) return;
+    for (size_t i = 0; i < most_; ++i) kept_[i] = std::move(kept_[2 * i]);
+    kept_.resize(most_);
+    step_ *= 2;
+  }
+  size_t seen() const { return seen_; }
+  std::vector<Input> Take() {
+    if (kept_.size() > most_) kept_.resize(most_);
+    return std::move(kept_);
+  }
+
+ private:
+  const size_t most_;
+  const uint16_t topic_;
+  const std::string source_;
+  size_t seen_ = 0;
+  size_t step_ = 1;
+  std::string position_;
+  std::vector<Input> kept_;
+};
+
+}  // namespace
+
+absl::StatusOr<Subject> Subject::Make(stages::ResolvedPipeline pipeline, const stages::Registry& registry,
+                                      SubjectOptions options) {
+  Subject subject;
+  subject.pipeline_ = std::move(pipeline);
+  subject.registry_ = &registry;
+  subject.options_ = std::move(options);
+  const stages::ResolvedPipeline& resolved = subject.pipeline_;
+  for (const stages::PortSettings& port : resolved.ports) {
+    const stages::PortKind* kind = registry.FindPort(port.kind);
+    if (kind == nullptr) return absl::InvalidArgumentError(absl::StrCat("there is no port kind \"", port.kind, "\""));
+    if (kind->make_simulated == nullptr) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("port \"", port.name, "\" is of kind \"", port.kind,
+                       "\", which has no simulated stand-in: give PortKind::make_simulated (stages/port_world.h)"));
+    }
+    subject.topology_.ports.push_back(port.name);
+  }
+  for (const stages::TopicSettings& topic : resolved.topics) {
+    subject.topology_.topics.push_back({.name = topic.name,
+                                        .partitions = static_cast<uint16_t>(topic.partitions),
+                                        .ordered = topic.ordered,
+                                        .dead_letter = topic.dead_letter,
+                                        .receipts = topic.receipts,
+                                        .readers = {}});
+  }
+  for (const stages::StageSettings& stage : resolved.stages) {
+    if (stage.exactly_once) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("stage \"", stage.name, "\" asks for exactly-once delivery, which the broker models do not have"));
+    }
+    const stages::StageKind* kind = registry.FindStage(stage.kind);
+    if (kind == nullptr) return absl::InvalidArgumentError(absl::StrCat("there is no stage kind \"", stage.kind, "\""));
+    StageInfo info{.name = stage.name,
+                   .group = stage.group,
+                   .input = static_cast<uint16_t>(stage.input_topic),
+                   .dead_letter = kNoTopic,
+                   .outputs = {},
+                   .sink = kind->sink,
+                   .strict = stage.strict,
+                   .park_key = stage.park_key,
+                   .window = static_cast<uint32_t>(stage.window_messages),
+                   .attempts_max = static_cast<uint32_t>(stage.retry.attempts_max),
+                   .branch = stage.branch};
+    std::vector<uint16_t> producer_topics;
+    for (const std::string& name : stage.producer_topics) {
+      absl::StatusOr<uint16_t> index = TopicIndex(resolved, name);
+      if (!index.ok()) return index.status();
+      producer_topics.push_back(*index);
+    }
+    for (const stages::OutputSpec& output : stage.outputs)
+      info.outputs.push_back(producer_topics[static_cast<size_t>(output.topic)]);
+    info.dead_letter = producer_topics[static_cast<size_t>(stage.dead_letter.topic)];
+    subject.topology_.topics[info.input].readers.push_back(static_cast<uint16_t>(subject.topology_.stages.size()));
+    subject.topology_.stages.push_back(std::move(info));
+    subject.producer_topics_.push_back(std::move(producer_topics));
+    subject.uses_ports_.push_back(!kind->ports.empty());
+  }
+  subject.bus_topology_ = stages::TopologyOf(resolved);
+  for (size_t i = 0; i < subject.bus_topology_.topics.size(); ++i) {
+    bus::TopicSpec& spec = subject.bus_topology_.topics[i];
+    std::erase(spec.groups, resolved.ledger_group);
+    spec.keep = spec.keep || subject.topology_.topics[i].readers.empty();
+  }
+  return subject;
+}
+
+void Subject::SetInputs(std::vector<Input> inputs) {
+  inputs_ = std::move(inputs);
+  inputs_digest_ = inputs_.size();
+  for (const Input& input : inputs_) {
+    inputs_digest_ = bus::Digest64(input.id, inputs_digest_);
+    inputs_digest_ = bus::Digest64(input.key.value_or(""), inputs_digest_);
+    inputs_digest_ = bus::Digest64(input.body, inputs_digest_);
+  }
+}
+
+absl::StatusOr<std::vector<Input>> Subject::ReadSources(size_t most, size_t scan_max) const {
+  std::vector<Input> inputs;
+  for (const stages::SourceSettings& source : pipeline_.sources) {
+    const stages::SourceKind* kind = registry_->FindSource(source.kind);
+    if (kind == nullptr) return absl::InvalidArgumentError(absl::StrCat("there is no source kind \"", source.kind, "\""));
+    stages::SourceConfig config;
+    config.name = source.name;
+    config.base_dir = options_.base_dir;
+    config.options = source.options;
+    absl::StatusOr<std::unique_ptr<stages::Source>> made = kind->make(config);
+    if (!made.ok()) return made.status();
+    SpreadSink sink(most, static_cast<uint16_t>(source.topic_index), source.source);
+    if (absl::Status s = (*made)->Seek(""); !s.ok()) return s;
+    while (sink.seen() < scan_max) {
+      const size_t before = sink.seen();
+      absl::StatusOr<bool> more = (*made)->Read(1024, sink);
+      if (!more.ok()) return more.status();
+      if (!*more || sink.seen() == before) break;
+    }
+    for (Input& input : sink.Take()) inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+absl::StatusOr<std::vector<Input>> Subject::InputsOfLines(std::string_view text, std::string_view name) const {
+  if (pipeline_.stages.empty()) return absl::InvalidArgumentError("the pipeline has no stage");
+  const int32_t topic =
+      pipeline_.sources.empty() ? pipeline_.stages.front().input_topic : pipeline_.sources.front().topic_index;
+  const std::string source = pipeline_.sources.empty() ? absl::StrCat("/", pipeline_.name, "/inputs")
+                                                       : pipeline_.sources.front().source;
+  std::vector<Input> inputs;
+  for (size_t line = 1; !text.empty(); ++line) {
+    const size_t end = text.find('\n');
+    std::string_view body = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    if (!body.empty() && body.back() == '\r') body.remove_suffix(1);
+    if (body.empty()) continue;
+    Input input{.topic = static_cast<uint16_t>(topic), .id = absl::StrCat(std::string(name), ":", line), .key = std::nullopt, .body = std::string(body), .headers = {}};
+    const nlohmann::json parsed = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
+    if (parsed.is_object() && parsed.contains("key") && parsed["key"].is_string())
+      input.key = parsed["key"].get<std::string>();
+    input.headers = HeadersOf({.id = input.id, .body = input.body, .position = {}}, source);
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,97 @@
+// What is simulated: a pipeline as people write it, with the stages a binary knows, and the inputs it is given.
+//
+//   absl::StatusOr<Subject> subject = Subject::Make(*resolved, registry, {.base_dir = file.base_dir()});
+//   subject->SetInputs(std::move(inputs));
+//
+// Errors: Make refuses what cannot be simulated (a port without a simulated stand-in, exactly-once delivery), naming it.
+// Threading: immutable after SetInputs; any number of runs on any threads read it.
+#ifndef MILLRACE_SIM_SUBJECT_H_
+#define MILLRACE_SIM_SUBJECT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bus/bus.h"
+#include "bus/message.h"
+#include "sim/history.h"
+#include "sim/plan.h"
+#include "stages/registry.h"
+#include "stages/settings.h"
+
+namespace millrace::sim {
+
+// A job as a source gives it: a message for a topic, with its envelope in the headers.
+struct Input {
+  uint16_t topic = 0;
+  std::string id;
+  std::optional<std::string> key;
+  std::string body;
+  std::string headers;  // a block of bus::Headers
+
+  bus::Message message() const {
+    bus::Message m;
+    if (key.has_value()) m.key = *key;
+    m.body = body;
+    m.headers = bus::Headers(headers);
+    return m;
+  }
+};
+
+struct SubjectOptions {
+  std::string base_dir;  // what relative paths in options are relative to
+  // The next version of the same stages, for rolling deployments; nullptr: there is none.
+  const stages::Registry* next_version = nullptr;
+};
+
+class Subject {
+ public:
+  static absl::StatusOr<Subject> Make(stages::ResolvedPipeline pipeline, const stages::Registry& registry,
+                                      SubjectOptions options);
+
+  // Inputs of the pipeline's own sources, at most `most` of each, spread evenly over what a source has (which is read to
+  // its end, or to `scan_max` records).
+  absl::StatusOr<std::vector<Input>> ReadSources(size_t most, size_t scan_max = 200'000) const;
+  // One input per line of text, for a topic (the first source's where the pipeline has one, else the first stage's
+  // input): the line is the body, its key the first `key` field where the line is a JSON object that has it; ids are
+  // line numbers.
+  absl::StatusOr<std::vector<Input>> InputsOfLines(std::string_view text, std::string_view name) const;
+  void SetInputs(std::vector<Input> inputs);
+
+  const stages::ResolvedPipeline& pipeline() const { return pipeline_; }
+  const stages::Registry& registry(bool next_version) const {
+    return next_version && options_.next_version != nullptr ? *options_.next_version : *registry_;
+  }
+  bool has_next_version() const { return options_.next_version != nullptr; }
+  const std::string& base_dir() const { return options_.base_dir; }
+  const std::vector<Input>& inputs() const { return inputs_; }
+  uint64_t inputs_digest() const { return inputs_digest_; }
+  // As histories show it; `processes` and `queue` are the plan's.
+  const Topology& topology() const { return topology_; }
+  // As brokers are given it: without the groups that only a real run has, and with everything kept that nobody reads.
+  const bus::Topology& bus_topology() const { return bus_topology_; }
+  // Where a stage's output number o (index into StageSettings::producer_topics) goes.
+  uint16_t ProducerTopic(uint16_t stage, int32_t index) const {
+    return producer_topics_[stage][static_cast<size_t>(index)];
+  }
+  bool uses_ports(uint16_t stage) const { return uses_ports_[stage]; }
+
+ private:
+  stages::ResolvedPipeline pipeline_;
+  const stages::Registry* registry_ = nullptr;
+  SubjectOptions options_;
+  std::vector<Input> inputs_;
+  uint64_t inputs_digest_ = 0;
+  Topology topology_;
+  bus::Topology bus_topology_;
+  std::vector<std::vector<uint16_t>> producer_topics_;
+  std::vector<bool> uses_ports_;
+};
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_SIM_SUBJECT_H_

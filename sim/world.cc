@@ -1,0 +1,277 @@
+// World: the loop, and how a run ends.
+#include "sim/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bus/check.h"
+#include "bus/envelope.h"
+#include "sim/attempts.h"
+#include "sim/drivers.h"
+#include "sim/world_feed.h"
+#include "sim/world_ports.h"
+
+namespace millrace::sim {
+namespace {
+
+// How often the world looks whether everything is settled, once all jobs are accepted.
+constexpr int64_t kSettledEvery = 20'000'000;
+constexpr int64_t kLookEvery = 5'000'000'000;
+// The longest timer below which nothing of the ledger may move: back-off of retries (30 s), time away from a group (10 s), a
+// declined partition (30 s), the session's and the rebalance's time.
+constexpr int64_t kLongestTimer = 31'000'000'000;
+constexpr int kSilence = 3;
+
+Topology TopologyFor(const Subject& subject, const Plan& plan) {
+  Topology topology = subject.topology();
+  topology.queue = plan.semantics == Semantics::kQueue;
+  topology.processes = static_cast<uint16_t>(
+      plan.layout == Layout::kTogether ? plan.processes : plan.processes * topology.stages.size());
+  return topology;
+}
+
+}  // namespace
+
+World::World(const Subject& subject, const Plan& plan, const RunOptions& options)
+    : subject_(subject),
+      plan_(plan),
+      options_(options),
+      random_(plan.salt),
+      recorder_(TopologyFor(subject, plan)),
+      segments_(16 << 10) {
+  MR_CHECK(options.fibers != nullptr) << "a run needs a pool of fibers";
+}
+
+World::~World() {
+  for (const std::unique_ptr<Member>& member : members_) member->dead = true;
+  for (uint32_t s = 0; s < slots_.size(); ++s) Bury(s);
+}
+
+History World::Run() {
+  for (size_t i = 0; i < subject_.pipeline().ports.size(); ++i) {
+    const stages::PortSettings& settings = subject_.pipeline().ports[i];
+    port_worlds_.push_back(std::make_unique<PortOfWorld>(*this, static_cast<uint16_t>(i)));
+    stages::PortConfig config;
+    config.name = settings.name;
+    config.base_dir = subject_.base_dir();
+    config.options = settings.options;
+    absl::StatusOr<std::unique_ptr<stages::Port>> port =
+        subject_.registry(false).FindPort(settings.kind)->make_simulated(config, port_worlds_.back().get());
+    MR_CHECK(port.ok()) << "port " << settings.name << ": " << port.status().ToString();
+    port_states_.push_back(dynamic_cast<stages::PortState*>(port->get()));
+    ports_.Add(settings.name, *std::move(port));
+  }
+  broker_ = plan_.semantics == Semantics::kLog ? MakeLogSide(*this) : MakeQueueSide(*this);
+  MakeSlots();
+  feed_ = std::make_unique<Feed>(*this, *broker_);
+  MakeTriggers();
+  const auto slots = static_cast<uint32_t>(slots_.size());
+  // Not all at the same instant.
+  for (uint32_t s = 0; s < slots; ++s) Schedule(static_cast<int64_t>(s) * 1'000'000, What::kStart, s, ++slots_[s].starts);
+  Schedule(kLookEvery, What::kLook);
+  BrokerDue();
+  while (!over_) {
+    MR_CHECK(!scheduler_.empty()) << "the world stands still";
+    const Event event = scheduler_.Pop();
+    now_ = event.at_ns;
+    if (now_ > plan_.limits.time_ns || recorder_.records() > plan_.limits.records) {
+      struct Record record = RecordOf(Kind::kLimit);
+      record.text = recorder_.AddText(now_ > plan_.limits.time_ns ? "the run took longer than the plan allows"
+                                                                  : "the run did more than the plan allows");
+      Record(record);
+      break;
+    }
+    Handle(event);
+    if (!dying_.empty()) {
+      BuryAll();
+      Finish();
+    }
+    BrokerDue();
+  }
+  Record(RecordOf(Kind::kEnd));
+  CollectFinalState();
+  return recorder_.Take();
+}
+
+void World::Handle(const Event& event) {
+  switch (event.what) {
+    case What::kTurn: {
+      Member& member = *members_[event.a];
+      if (member.dead || member.turn_at_ns != event.at_ns) return;
+      member.turn_at_ns = -1;
+      return Turn(member);
+    }
+    case What::kToBroker:
+      broker_->ToBroker(event.a);
+      return CheckSettled();
+    case What::kToClient:
+      return broker_->ToClient(event.a);
+    case What::kBroker:
+      broker_due_ns_ = INT64_MAX;
+      broker_->Advance();
+      return;
+    case What::kFault:
+      return Fire(event.a);
+    case What::kHeal:
+      return Heal(event.a);
+    case What::kStart:
+      if (slots_[event.a].starts == event.b && !finishing_) StartLife(event.a);
+      return;
+    case What::kResume:
+      return ResumeSlot(event.a, event.b);
+    case What::kFeed:
+      return feed_->Turn();
+    case What::kAttempt: {
+      Member& member = *members_[event.a];
+      if (member.dead) return;
+      if (slots_[member.slot].paused) {
+        slots_[member.slot].held_back.push_back(event);
+        return;
+      }
+      member.turning = true;
+      member.attempts->Due(event.b);
+      member.turning = false;
+      if (!member.dead) Turn(member);
+      return;
+    }
+    case What::kFiber: {
+      const FiberCall& call = fiber_calls_[event.a];
+      if (call.fiber == nullptr || call.sleep != event.b) return;
+      Member& member = *members_[call.member];
+      if (slots_[member.slot].paused && !member.dead) {
+        slots_[member.slot].held_back.push_back(event);
+        return;
+      }
+      ResumeFiber(event.a);
+      if (!member.dead) Turn(member);
+      return;
+    }
+    case What::kLook:
+      return Look();
+    case What::kMend:
+      WeatherOf(event.a).extra_ns = 0;
+      return;
+  }
+}
+
+int64_t World::Latency(const Owner& owner, uint64_t connection, uint64_t packet) {
+  const Timing& timing = plan_.timing;
+  return timing.latency_min_ns + WeatherOf(owner.process).extra_ns +
+         static_cast<int64_t>(random_.Below(kLatencyDraw, {owner.process, owner.incarnation, connection, packet},
+                                            static_cast<uint64_t>(timing.latency_max_ns - timing.latency_min_ns) + 1));
+}
+
+uint32_t World::MessageOfToken(const Owner& owner, uint64_t token) const {
+  return owner.process == kFeed ? feed_->MessageOfToken(token) : members_[owner.instance]->published[token - 1];
+}
+
+void World::BrokerDue() {
+  const int64_t due = broker_->DueNs();
+  if (due == INT64_MAX || due >= broker_due_ns_) return;
+  broker_due_ns_ = std::max(due, now_ + 1);
+  Schedule(broker_due_ns_, What::kBroker);
+}
+
+// ---------------------------------------------------------------- ends
+
+void World::CheckSettled() {
+  if (finishing_ || !feed_->done() || now_ - settled_checked_ns_ < kSettledEvery) return;
+  settled_checked_ns_ = now_;
+  if (broker_->AllSettled() && FaultsHealed()) Quiet();
+}
+
+// Nothing is left to do: everybody is asked to leave, which must bring nothing back.
+void World::Quiet() {
+  Record(RecordOf(Kind::kQuiet));
+  finishing_ = true;
+  progress_at_ns_ = now_;
+  for (uint32_t s = 0; s < slots_.size(); ++s) ++slots_[s].starts;
+  for (uint32_t s = 0; s < slots_.size(); ++s) DrainSlot(s);
+  Finish();
+}
+
+void World::Finish() {
+  if (!finishing_) return;
+  over_ = std::none_of(slots_.begin(), slots_.end(), [](const Slot& s) { return s.alive; });
+}
+
+// Comes by every few seconds: restarts what stays down until the faults are over, and finds out whether the ledger
+// still moves.
+void World::Look() {
+  Schedule(now_ + kLookEvery, What::kLook);
+  if (finishing_) {
+    if (now_ - progress_at_ns_ >= kSilence * kLongestTimer) Stuck();
+    return;
+  }
+  CheckSettled();
+  if (finishing_) return;
+  if (!FaultsOver() || !feed_->started_all()) {
+    progress_at_ns_ = now_;
+    return;
+  }
+  for (uint32_t s = 0; s < slots_.size(); ++s) {
+    Slot& slot = slots_[s];
+    if (!slot.alive && std::exchange(slot.down_until_healed, false)) Schedule(now_ + 1, What::kStart, s, ++slot.starts);
+  }
+  if (progress_ != progress_seen_) {
+    progress_seen_ = progress_;
+    progress_at_ns_ = now_;
+  }
+  if (now_ - progress_at_ns_ >= kSilence * kLongestTimer) Stuck();
+}
+
+void World::Stuck() {
+  struct Record record = RecordOf(Kind::kStuck);
+  std::string text;
+  for (const std::string& line : Pending()) text += (text.empty() ? "" : "\n") + line;
+  record.text = recorder_.AddText(text.empty() ? "nobody says what it waits for" : std::move(text));
+  Record(record);
+  over_ = true;
+}
+
+std::vector<std::string> World::Pending() {
+  std::vector<std::string> lines;
+  if (!feed_->done()) lines.push_back("the feed waits for confirms");
+  for (uint32_t s = 0; s < slots_.size(); ++s) {
+    const std::string who = "process " + std::to_string(s) + ": ";
+    if (!slots_[s].alive) lines.push_back(who + "down");
+    for (uint32_t m : slots_[s].members) {
+      const Member& member = *members_[m];
+      if (member.dead || member.instance == nullptr || member.left) continue;
+      for (const std::string& line : member.instance->Pending())
+        lines.push_back(who + subject_.topology().stages[member.stage].name + ": " + line);
+      if (const std::string client = member.bus->consumer()->Pending(); !client.empty())
+        lines.push_back(who + subject_.topology().stages[member.stage].name + ": client: " + client);
+    }
+  }
+  return lines;
+}
+
+void World::CollectFinalState() {
+  const Topology& topology = subject_.topology();
+  for (uint16_t t = 0; t < topology.topics.size(); ++t) {
+    const TopicInfo& topic = topology.topics[t];
+    if (!topic.readers.empty()) continue;
+    const std::string place = (topic.dead_letter ? "dead:" : topic.receipts ? "receipts:" : "topic:") + topic.name;
+    // The set of messages of each key: copies count once, and times and histories don't.
+    std::vector<std::pair<std::string, std::string>> entries;
+    broker_->ForEachOn(t, [&](uint16_t, const bus::Message& message) {
+      const uint32_t index = recorder_.Intern(t, message);
+      const MessageInfo& info = recorder_.message(index);
+      const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
+      entries.emplace_back(info.key == kNoKey ? std::string(envelope.root) : std::string(*message.key),
+                           std::string(envelope.id) + " " + std::to_string(info.digest));
+    });
+    std::sort(entries.begin(), entries.end());
+    entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+    for (auto& [key, state] : entries) recorder_.AddFinalState({place, std::move(key), std::move(state)});
+  }
+  for (size_t i = 0; i < port_states_.size(); ++i) {
+    if (port_states_[i] == nullptr) continue;
+    port_states_[i]->ForEachState([&](std::string_view key, std::string_view state) {
+      recorder_.AddFinalState({"port:" + topology.ports[i], std::string(key), std::string(state)});
+    });
+  }
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,314 @@
+// A run: processes, network, broker, feed, outside systems and faults, in virtual time.
+//
+// What is real in it: stages::Instance with its worker, the bus fronts, the clients of bus/memory with all their
+// protocols, the stages, the attempt runner. What is simulated: time, the network (sim/wire.h), the executor, the
+// outside of ports. The broker is the model of bus/memory.
+//
+// The parts, a file each: world.cc (the loop), world_life.cc (processes), world_feed.cc, world_faults.cc (Surface),
+// world_ports.cc, drivers.h (what records what a process does, and where it may die), log_side.cc and queue_side.cc (broker
+// and network), attempts.cc (executor).
+//
+// Threading: one thread. Ownership: subject, plan and fibers outlive it. For private use by sim/simulator.h.
+#ifndef MILLRACE_SIM_WORLD_H_
+#define MILLRACE_SIM_WORLD_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bus/bus.h"
+#include "bus/random.h"
+#include "bus/segment.h"
+#include "sim/broker_side.h"
+#include "sim/fault.h"
+#include "sim/fiber.h"
+#include "sim/plan.h"
+#include "sim/recorder.h"
+#include "sim/run_options.h"
+#include "sim/scheduler.h"
+#include "sim/subject.h"
+#include "sim/surface.h"
+#include "sim/wire.h"
+#include "stages/instance.h"
+#include "stages/port_world.h"
+
+namespace millrace::sim {
+
+// Purposes of random draws.
+enum Purpose : uint64_t {
+  kLatencyDraw = 0x6c6174656e6379,
+  kServiceDraw = 0x73657276696365,
+  kPortDraw = 0x706f7274,
+  kPieceDraw = 0x7069656365,
+};
+
+inline constexpr uint32_t kNone = UINT32_MAX;
+
+class Attempts;
+class PortOfWorld;
+class SimBus;
+
+// One incarnation's instance of one stage.
+struct Member {
+  Member();
+  ~Member();
+  uint32_t index = 0;
+  uint32_t slot = 0;
+  uint16_t incarnation = 0;
+  uint16_t stage = 0;
+  bool dead = false;
+  bool turning = false;     // inside Turn, or its fiber runs
+  bool left = false;        // closed
+  bool leave_clean = false; // … with every settlement taken
+  bool turn_wanted = false; // came while the process was paused
+  int64_t turn_at_ns = -1;  // the event that will call it; -1: none
+  std::unique_ptr<SimBus> bus;
+  std::unique_ptr<stages::Spool> spool;
+  std::unique_ptr<Clock> clock;
+  std::unique_ptr<stages::Instance> instance;
+  Attempts* attempts = nullptr;  // the instance's
+  uint32_t closing = UINT32_MAX; // the fiber call that runs Instance::Close
+  // Deliveries of each partition that are neither settled nor given back, ascending.
+  struct Unsettled {
+    uint64_t sequence = 0;
+    uint32_t message = kNoMessage;
+  };
+  struct Holding {
+    uint64_t epoch = 0;
+    std::deque<Unsettled> open;
+  };
+  std::vector<Holding> holdings;  // by partition
+  std::vector<uint32_t> published;  // by token - 1: what it was
+  uint32_t MessageAt(uint32_t partition, uint64_t sequence) const;
+};
+
+struct Slot {
+  std::vector<uint16_t> stages;
+  uint16_t incarnation = 0;
+  bool alive = false;
+  bool draining = false;
+  bool paused = false;
+  bool next_version = false;
+  bool down_until_healed = false;
+  bool stop_after_drain = false;
+  int64_t restart_after_ns = 0;  // once it has drained
+  int64_t wall_offset_ns = 0;
+  uint64_t starts = 0;   // kStart events asked for: an older one is void
+  uint64_t pauses = 0;
+  uint64_t actions = 0;  // carried out, over all incarnations
+  uint64_t port_calls = 0;
+  std::vector<uint32_t> members;  // of the incarnation that lives
+  Weather weather;
+  uint64_t connections = 0;
+  std::vector<Event> held_back;  // what was due while it was paused
+};
+
+class World final : public Surface {
+ public:
+  World(const Subject& subject, const Plan& plan, const RunOptions& options);
+  ~World() override;
+
+  History Run();
+
+  // ---- for the parts
+
+  const Subject& subject() const { return subject_; }
+  const RunOptions& options() const { return options_; }
+  const Random& random() const { return random_; }
+  Recorder& recorder() { return recorder_; }
+  MonotonicTime Now() const { return {now_}; }
+  void Schedule(int64_t at_ns, What what, uint32_t a = 0, uint64_t b = 0) { scheduler_.Add(at_ns, what, a, b); }
+  Weather& WeatherOf(uint32_t process) { return process == kFeed ? feed_weather_ : slots_[process].weather; }
+  uint64_t NextConnection(uint32_t process) {
+    return process == kFeed ? feed_connections_++ : slots_[process].connections++;
+  }
+  int64_t Latency(const Owner& owner, uint64_t connection, uint64_t packet);
+  // What a producer of that owner publishes, or has published, under the token.
+  uint32_t MessageOfToken(const Owner& owner, uint64_t token) const;
+  Member& member(uint32_t index) { return *members_[index]; }
+  Slot& slot(uint32_t index) { return slots_[index]; }
+  bool Paused(const Owner& owner) const { return owner.process != kFeed && slots_[owner.process].paused; }
+  // Something has come for the owner of a connection.
+  void Wake(const Owner& owner);
+  void Turn(Member& member);
+
+  void Record(const struct Record& record) { recorder_.Add(record); }
+  struct Record RecordOf(Kind kind) const {
+    struct Record record;
+    record.at_ns = now_;
+    record.kind = kind;
+    return record;
+  }
+  struct Record RecordOf(Kind kind, const Member& member) const {
+    struct Record record = RecordOf(kind);
+    record.process = static_cast<uint16_t>(member.slot);
+    record.incarnation = member.incarnation;
+    record.stage = member.stage;
+    return record;
+  }
+
+  // An action is about to be carried out by a process. False: the process is dead and it must not be. `messages` are
+  // those that the action concerns.
+  bool Begin(Member& member, ActionKind kind, std::span<const uint32_t> messages);
+  // … and has been.
+  void End(Member& member, ActionKind kind);
+
+  // What a stage of this member does with the message; nullptr: nothing special.
+  struct Behaviour {
+    uint16_t stage = 0;
+    uint32_t job = kNoJob;  // index into History::jobs
+    Misbehaviour how = Misbehaviour::kFail;
+    int64_t duration_ns = 0;
+    uint32_t amount = 0;  // still to do
+    bool always = false;
+  };
+  Behaviour* BehaviourOf(uint16_t stage, uint32_t job, Misbehaviour how);
+  bool misbehaves() const { return !behaviours_.empty(); }
+  void CrashMember(Member& member);
+
+  // Progress of the ledger: something was settled, accepted or appended.
+  void Progress() { ++progress_; }
+
+  // Calls on fibers: attempts that use ports, and the closing of instances.
+  struct FiberCall {
+    Fiber* fiber = nullptr;
+    uint32_t member = 0;
+    uint64_t run = 0;     // of the member's Attempts
+    bool closing = false;
+    uint64_t sleep = 0;   // counts sleeps: an older wake-up is void
+  };
+  uint32_t AddFiberCall(Member& member, uint64_t run, bool closing);
+  void StartFiber(uint32_t call, std::function<void()> body);
+  void ResumeFiber(uint32_t call);
+  // The call whose fiber runs; kNone outside.
+  uint32_t CurrentCall() const { return call_stack_.empty() ? kNone : call_stack_.back(); }
+  const FiberCall& fiber_call(uint32_t call) const { return fiber_calls_[call]; }
+  // From inside a fiber: stands still for that long, or until somebody resumes it.
+  void SleepInFiber(int64_t ns);
+  stages::Ports& ports() { return ports_; }
+
+  // ---- Surface
+  const Plan& plan() const override { return plan_; }
+  int64_t now_ns() const override { return now_; }
+  uint32_t processes() const override { return static_cast<uint32_t>(slots_.size()); }
+  bool Crash(uint32_t process, int64_t restart_after_ns) override;
+  bool Pause(uint32_t process, int64_t duration_ns) override;
+  bool Stop(uint32_t process, int64_t restart_after_ns) override;
+  bool Join(uint32_t like_process) override;
+  bool NewVersion(uint32_t process) override;
+  bool Delay(uint32_t process, int64_t extra_ns, int64_t duration_ns) override;
+  bool Cut(uint32_t process, bool to_broker, bool from_broker) override;
+  bool Mend(uint32_t process) override;
+  bool Reset(uint32_t process) override;
+  bool HalfOpen(uint32_t process) override;
+  bool Lose(uint32_t process, uint32_t count) override;
+  bool StopBroker() override;
+  bool StartBroker() override;
+  bool SetCoordinator(bool available) override;
+  bool Refuse(uint16_t topic, int32_t partition, uint64_t count) override;
+  bool LoseConfirms(uint32_t process, uint32_t count) override;
+  bool SetAlarm(bool on) override;
+  bool Destroy(uint16_t topic, uint16_t partition, uint64_t count) override;
+  bool DeleteQueue(uint16_t stage, uint16_t partition) override;
+  bool Unbind(uint16_t topic, int64_t duration_ns) override;
+  bool Demote(uint16_t stage, uint16_t partition) override;
+  bool Redeliver(uint16_t stage, uint16_t partition) override;
+  bool ScatterConfirms(bool on) override;
+  bool Misbehave(uint16_t stage, uint32_t job_id, Misbehaviour how, int64_t duration_ns, uint32_t amount) override;
+  bool PortOutage(uint16_t port, bool on) override;
+  bool PortSlow(uint16_t port, int64_t extra_ns) override;
+  bool PortUnanswered(uint16_t port, uint32_t count) override;
+  bool JumpWall(uint32_t process, int64_t by_ns) override;
+  uint16_t topics() const override { return static_cast<uint16_t>(subject_.topology().topics.size()); }
+  uint16_t stages() const override { return static_cast<uint16_t>(subject_.topology().stages.size()); }
+  uint16_t ports() const override { return static_cast<uint16_t>(subject_.topology().ports.size()); }
+
+ private:
+  friend class PortOfWorld;
+  class Feed;
+
+  // world.cc
+  void MakeSlots();
+  void MakeTriggers();
+  void Handle(const Event& event);
+  void Fire(uint32_t fault);
+  void Heal(uint32_t fault);
+  void Strike(uint32_t fault);
+  void FireTriggered(const Member& member, ActionKind kind, std::span<const uint32_t> messages, bool after);
+  bool FaultsOver() const;
+  bool FaultsHealed() const;
+  void Look();
+  void CheckSettled();
+  void Quiet();
+  void Stuck();
+  void Finish();
+  void BrokerDue();
+  std::vector<std::string> Pending();
+  void CollectFinalState();
+
+  // world_life.cc
+  void StartLife(uint32_t slot);
+  void MakeMember(uint32_t slot, uint16_t stage);
+  void Bury(uint32_t slot);
+  void ScheduleTurn(Member& member);
+  void BeginClose(Member& member);
+  void EndClose(Member& member);
+  void FiberStopped(uint32_t call);
+  void BuryAll();
+  void WakeFeed();
+  void ResumeSlot(uint32_t slot, uint64_t pause);
+  void DrainSlot(uint32_t slot);
+
+  const Subject& subject_;
+  const Plan& plan_;
+  const RunOptions& options_;
+  const Random random_;
+  int64_t now_ = 0;
+  Scheduler scheduler_;
+  Recorder recorder_;
+  std::unique_ptr<BrokerSide> broker_;
+  int64_t broker_due_ns_ = INT64_MAX;  // an event for it is under way
+  std::deque<Slot> slots_;
+  std::vector<std::unique_ptr<Member>> members_;
+  std::vector<uint32_t> dying_;  // slots with something to bury
+  bus::SegmentPool segments_;    // of what stages emit
+  stages::Ports ports_;
+  std::vector<std::unique_ptr<PortOfWorld>> port_worlds_;
+  std::vector<stages::PortState*> port_states_;
+  std::deque<FiberCall> fiber_calls_;
+  std::vector<uint32_t> free_calls_;
+  std::vector<uint32_t> call_stack_;
+
+  Weather feed_weather_;
+  uint64_t feed_connections_ = 0;
+  std::unique_ptr<Feed> feed_;
+
+  // Faults that strike at an action of a process.
+  struct FaultState {
+    const FaultType* type = nullptr;
+    uint32_t seen = 0;    // occasions of its trigger
+    bool fired = false;
+    bool healed = false;
+    int32_t target = -1;  // as it was when it struck
+  };
+  std::vector<FaultState> faults_;
+  std::vector<uint32_t> by_action_;  // faults with kAfterAction that have not fired
+  std::vector<uint32_t> by_job_;
+  std::vector<uint32_t> in_port_;
+  uint32_t striking_slot_ = kNone;   // the process that is acting while a fault strikes
+  std::vector<Behaviour> behaviours_;
+
+  uint64_t progress_ = 0;
+  uint64_t progress_seen_ = 0;
+  int64_t progress_at_ns_ = 0;
+  int64_t settled_checked_ns_ = -1;
+  bool finishing_ = false;
+  bool over_ = false;
+};
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_SIM_WORLD_H_

@@ -1,0 +1,262 @@
+// World: when faults strike, and what they do.
+#include <algorithm>
+#include <utility>
+
+#include "bus/check.h"
+#include "sim/world.h"
+#include "sim/world_feed.h"
+#include "sim/world_ports.h"
+
+namespace millrace::sim {
+
+void World::MakeTriggers() {
+  for (size_t i = 0; i < plan_.faults.size(); ++i) {
+    const Fault& fault = plan_.faults[i];
+    FaultState& state = faults_.emplace_back();
+    state.type = FindFault(fault.kind);
+    MR_CHECK(state.type != nullptr) << "there is no fault of kind " << fault.kind << " (ValidatePlan tells)";
+    const auto index = static_cast<uint32_t>(i);
+    switch (fault.trigger.kind) {
+      case TriggerKind::kAtTime:
+        Schedule(fault.trigger.at_ns, What::kFault, index);
+        break;
+      case TriggerKind::kAfterAction:
+        by_action_.push_back(index);
+        break;
+      case TriggerKind::kAtJob:
+        by_job_.push_back(index);
+        break;
+      case TriggerKind::kInPort:
+        in_port_.push_back(index);
+        break;
+    }
+  }
+}
+
+bool World::Begin(Member& member, ActionKind kind, std::span<const uint32_t> messages) {
+  if (member.dead) return false;
+  if (!by_job_.empty() || (kind == ActionKind::kPort && !in_port_.empty()))
+    FireTriggered(member, kind, messages, /*after=*/false);
+  return !member.dead;
+}
+
+void World::End(Member& member, ActionKind kind) {
+  ++slots_[member.slot].actions;
+  if (!by_action_.empty() || (kind == ActionKind::kPort && !in_port_.empty()))
+    FireTriggered(member, kind, {}, /*after=*/true);
+}
+
+void World::FireTriggered(const Member& member, ActionKind kind, std::span<const uint32_t> messages, bool after) {
+  const Slot& slot = slots_[member.slot];
+  std::vector<uint32_t> striking;
+  const auto take = [&](std::vector<uint32_t>& from, auto due) {
+    for (size_t i = 0; i < from.size();) {
+      if (due(plan_.faults[from[i]].trigger, faults_[from[i]])) {
+        striking.push_back(from[i]);
+        from.erase(from.begin() + static_cast<ptrdiff_t>(i));
+      } else {
+        ++i;
+      }
+    }
+  };
+  if (after) {
+    take(by_action_, [&](const Trigger& t, FaultState&) { return t.process == member.slot && slot.actions >= t.count; });
+  } else {
+    take(by_job_, [&](const Trigger& t, FaultState& state) {
+      if (t.action != kind) return false;
+      const bool concerned = std::any_of(messages.begin(), messages.end(), [&](uint32_t m) {
+        const uint32_t job = recorder_.JobOf(m);
+        return job != kNoJob && recorder_.job(job).id == t.job;
+      });
+      return concerned && ++state.seen >= t.count;
+    });
+  }
+  if (kind == ActionKind::kPort) {
+    take(in_port_, [&](const Trigger& t, FaultState&) {
+      return t.process == member.slot && t.after == after && slot.port_calls >= t.count;
+    });
+  }
+  for (uint32_t fault : striking) {
+    striking_slot_ = member.slot;
+    if (options_.strikes != nullptr) options_.strikes->Struck(fault, kind);
+    Fire(fault);
+    striking_slot_ = kNone;
+  }
+}
+
+void World::Fire(uint32_t index) {
+  FaultState& state = faults_[index];
+  if (state.fired || finishing_) return;
+  Fault fault = plan_.faults[index];
+  // "Whoever is acting."
+  if (fault.target == -1 && striking_slot_ != kNone && state.type->target == "process")
+    fault.target = static_cast<int32_t>(striking_slot_);
+  const bool in_flight = !feed_->done() || !broker_->AllSettled();
+  // The record comes first, so that what the fault does stands behind it; a fault that did nothing takes it back.
+  const size_t before = recorder_.records();
+  struct Record record = RecordOf(Kind::kFault);
+  record.value = index;
+  record.flags = in_flight ? kInFlight : 0;
+  recorder_.Add(record);
+  state.target = fault.target;
+  if (!state.type->fire(*this, fault)) {
+    recorder_.TakeBack(before);
+    state.fired = state.healed = true;
+    return;
+  }
+  state.fired = true;
+  ++progress_;
+  if (state.type->heal == nullptr) {
+    state.healed = true;
+    return;
+  }
+  Schedule(now_ + std::max<int64_t>(fault.duration_ns, 1), What::kHeal, index);
+}
+
+void World::Heal(uint32_t index) {
+  FaultState& state = faults_[index];
+  if (!state.fired || state.healed) return;
+  state.healed = true;
+  struct Record record = RecordOf(Kind::kHealed);
+  record.value = index;
+  Record(record);
+  Fault fault = plan_.faults[index];
+  fault.target = state.target;
+  state.type->heal(*this, fault);
+  ++progress_;
+}
+
+// Whether all that is to come by itself has come and is healed. Faults that wait for an action may wait for ever.
+bool World::FaultsOver() const {
+  for (size_t i = 0; i < faults_.size(); ++i) {
+    if (faults_[i].fired ? !faults_[i].healed : plan_.faults[i].trigger.kind == TriggerKind::kAtTime) return false;
+  }
+  return std::none_of(slots_.begin(), slots_.end(), [](const Slot& s) { return s.paused; });
+}
+
+// Nothing that has struck is still there.
+bool World::FaultsHealed() const {
+  return std::all_of(faults_.begin(), faults_.end(), [](const FaultState& f) { return !f.fired || f.healed; }) &&
+         std::none_of(slots_.begin(), slots_.end(), [](const Slot& s) { return s.paused; });
+}
+
+World::Behaviour* World::BehaviourOf(uint16_t stage, uint32_t job, Misbehaviour how) {
+  for (Behaviour& b : behaviours_) {
+    if (b.how == how && b.stage == stage && b.job == job && (b.always || b.amount > 0)) return &b;
+  }
+  return nullptr;
+}
+
+bool World::Misbehave(uint16_t stage, uint32_t job_id, Misbehaviour how, int64_t duration_ns, uint32_t amount) {
+  if (stage >= stages()) return false;
+  for (uint32_t job = 0; job < plan_.jobs.size(); ++job) {
+    if (recorder_.job(job).id != job_id) continue;
+    behaviours_.push_back({.stage = stage,
+                           .job = job,
+                           .how = how,
+                           .duration_ns = duration_ns,
+                           .amount = amount,
+                           .always = how == Misbehaviour::kPoison || (how == Misbehaviour::kKill && amount == 0)});
+    return true;
+  }
+  return false;
+}
+
+// ---------------------------------------------------------------- the network
+
+bool World::Delay(uint32_t process, int64_t extra_ns, int64_t duration_ns) {
+  if (process != kFeed && process >= slots_.size()) return false;
+  WeatherOf(process).extra_ns = extra_ns;
+  Schedule(now_ + duration_ns, What::kMend, process);
+  return true;
+}
+
+bool World::Cut(uint32_t process, bool to_broker, bool from_broker) {
+  if (process != kFeed && process >= slots_.size()) return false;
+  Weather& weather = WeatherOf(process);
+  weather.cut_to_broker = weather.cut_to_broker || to_broker;
+  weather.cut_to_client = weather.cut_to_client || from_broker;
+  return to_broker || from_broker;
+}
+
+bool World::Mend(uint32_t process) {
+  if (process != kFeed && process >= slots_.size()) return false;
+  Weather& weather = WeatherOf(process);
+  weather.cut_to_broker = weather.cut_to_client = false;
+  weather.extra_ns = 0;
+  broker_->Mended(process);
+  return true;
+}
+
+bool World::Reset(uint32_t process) {
+  if (process != kFeed && process >= slots_.size()) return false;
+  broker_->Reset(process, /*broker_too=*/true);
+  return true;
+}
+
+bool World::HalfOpen(uint32_t process) {
+  if (process != kFeed && process >= slots_.size()) return false;
+  broker_->Reset(process, /*broker_too=*/false);
+  return true;
+}
+
+bool World::Lose(uint32_t process, uint32_t count) {
+  if (process != kFeed && process >= slots_.size()) return false;
+  WeatherOf(process).lose += count;
+  return count > 0;
+}
+
+bool World::LoseConfirms(uint32_t process, uint32_t count) {
+  if (process != kFeed && process >= slots_.size()) return false;
+  WeatherOf(process).lose_confirms += count;
+  return count > 0;
+}
+
+// ---------------------------------------------------------------- the broker
+
+bool World::StopBroker() { return broker_->StopBroker(); }
+bool World::StartBroker() { return broker_->StartBroker(); }
+bool World::SetCoordinator(bool available) { return broker_->SetCoordinator(available); }
+bool World::Refuse(uint16_t topic, int32_t partition, uint64_t count) {
+  return topic < topics() && broker_->Refuse(topic, partition, count);
+}
+bool World::SetAlarm(bool on) { return broker_->SetAlarm(on); }
+bool World::Destroy(uint16_t topic, uint16_t partition, uint64_t count) {
+  if (topic >= topics() || partition >= subject_.topology().topics[topic].partitions) return false;
+  return broker_->Destroy(topic, partition, count);
+}
+bool World::DeleteQueue(uint16_t stage, uint16_t partition) {
+  return stage < stages() && broker_->DeleteQueue(stage, partition);
+}
+bool World::Unbind(uint16_t topic, int64_t duration_ns) { return topic < topics() && broker_->Unbind(topic, duration_ns); }
+bool World::Demote(uint16_t stage, uint16_t partition) { return stage < stages() && broker_->Demote(stage, partition); }
+bool World::Redeliver(uint16_t stage, uint16_t partition) {
+  return stage < stages() && broker_->Redeliver(subject_.topology().stages[stage].input, partition);
+}
+bool World::ScatterConfirms(bool on) { return broker_->ScatterConfirms(on); }
+
+// ---------------------------------------------------------------- ports and clocks
+
+bool World::PortOutage(uint16_t port, bool on) {
+  if (port >= port_worlds_.size()) return false;
+  port_worlds_[port]->outage = on;
+  return true;
+}
+bool World::PortSlow(uint16_t port, int64_t extra_ns) {
+  if (port >= port_worlds_.size()) return false;
+  port_worlds_[port]->extra_ns = extra_ns;
+  return true;
+}
+bool World::PortUnanswered(uint16_t port, uint32_t count) {
+  if (port >= port_worlds_.size()) return false;
+  port_worlds_[port]->unanswered += count;
+  return count > 0;
+}
+
+bool World::JumpWall(uint32_t process, int64_t by_ns) {
+  if (process >= slots_.size()) return false;
+  slots_[process].wall_offset_ns += by_ns;
+  return by_ns != 0;
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,139 @@
+// World: the feed, which hands the plan's jobs to the bus and counts a job as accepted when the broker has confirmed it.
+// What was refused or has an unknown outcome is handed over again, in order and before anything new of its partition.
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "bus/driver.h"
+#include "bus/partition.h"
+#include "sim/world.h"
+#include "sim/world_feed.h"
+
+namespace millrace::sim {
+namespace {
+
+constexpr int64_t kRetryNs = 100'000'000;
+constexpr size_t kBatch = 64;
+
+}  // namespace
+
+World::Feed::Feed(World& world, BrokerSide& side) : world_(world) {
+  const Subject& subject = world.subject();
+  for (const TopicInfo& topic : subject.topology().topics) {
+    first_lane_.push_back(lanes_.size());
+    topics_.push_back(topic.name);
+    for (uint16_t p = 0; p < topic.partitions; ++p) {
+      lanes_.emplace_back();
+      lanes_.back().partition = p;
+    }
+  }
+  one_at_a_time_ = !side.capabilities().gapless_publish;
+  Owner owner;
+  owner.process = kFeed;
+  core_ = side.OpenProducer(owner, topics_, *this);
+  for (const Job& job : world.plan().jobs) {
+    const Input& input = subject.inputs()[job.input];
+    jobs_.push_back({.job = &job, .input = &input, .message = kNoMessage, .lane = 0, .repeats = 0});
+  }
+  std::stable_sort(jobs_.begin(), jobs_.end(), [](const Entry& a, const Entry& b) { return a.job->at_ns < b.job->at_ns; });
+  for (Entry& entry : jobs_) {
+    const bus::Message message = entry.input->message();
+    entry.message = world.recorder().AddJob(entry.job->id, entry.job->input, entry.input->topic, message);
+    const auto partitions = static_cast<int32_t>(subject.topology().topics[entry.input->topic].partitions);
+    const int32_t partition =
+        message.key.has_value()
+            ? bus::PartitionOfKey(*message.key, partitions)
+            : static_cast<int32_t>(world.recorder().message(entry.message).id.low % static_cast<uint64_t>(partitions));
+    entry.lane = first_lane_[entry.input->topic] + static_cast<size_t>(partition);
+  }
+  if (!jobs_.empty()) world.Schedule(std::max<int64_t>(jobs_.front().job->at_ns, 0), What::kFeed);
+}
+
+World::Feed::~Feed() = default;
+
+bool World::Feed::Pump() {
+  const int64_t now = world_.now_ns();
+  bool moved = false;
+  while (next_ < jobs_.size() && jobs_[next_].job->at_ns <= now) lanes_[jobs_[next_].lane].waiting.push_back(next_), ++next_;
+  for (Lane& lane : lanes_) {
+    if (lane.blocked && lane.out == 0 && now >= lane.retry_at_ns) {
+      // In the order in which they were handed over first.
+      std::sort(lane.failed.begin(), lane.failed.end());
+      lane.waiting.insert(lane.waiting.begin(), lane.failed.begin(), lane.failed.end());
+      lane.failed.clear();
+      lane.blocked = false;
+    }
+    while (!lane.blocked && !lane.waiting.empty() && writable_ && !(one_at_a_time_ && lane.out > 0)) {
+      outgoing_.clear();
+      size_t count = std::min(lane.waiting.size(), one_at_a_time_ ? size_t{1} : kBatch);
+      for (size_t i = 0; i < count; ++i) {
+        const Entry& entry = jobs_[lane.waiting[i]];
+        outgoing_.push_back({.topic = entry.input->topic, .partition = lane.partition, .message = entry.input->message()});
+        outgoing_.back().message.timestamp_ms = 1'767'225'600'000 + now / 1'000'000;
+        pending_.push_back(entry.message);
+      }
+      core_->Advance(world_.Now());
+      const size_t taken = core_->Publish(outgoing_, next_token_);
+      pending_.clear();
+      for (size_t i = 0; i < taken; ++i) {
+        Entry& entry = jobs_[lane.waiting[i]];
+        struct Record record = world_.RecordOf(Kind::kSubmit);
+        record.message = entry.message;
+        record.topic = entry.input->topic;
+        record.partition = static_cast<uint16_t>(lane.partition);
+        record.value = entry.repeats++;
+        world_.Record(record);
+        out_.push_back(lane.waiting[i]);
+      }
+      next_token_ += taken;
+      lane.out += static_cast<uint32_t>(taken);
+      lane.waiting.erase(lane.waiting.begin(), lane.waiting.begin() + static_cast<ptrdiff_t>(taken));
+      moved = moved || taken > 0;
+      if (taken < count) writable_ = false;
+    }
+  }
+  return moved;
+}
+
+void World::Feed::OnConfirmed(const bus::Confirm& confirm) {
+  for (uint32_t i = 0; i < confirm.count; ++i) {
+    Entry& entry = jobs_[out_[confirm.first - 1 + i]];
+    Lane& lane = lanes_[entry.lane];
+    --lane.out;
+    if (confirm.status.ok()) {
+      struct Record record = world_.RecordOf(Kind::kAccepted);
+      record.message = entry.message;
+      record.topic = entry.input->topic;
+      record.partition = static_cast<uint16_t>(lane.partition);
+      world_.Record(record);
+      ++accepted_;
+      world_.Progress();
+    } else {
+      lane.failed.push_back(out_[confirm.first - 1 + i]);
+      lane.blocked = true;
+      lane.retry_at_ns = world_.now_ns() + kRetryNs;
+      world_.Schedule(lane.retry_at_ns, What::kFeed);
+    }
+  }
+  world_.recorder().CountBrokerEvents(confirm.count);
+}
+
+void World::Feed::Turn() {
+  do {
+    core_->Advance(world_.Now());
+    core_->Poll(*this);
+  } while (Pump());
+  int64_t next = core_->NextTimer().ns;
+  if (next_ < jobs_.size()) next = std::min(next, jobs_[next_].job->at_ns);
+  if (next == INT64_MAX || done()) return;
+  next = std::max(next, world_.now_ns() + 1);
+  if (turn_at_ns_ > world_.now_ns() && turn_at_ns_ <= next) return;
+  turn_at_ns_ = next;
+  world_.Schedule(next, What::kFeed);
+}
+
+void World::WakeFeed() {
+  if (feed_ != nullptr) feed_->Turn();
+}
+
+}  // namespace millrace::sim
