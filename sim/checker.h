@@ -1,6 +1,11 @@
 // A checker is a pure function over a history: a file in sim/checkers/ and a line in sim/checkers/registry.cc, and a
 // test with hand-written histories that must pass and that must fail.
 //
+//   const Verdicts verdicts = CheckAll({.plan = plan, .history = history, .faultless = &faultless});
+//   if (verdicts.failed()) std::cout << verdicts.first()->text;
+//
+// All checkers together take a few passes over the records: what they share is worked out once (sim/history_index.h).
+//
 // Threading: pure functions.
 #ifndef MILLRACE_SIM_CHECKER_H_
 #define MILLRACE_SIM_CHECKER_H_
@@ -12,7 +17,9 @@
 #include <vector>
 
 #include "sim/history.h"
+#include "sim/history_index.h"
 #include "sim/plan.h"
+#include "sim/promise.h"
 
 namespace millrace::sim {
 
@@ -23,10 +30,10 @@ enum class Verdict : uint8_t {
 };
 
 struct Finding {
-  std::string_view promise;        // name of the checker
-  std::string signature;           // what kind of failure, without names and numbers: shrinking keeps it
-  std::string text;                // one sentence for people: which promise broke for which job
-  uint32_t job = kNoJob;           // index into History::jobs
+  std::string_view promise;  // name of the checker
+  std::string signature;     // what kind of failure, without names and numbers: shrinking keeps it
+  std::string text;          // one sentence for people: which promise broke for which job
+  uint32_t job = kNoJob;     // index into History::jobs
   uint32_t message = kNoMessage;
   std::vector<uint32_t> evidence;  // indices into History::records, ascending: what to look at
 };
@@ -35,6 +42,16 @@ struct CheckInput {
   const Plan& plan;
   const History& history;
   // The same plan without faults; nullptr where it has not been run (then what needs it is not checkable).
+  const History* faultless = nullptr;
+  // Of the faults that fired: FaultType::suspends.
+  std::span<const Suspension> suspensions = {};
+};
+
+// What a checker is handed.
+struct CheckContext {
+  const Plan& plan;
+  const History& history;
+  const HistoryIndex& index;
   const History* faultless = nullptr;
 };
 
@@ -47,7 +64,7 @@ struct CheckResult {
 struct Checker {
   std::string_view name;     // "no-loss": the promise
   std::string_view summary;  // one line for people
-  CheckResult (*check)(const CheckInput& input) = nullptr;
+  CheckResult (*check)(const CheckContext& context) = nullptr;
   bool needs_faultless = false;
 };
 
@@ -62,7 +79,11 @@ struct Verdicts {
   // The gravest; nullptr where none failed.
   const Finding* first() const;
 };
+// A promise that is suspended with kAnything is not checkable. With kAnnounced it is checked: what was destroyed and
+// announced as DataLoss is what checkers let pass.
 Verdicts CheckAll(const CheckInput& input);
+// One of them, suspensions applied.
+CheckResult CheckOne(const Checker& checker, const CheckInput& input);
 
 }  // namespace millrace::sim
 

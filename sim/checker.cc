@@ -1,0 +1,53 @@
+#include "sim/checker.h"
+
+#include <algorithm>
+
+namespace millrace::sim {
+namespace {
+
+CheckResult Run(const Checker& checker, const CheckContext& context, std::span<const Suspension> suspensions) {
+  for (const Suspension& suspension : suspensions) {
+    if (suspension.promise == checker.name && suspension.expect == Expect::kAnything) {
+      return {.verdict = Verdict::kNotCheckable, .findings = {}, .why = std::string(suspension.why)};
+    }
+  }
+  if (checker.needs_faultless && context.faultless == nullptr) {
+    return {.verdict = Verdict::kNotCheckable, .findings = {}, .why = "the plan was not run without its faults"};
+  }
+  return checker.check(context);
+}
+
+}  // namespace
+
+const Checker* FindChecker(std::string_view name) {
+  const auto all = AllCheckers();
+  const auto it = std::find_if(all.begin(), all.end(), [name](const Checker* c) { return c->name == name; });
+  return it == all.end() ? nullptr : *it;
+}
+
+bool Verdicts::failed() const { return first() != nullptr; }
+
+const Finding* Verdicts::first() const {
+  for (const CheckResult& result : results) {
+    if (result.verdict == Verdict::kFail && !result.findings.empty()) return &result.findings.front();
+  }
+  return nullptr;
+}
+
+Verdicts CheckAll(const CheckInput& input) {
+  const HistoryIndex index(input.history);
+  const CheckContext context{
+      .plan = input.plan, .history = input.history, .index = index, .faultless = input.faultless};
+  Verdicts verdicts;
+  verdicts.results.reserve(AllCheckers().size());
+  for (const Checker* checker : AllCheckers()) verdicts.results.push_back(Run(*checker, context, input.suspensions));
+  return verdicts;
+}
+
+CheckResult CheckOne(const Checker& checker, const CheckInput& input) {
+  const HistoryIndex index(input.history);
+  return Run(checker, {.plan = input.plan, .history = input.history, .index = index, .faultless = input.faultless},
+             input.suspensions);
+}
+
+}  // namespace millrace::sim

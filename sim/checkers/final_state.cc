@@ -1,0 +1,132 @@
+// What is left at the end is what the same plan leaves without faults, key by key.
+//
+// Keys that an excused job has touched are not compared: of jobs that became dead letters because a fault made a stage
+// fail at them, and of those that were destroyed and announced. A job has touched the keys of all its messages, and what
+// is named after it, its messages or their ids.
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/checkers/checkers.h"
+#include "sim/checkers/findings.h"
+#include "sim/checkers/fired.h"
+
+namespace millrace::sim {
+namespace {
+
+std::vector<uint8_t> ExcusedJobs(const CheckContext& context) {
+  const HistoryIndex& index = context.index;
+  std::vector<uint8_t> excused = JobsMadeToFail(context);
+  std::vector<uint8_t> other(excused.size(), 0);
+  for (const PairFacts& pair : index.pairs()) {
+    const uint32_t job = index.message(pair.message).job;
+    if (job == kNoJob) continue;
+    if (pair.dead_at != kNever && excused[job] != 0) other[job] = 1;
+    if (index.Announced(pair)) other[job] = 1;
+  }
+  return other;
+}
+
+// Sorted.
+std::vector<std::string> TouchedKeys(const CheckContext& context) {
+  const std::vector<uint8_t> excused = ExcusedJobs(context);
+  std::vector<std::string> keys;
+  if (std::find(excused.begin(), excused.end(), 1) == excused.end()) return keys;
+  for (size_t job = 0; job < excused.size(); ++job) {
+    if (excused[job] != 0) keys.push_back(context.history.jobs[job].name);
+  }
+  for (const MessageInfo& info : context.history.messages) {
+    if (info.job >= excused.size() || excused[info.job] == 0) continue;
+    if (info.key < context.history.keys.size()) keys.push_back(context.history.keys[info.key]);
+    char hex[32];
+    bus::WriteHex(info.id, hex);
+    keys.emplace_back(hex, sizeof(hex));
+  }
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+std::string Shown(const std::string& state) { return state.size() <= 200 ? state : state.substr(0, 200) + "…"; }
+
+class Comparison {
+ public:
+  explicit Comparison(const CheckContext& context)
+      : context_(context), findings_(context, kFinalState.name), touched_(TouchedKeys(context)) {}
+
+  CheckResult Run() {
+    const auto& here = context_.history.final_state;
+    const auto& there = context_.faultless->final_state;
+    const auto before = [](const SinkEntry& a, const SinkEntry& b) {
+      return a.place != b.place ? a.place < b.place : a.key < b.key;
+    };
+    size_t i = 0, j = 0;
+    while ((i < here.size() || j < there.size()) && !findings_.full()) {
+      if (j == there.size() || (i < here.size() && before(here[i], there[j]))) {
+        Differ(here[i], &here[i], nullptr);
+        ++i;
+      } else if (i == here.size() || before(there[j], here[i])) {
+        Differ(there[j], nullptr, &there[j]);
+        ++j;
+      } else {
+        if (here[i].state != there[j].state) Differ(here[i], &here[i], &there[j]);
+        ++i;
+        ++j;
+      }
+    }
+    return findings_.Take();
+  }
+
+ private:
+  void Differ(const SinkEntry& entry, const SinkEntry* here, const SinkEntry* there) {
+    if (std::binary_search(touched_.begin(), touched_.end(), entry.key)) return;
+    const char* signature = here == nullptr ? "missing" : there == nullptr ? "unexpected" : "different";
+    const std::string name = entry.place + " key '" + entry.key + "'";
+    const std::string text = here == nullptr ? name + " is missing: without faults it is " + Shown(there->state)
+                             : there == nullptr
+                                 ? name + " is " + Shown(here->state) + ": without faults there is none"
+                                 : name + " is " + Shown(here->state) + ": without faults it is " + Shown(there->state);
+    uint32_t job = kNoJob, message = kNoMessage;
+    std::vector<uint32_t> evidence = Look(entry.key, &job, &message);
+    findings_.Add(signature, text, job, message, std::move(evidence));
+  }
+
+  // Messages of that key, or under that name: where they were appended, and took effect.
+  std::vector<uint32_t> Look(std::string_view key, uint32_t* job, uint32_t* message) const {
+    const History& history = context_.history;
+    std::vector<uint32_t> evidence;
+    const auto mine = [&](const MessageFacts& facts) {
+      return (facts.key < history.keys.size() && history.keys[facts.key] == key) ||
+             (facts.job != kNoJob && history.jobs[facts.job].name == key);
+    };
+    for (uint32_t m = 0; m < context_.index.messages().size() && evidence.size() < 16; ++m) {
+      const MessageFacts& facts = context_.index.message(m);
+      if (!mine(facts)) continue;
+      if (*message == kNoMessage) {
+        *message = m;
+        *job = facts.job;
+      }
+      evidence.push_back(facts.first_append);
+      for (const PairFacts& pair : context_.index.PairsOf(m)) evidence.push_back(pair.first_effect);
+    }
+    return evidence;
+  }
+
+  const CheckContext& context_;
+  Findings findings_;
+  const std::vector<std::string> touched_;
+};
+
+CheckResult Check(const CheckContext& context) {
+  if (!context.index.quiet()) return NotCheckable("the run did not come to rest, so that nothing is final");
+  return Comparison(context).Run();
+}
+
+}  // namespace
+
+const Checker kFinalState = {.name = "final-state",
+                             .summary = "what is left at the end is what the same plan leaves without faults",
+                             .check = Check,
+                             .needs_faultless = true};
+
+}  // namespace millrace::sim

@@ -1,0 +1,23 @@
+#include "sim/checkers/fired.h"
+
+namespace millrace::sim {
+
+std::vector<uint8_t> JobsMadeToFail(const CheckContext& context) {
+  std::vector<uint8_t> jobs(context.history.jobs.size(), 0);
+  for (uint32_t at : context.index.Of(Kind::kFault)) {
+    const uint64_t number = context.index.records()[at].value;
+    if (number >= context.plan.faults.size()) continue;
+    const Fault& fault = context.plan.faults[number];
+    if (fault.kind != "stage-failing" && fault.kind != "stage-throwing" && fault.kind != "stage-poison" &&
+        fault.kind != "stage-kill") {
+      continue;
+    }
+    const int32_t id = fault.part >= 0 ? fault.part : fault.target;
+    for (size_t job = 0; job < jobs.size(); ++job) {
+      if (id >= 0 && context.history.jobs[job].id == static_cast<uint32_t>(id)) jobs[job] = 1;
+    }
+  }
+  return jobs;
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,239 @@
+// What many checkers ask of a history, worked out once: where messages lie in their partitions, which attempts had which
+// outputs durable when, what was settled when, who held what.
+//
+//   const HistoryIndex index(history);
+//   const PairFacts& facts = index.pair(index.PairOf(stage, message));
+//   if (facts.settled_at < facts.done_at()) …          // settled before it was done
+//
+// A *pair* is a message in a stage that reads its topic: what a group has to do once. A *copy* is a record of a
+// partition: a message that was appended twice has two. A *slot* is a partition of a stage's input, a *holding* the time
+// from which a process was given a slot to when it had it no more. All are dense numbers, so that facts are flat arrays;
+// "when" is an index into History::records, and kNever lies behind all of them.
+//
+// Everything that a record says is taken for what it is: a history with nonsense in it (a stage that does not read the
+// message's topic) gives kNone, and no error.
+//
+// Threading: immutable once made; keeps a reference to the history, which must not change.
+#ifndef MILLRACE_SIM_HISTORY_INDEX_H_
+#define MILLRACE_SIM_HISTORY_INDEX_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "sim/history.h"
+
+namespace millrace::sim {
+
+inline constexpr uint32_t kNone = UINT32_MAX;
+inline constexpr uint32_t kNever = UINT32_MAX;
+
+struct MessageFacts {
+  uint32_t first_pair = 0;     // its pairs are first_pair + ordinal of the reader
+  uint32_t canonical = kNone;  // the first message with this topic and id: itself, mostly
+  uint32_t key = kNoKey;
+  uint32_t job = kNoJob;
+  uint32_t partition = kNone;  // dense number, of the first append
+  uint32_t position = 0;       // ordinal in it, of the first append
+  uint32_t first_append = kNever;
+  uint32_t last_append = kNever;
+  uint32_t appends = 0;
+  uint32_t id_append = kNever;      // canonical messages only: first append of any content under the id
+  uint32_t first_output = kNever;   // kOutput
+  uint32_t first_confirm = kNever;  // kConfirm, OK
+  uint16_t topic = kNoTopic;
+  MessageRole role = MessageRole::kForeign;
+};
+
+struct PairFacts {
+  uint32_t message = kNoMessage;
+  // When first a successful attempt had all its outputs appended (confirmed), and a dead letter was.
+  uint32_t durable_at = kNever;
+  uint32_t dead_at = kNever;
+  uint32_t confirmed_at = kNever;
+  uint32_t dead_confirmed_at = kNever;
+  uint32_t dead_made_at = kNever;  // kOutput of its first dead letter
+  uint32_t first_delivered = kNever;
+  uint32_t first_dispatch = kNever;
+  uint32_t last_attempt = kNone;  // index into attempts(); skipped ones do not count
+  uint32_t first_effect = kNever;
+  uint32_t settled_at = kNever;    // first settlement at the broker
+  uint32_t destroyed_at = kNever;  // while the group had not settled it
+  uint32_t destroyed = 0;          // how many copies of it
+  uint32_t open = 0;               // copies that are on the bus for the group at the end
+  uint16_t stage = kNoStage;
+
+  uint32_t done_at() const { return durable_at < dead_at ? durable_at : dead_at; }
+  uint32_t told_at() const { return confirmed_at < dead_confirmed_at ? confirmed_at : dead_confirmed_at; }
+};
+
+struct Copy {
+  uint32_t record = kNone;  // kAppended
+  uint32_t message = kNoMessage;
+  uint32_t partition = kNone;
+  uint32_t destroyed = kNever;
+  uint64_t sequence = 0;
+};
+
+struct AttemptFacts {
+  uint32_t record = kNone;
+  uint32_t pair = kNone;
+  uint32_t previous = kNone;  // of the same pair
+  uint32_t outputs = 0;       // as recorded; dead letters are no outputs
+  uint32_t durable_at = 0;    // successful ones: when all outputs were appended
+  uint32_t confirmed_at = 0;
+};
+
+struct Settlement {
+  uint32_t record = kNone;  // kCommitted, kAcked; kAppended where the offset had been committed before
+  uint32_t pair = kNone;
+  uint32_t copy = kNone;  // logs
+};
+
+struct Holding {
+  uint64_t epoch = 0;
+  uint64_t start = 0;  // logs: where it starts
+  uint32_t assigned = kNone;
+  uint32_t revoking = kNever;
+  uint32_t end = kNever;  // kReleased, kLost, kCrash, kStopped; the next kAssigned of the process where it told nothing
+  uint32_t slot = kNone;
+  uint32_t previous = kNone;  // of the same process and slot
+  uint16_t process = kNoProcess;
+  uint16_t incarnation = 0;
+};
+
+class HistoryIndex {
+ public:
+  explicit HistoryIndex(const History& history);
+  HistoryIndex(const HistoryIndex&) = delete;
+  HistoryIndex& operator=(const HistoryIndex&) = delete;
+
+  const History& history() const { return history_; }
+  std::span<const Record> records() const { return history_.records; }
+  bool queue() const { return history_.topology.queue; }
+
+  // Records of a kind, ascending.
+  std::span<const uint32_t> Of(Kind kind) const {
+    const auto k = static_cast<size_t>(kind);
+    return std::span(by_kind_).subspan(kind_begin_[k], kind_begin_[k + 1] - kind_begin_[k]);
+  }
+  bool Has(Kind kind) const { return !Of(kind).empty(); }
+  // The run came to rest: neither cut off nor stuck.
+  bool quiet() const { return Has(Kind::kQuiet) && !Has(Kind::kStuck) && !Has(Kind::kLimit); }
+
+  // Partitions of topics, densely.
+  uint32_t partitions() const { return static_cast<uint32_t>(partition_begin_.size()) - 1; }
+  uint32_t PartitionOf(uint16_t topic, uint32_t partition) const {
+    if (topic >= history_.topology.topics.size()) return kNone;
+    const uint32_t flat = topic_begin_[topic] + partition;
+    return flat < topic_begin_[topic + 1u] ? flat : kNone;
+  }
+  uint16_t TopicOfPartition(uint32_t partition) const { return partition_topic_[partition]; }
+  // Its records, in order.
+  std::span<const Copy> CopiesIn(uint32_t partition) const {
+    return std::span(copies_).subspan(partition_begin_[partition],
+                                      partition_begin_[partition + 1] - partition_begin_[partition]);
+  }
+  uint32_t FirstCopy(uint32_t partition) const { return partition_begin_[partition]; }
+  // Ordinal of the first record at or behind the sequence.
+  uint32_t OrdinalAt(uint32_t partition, uint64_t sequence) const;
+
+  // Slots: the input partitions of stages, densely.
+  uint32_t slots() const { return slot_begin_.back(); }
+  uint32_t SlotOf(uint16_t stage, uint32_t partition) const {
+    if (stage >= history_.topology.stages.size()) return kNone;
+    const uint32_t slot = slot_begin_[stage] + partition;
+    return slot < slot_begin_[stage + 1u] ? slot : kNone;
+  }
+  uint16_t StageOfSlot(uint32_t slot) const { return slot_stage_[slot]; }
+  uint32_t NumberOfSlot(uint32_t slot) const { return slot - slot_begin_[slot_stage_[slot]]; }
+  uint32_t PartitionOfSlot(uint32_t slot) const {
+    const uint16_t stage = slot_stage_[slot];
+    return topic_begin_[history_.topology.stages[stage].input] + slot - slot_begin_[stage];
+  }
+  // Of the pair, where its message was first appended; kNone when it was not.
+  uint32_t SlotOfPair(const PairFacts& pair) const {
+    const MessageFacts& facts = messages_[pair.message];
+    if (facts.partition == kNone) return kNone;
+    return slot_begin_[pair.stage] + facts.partition - topic_begin_[facts.topic];
+  }
+  // The group's offset at the end, on logs.
+  uint64_t Committed(uint32_t slot) const { return committed_[slot]; }
+  // Whether the group's offset went back at some time.
+  bool WentBack(uint32_t slot) const { return went_back_[slot]; }
+
+  const MessageFacts& message(uint32_t message) const { return messages_[message]; }
+  std::span<const MessageFacts> messages() const { return messages_; }
+
+  uint32_t PairOf(uint16_t stage, uint32_t message) const {
+    if (message >= messages_.size() || stage >= stage_ordinal_.size()) return kNone;
+    const MessageFacts& facts = messages_[message];
+    if (facts.topic != stage_input_[stage] || facts.topic == kNoTopic) return kNone;
+    return facts.first_pair + stage_ordinal_[stage];
+  }
+  const PairFacts& pair(uint32_t pair) const { return pairs_[pair]; }
+  std::span<const PairFacts> pairs() const { return pairs_; }
+  std::span<const PairFacts> PairsOf(uint32_t message) const {
+    const uint32_t begin = messages_[message].first_pair;
+    const size_t end = message + 1 < messages_.size() ? messages_[message + 1].first_pair : pairs_.size();
+    return std::span(pairs_).subspan(begin, end - begin);
+  }
+
+  std::span<const AttemptFacts> attempts() const { return attempts_; }
+  // By record.
+  std::span<const Settlement> settlements() const { return settlements_; }
+
+  // Processes, those that joined later included.
+  uint32_t processes() const { return processes_; }
+  std::span<const Holding> holdings() const { return holdings_; }
+  // The holding that a process's record speaks of, by its place and epoch; kNone when it was never given that.
+  uint32_t HoldingOf(uint32_t record) const { return holding_of_[record]; }
+
+  // The last time that a process of the stage was told that messages were destroyed.
+  uint32_t LastDataLoss(uint16_t stage) const { return data_loss_[stage]; }
+  // Whether what was destroyed of the pair was told afterwards.
+  bool Announced(const PairFacts& pair) const {
+    return pair.destroyed_at != kNever && data_loss_[pair.stage] != kNever &&
+           data_loss_[pair.stage] > pair.destroyed_at;
+  }
+
+ private:
+  struct Building;
+  void LayOut();
+  void CountKinds();
+  void Append(uint32_t at);
+  void TakeOutput(uint32_t at, Building* b);
+  void TakeAttempt(uint32_t at, Building* b);
+  void TakeHolding(uint32_t at, Building* b);
+  void TakePair(uint32_t at);
+  void TakeCommitted(uint32_t at);
+  void TakeDestroyed(uint32_t at);
+  void Settle(uint32_t record, uint32_t pair, uint32_t copy);
+  void EndHoldings(uint32_t at, Building* b);
+  void FinishPairs(const Building& b);
+  void FinishOpen();
+
+  const History& history_;
+  uint32_t processes_ = 0;
+  std::array<uint32_t, kKinds + 1> kind_begin_{};
+  std::vector<uint32_t> by_kind_;
+  std::vector<uint32_t> topic_begin_, partition_begin_, slot_begin_;
+  std::vector<uint16_t> partition_topic_, slot_stage_, stage_input_;
+  std::vector<uint32_t> stage_ordinal_;
+  std::vector<Copy> copies_;
+  std::vector<uint32_t> filled_;  // copies taken so far, by partition
+  std::vector<MessageFacts> messages_;
+  std::vector<PairFacts> pairs_;
+  std::vector<AttemptFacts> attempts_;
+  std::vector<Settlement> settlements_;
+  std::vector<Holding> holdings_;
+  std::vector<uint32_t> holding_of_;
+  std::vector<uint64_t> committed_;
+  std::vector<uint8_t> went_back_;
+  std::vector<uint32_t> data_loss_;
+};
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_SIM_HISTORY_INDEX_H_
