@@ -1,0 +1,21 @@
+#include "sim/faults/drawing.h"
+
+namespace millrace::sim {
+namespace {
+
+void Draw(FaultDraw& draw, Fault& fault) { StrikeLink(draw, fault); }
+
+bool Fire(Surface& surface, const Fault& fault) { return surface.HalfOpen(LinkOf(fault)); }
+
+}  // namespace
+
+extern const FaultType kNetHalfOpen = {
+    .name = "net-half-open",
+    .summary = "a connection breaks, and the broker does not learn of it",
+    .target = "process, -1: the one that acts, -2: the feed",
+    .applies = HasProcesses,
+    .draw = Draw,
+    .fire = Fire,
+};
+
+}  // namespace millrace::sim

@@ -1,0 +1,36 @@
+// part: 0 or -1: both ways; 1: only to the broker; 2: only from it.
+#include "sim/faults/drawing.h"
+
+namespace millrace::sim {
+namespace {
+
+constexpr int32_t kOnlyToBroker = 1;
+constexpr int32_t kOnlyFromBroker = 2;
+
+void Draw(FaultDraw& draw, Fault& fault) {
+  StrikeLink(draw, fault);
+  fault.part = static_cast<int32_t>(draw.Below(3));
+  fault.duration_ns = AroundSession(draw);
+}
+
+bool Fire(Surface& surface, const Fault& fault) {
+  const bool to_broker = fault.part != kOnlyFromBroker;
+  const bool from_broker = fault.part != kOnlyToBroker;
+  return surface.Cut(LinkOf(fault), to_broker, from_broker);
+}
+
+void Heal(Surface& surface, const Fault& fault) { surface.Mend(LinkOf(fault)); }
+
+}  // namespace
+
+extern const FaultType kNetPartition = {
+    .name = "net-partition",
+    .summary = "nothing comes through between a process and the broker, one way or both, for a while",
+    .target = "process, -1: the one that acts, -2: the feed",
+    .applies = HasProcesses,
+    .draw = Draw,
+    .fire = Fire,
+    .heal = Heal,
+};
+
+}  // namespace millrace::sim

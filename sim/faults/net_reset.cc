@@ -1,0 +1,21 @@
+#include "sim/faults/drawing.h"
+
+namespace millrace::sim {
+namespace {
+
+void Draw(FaultDraw& draw, Fault& fault) { StrikeLink(draw, fault); }
+
+bool Fire(Surface& surface, const Fault& fault) { return surface.Reset(LinkOf(fault)); }
+
+}  // namespace
+
+extern const FaultType kNetReset = {
+    .name = "net-reset",
+    .summary = "a connection breaks, and what was on its way is gone",
+    .target = "process, -1: the one that acts, -2: the feed",
+    .applies = HasProcesses,
+    .draw = Draw,
+    .fire = Fire,
+};
+
+}  // namespace millrace::sim

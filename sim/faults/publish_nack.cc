@@ -1,0 +1,32 @@
+// part: a partition; -1: whatever comes.
+#include "sim/faults/drawing.h"
+
+namespace millrace::sim {
+namespace {
+
+void Draw(FaultDraw& draw, Fault& fault) {
+  fault.trigger = draw.Time();
+  fault.target = static_cast<int32_t>(draw.Below(draw.scene.topology->topics.size()));
+  const TopicInfo& topic = draw.scene.topology->topics[static_cast<size_t>(fault.target)];
+  fault.part = draw.OneIn(2) ? -1 : static_cast<int32_t>(draw.Below(topic.partitions));
+  fault.amount = draw.Between(1, draw.OneIn(4) ? 50 : 4);
+}
+
+bool Fire(Surface& surface, const Fault& fault) {
+  if (fault.target < 0 || fault.target >= surface.topics()) return false;
+  return surface.Refuse(static_cast<uint16_t>(fault.target), fault.part, static_cast<uint64_t>(fault.amount));
+}
+
+}  // namespace
+
+extern const FaultType kPublishNack = {
+    .name = "publish-nack",
+    .summary = "the broker refuses publishes of a topic",
+    .target = "topic",
+    .amount = "how many publishes",
+    .applies = HasTopics,
+    .draw = Draw,
+    .fire = Fire,
+};
+
+}  // namespace millrace::sim

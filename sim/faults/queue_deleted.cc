@@ -1,0 +1,36 @@
+// part: a partition of its input.
+#include "sim/faults/drawing.h"
+
+namespace millrace::sim {
+namespace {
+
+bool Applies(const FaultScene& scene) { return OnQueues(scene) && HasStages(scene); }
+
+void Draw(FaultDraw& draw, Fault& fault) { StrikePartition(draw, fault); }
+
+bool Fire(Surface& surface, const Fault& fault) {
+  if (fault.target < 0 || fault.target >= surface.stages()) return false;
+  return surface.DeleteQueue(static_cast<uint16_t>(fault.target),
+                             static_cast<uint16_t>(fault.part < 0 ? 0 : fault.part));
+}
+
+constexpr Suspension kSuspends[] = {
+    {.promise = "no-loss",
+     .expect = Expect::kAnnounced,
+     .why = "what was in the queue is gone, and what came before it was declared anew; the bus must say so"},
+    {.promise = "final-state", .expect = Expect::kAnything, .why = "what was destroyed leaves nothing behind"},
+};
+
+}  // namespace
+
+extern const FaultType kQueueDeleted = {
+    .name = "queue-deleted",
+    .summary = "somebody deletes a stage's queue, with what is in it (queues)",
+    .target = "stage",
+    .applies = Applies,
+    .draw = Draw,
+    .fire = Fire,
+    .suspends = kSuspends,
+};
+
+}  // namespace millrace::sim

@@ -1,0 +1,61 @@
+// Start here to run simulations: plans in, histories and verdicts out.
+//
+//   absl::StatusOr<Subject> subject = Subject::Make(pipeline, registry, {});
+//   subject->SetInputs(*subject->ReadSources(500));
+//   absl::StatusOr<std::unique_ptr<Simulator>> simulator = Simulator::Make(*subject);
+//   Outcome outcome = (*simulator)->Judge(Draw(seed, facts));
+//   if (outcome.verdicts.failed()) …
+//
+// A run is a function of plan, subject and binary: the same ones give the same history, bit for bit. Its schedule is the
+// same with every compiler.
+//
+// Errors: Make reports what the factories of stages and ports say. A plan must be valid (ValidatePlan).
+// Threading: one thread at a time; as many simulators on as many threads as you like over one subject.
+#ifndef MILLRACE_SIM_SIMULATOR_H_
+#define MILLRACE_SIM_SIMULATOR_H_
+
+#include <memory>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "sim/checker.h"
+#include "sim/fiber.h"
+#include "sim/history.h"
+#include "sim/plan.h"
+#include "sim/run_options.h"
+#include "sim/subject.h"
+
+namespace millrace::sim {
+
+struct Outcome {
+  History history;
+  Verdicts verdicts;
+  // A fault fired while accepted jobs were unfinished.
+  bool effective = false;
+};
+
+class Simulator {
+ public:
+  // `options.fibers` is the simulator's own.
+  static absl::StatusOr<std::unique_ptr<Simulator>> Make(const Subject& subject, RunOptions options = {});
+
+  History Run(const Plan& plan);
+  // Runs and checks; `faultless`: runs the plan without its faults too, for the checkers that compare.
+  Outcome Judge(const Plan& plan, bool faultless = true);
+  const Subject& subject() const { return subject_; }
+  RunOptions& options() { return options_; }
+
+ private:
+  Simulator(const Subject& subject, RunOptions options);
+
+  const Subject& subject_;
+  FiberPool fibers_;
+  RunOptions options_;
+};
+
+// Whether a fault fired while accepted jobs were unfinished.
+bool Effective(const History& history);
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_SIM_SIMULATOR_H_
