@@ -1,4 +1,4 @@
-// DumpStore: a store as sorted text.
+// A store as sorted text.
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -8,10 +8,11 @@
 namespace millrace::property {
 namespace {
 
-// One string for each row. quote() writes every value so that it can be told from every other, NULL from '' and 1 from
+// Owner, key and version of each row, and all of it as one string. quote() writes every value so that it can be told from every other, NULL from '' and 1 from
 // '1'.
 constexpr char kListings[] =
-    "SELECT 'listing ' || quote(system) || ' ' || quote(listing_key) || ' ' || kind || ' ' || modified_us || ' ' || "
+    "SELECT system, listing_key, modified_us || ' ' || digest, 'listing ' || quote(system) || ' ' || "
+    "quote(listing_key) || ' ' || kind || ' ' || modified_us || ' ' || "
     "digest || ' deleted=' || deleted || "
     "' findings=' || findings || ' ' || quote(status) || ' ' || quote(property_type) || ' price=' || "
     "quote(price_minor) || ' ' || quote(currency) || "
@@ -22,34 +23,56 @@ constexpr char kListings[] =
     "',' || quote(longitude) || ' of=' || quote(property_id) || ' bytes=' || length(body) FROM listings ORDER BY "
     "system, listing_key";
 constexpr char kHistory[] =
-    "SELECT 'history ' || quote(system) || ' ' || quote(listing_key) || ' ' || modified_us || ' ' || digest || ' "
+    "SELECT system, listing_key, modified_us || ' ' || digest, 'history ' || quote(system) || ' ' || "
+    "quote(listing_key) || ' ' || modified_us || ' ' || digest || ' "
     "bytes=' || length(body) "
     "FROM history ORDER BY system, listing_key, modified_us, digest";
 constexpr char kReceipts[] =
-    "SELECT 'receipt ' || quote(id) || ' ' || quote(root) || ' ' || quote(share) || ' ' || digest FROM receipts ORDER "
+    "SELECT root, id, digest, 'receipt ' || quote(id) || ' ' || quote(root) || ' ' || quote(share) || ' ' || digest "
+    "FROM receipts ORDER "
     "BY root, id";
 
-absl::Status DumpQuery(SqliteDb* db, const char* sql, const std::function<void(std::string_view)>& callback) {
-  absl::StatusOr<SqliteStatement> rows = db->Prepare(sql);
-  if (!rows.ok()) return rows.status();
-  while (true) {
-    absl::StatusOr<bool> row = rows->Step();
+struct Query {
+  StoreLine::Table table;
+  const char* sql;
+};
+constexpr Query kQueries[] = {{StoreLine::Table::kListings, kListings},
+                              {StoreLine::Table::kHistory, kHistory},
+                              {StoreLine::Table::kReceipts, kReceipts}};
+
+absl::Status Dump(SqliteDb* db, const StoreDumpOptions& options,
+                  const std::function<void(const StoreLine&)>& callback) {
+  for (const Query& query : kQueries) {
+    if (query.table == StoreLine::Table::kReceipts && !options.receipts) continue;
+    absl::StatusOr<SqliteStatement> rows = db->Prepare(query.sql);
+    if (!rows.ok()) return rows.status();
+    absl::StatusOr<bool> row;
+    for (row = rows->Step(); row.ok() && *row; row = rows->Step()) {
+      callback({.table = query.table,
+                .owner = rows->Text(0),
+                .key = rows->Text(1),
+                .version = rows->Text(2),
+                .text = rows->Text(3)});
+    }
     if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-    callback(rows->Text(0));
   }
+  return absl::OkStatus();
 }
 
 }  // namespace
+
+absl::Status SqliteStore::ForEachLine(const StoreDumpOptions& options,
+                                      const std::function<void(const StoreLine&)>& callback) {
+  std::lock_guard lock(mutex_);
+  if (db_ == nullptr) return absl::FailedPreconditionError("the store is closed");
+  return Dump(db_.get(), options, callback);
+}
 
 absl::Status DumpStore(const std::string& path, const StoreDumpOptions& options,
                        const std::function<void(std::string_view)>& callback) {
   absl::StatusOr<std::unique_ptr<SqliteDb>> db = SqliteDb::Open(path, SqliteDb::Mode::kReadOnly);
   if (!db.ok()) return db.status();
-  for (const char* sql : {kListings, kHistory}) {
-    if (absl::Status dumped = DumpQuery(db->get(), sql, callback); !dumped.ok()) return dumped;
-  }
-  return options.receipts ? DumpQuery(db->get(), kReceipts, callback) : absl::OkStatus();
+  return Dump(db->get(), options, [&](const StoreLine& line) { callback(line.text); });
 }
 
 }  // namespace millrace::property
