@@ -1,7 +1,8 @@
 // A store as sorted text.
-#include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "stages/property/store_port.h"
 
@@ -32,28 +33,27 @@ constexpr char kReceipts[] =
     "FROM receipts ORDER "
     "BY root, id";
 
-struct Query {
-  StoreLine::Table table;
-  const char* sql;
-};
-constexpr Query kQueries[] = {{StoreLine::Table::kListings, kListings},
-                              {StoreLine::Table::kHistory, kHistory},
-                              {StoreLine::Table::kReceipts, kReceipts}};
+constexpr std::array<const char*, 3> kSql = {kListings, kHistory, kReceipts};  // by StoreLine::Table
 
-absl::Status Dump(SqliteDb* db, const StoreDumpOptions& options,
+using Lines = std::array<SqliteStatement, 3>;
+
+absl::Status Dump(SqliteDb* db, Lines* lines, const StoreDumpOptions& options,
                   const std::function<void(const StoreLine&)>& callback) {
-  for (const Query& query : kQueries) {
-    if (query.table == StoreLine::Table::kReceipts && !options.receipts) continue;
-    absl::StatusOr<SqliteStatement> rows = db->Prepare(query.sql);
-    if (!rows.ok()) return rows.status();
-    absl::StatusOr<bool> row;
-    for (row = rows->Step(); row.ok() && *row; row = rows->Step()) {
-      callback({.table = query.table,
-                .owner = rows->Text(0),
-                .key = rows->Text(1),
-                .version = rows->Text(2),
-                .text = rows->Text(3)});
+  for (size_t i = 0; i < kSql.size(); ++i) {
+    const auto table = static_cast<StoreLine::Table>(i);
+    if (table == StoreLine::Table::kReceipts && !options.receipts) continue;
+    SqliteStatement& rows = (*lines)[i];
+    if (!rows) {
+      absl::StatusOr<SqliteStatement> prepared = db->Prepare(kSql[i]);
+      if (!prepared.ok()) return prepared.status();
+      rows = std::move(*prepared);
     }
+    absl::StatusOr<bool> row;
+    for (row = rows.Step(); row.ok() && *row; row = rows.Step()) {
+      callback(
+          {.table = table, .owner = rows.Text(0), .key = rows.Text(1), .version = rows.Text(2), .text = rows.Text(3)});
+    }
+    rows.Reset();
     if (!row.ok()) return row.status();
   }
   return absl::OkStatus();
@@ -65,14 +65,15 @@ absl::Status SqliteStore::ForEachLine(const StoreDumpOptions& options,
                                       const std::function<void(const StoreLine&)>& callback) {
   std::lock_guard lock(mutex_);
   if (db_ == nullptr) return absl::FailedPreconditionError("the store is closed");
-  return Dump(db_.get(), options, callback);
+  return Dump(db_.get(), &lines_, options, callback);
 }
 
 absl::Status DumpStore(const std::string& path, const StoreDumpOptions& options,
                        const std::function<void(std::string_view)>& callback) {
   absl::StatusOr<std::unique_ptr<SqliteDb>> db = SqliteDb::Open(path, SqliteDb::Mode::kReadOnly);
   if (!db.ok()) return db.status();
-  return Dump(db->get(), options, [&](const StoreLine& line) { callback(line.text); });
+  Lines lines;
+  return Dump(db->get(), &lines, options, [&](const StoreLine& line) { callback(line.text); });
 }
 
 }  // namespace millrace::property

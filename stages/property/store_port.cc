@@ -293,6 +293,13 @@ absl::Status SqliteStore::ForEachReceipt(const std::function<void(const stages::
   return db.ok() ? ReadReceipts(db->get(), callback) : db.status();
 }
 
+absl::Status SqliteStore::Clear() {
+  std::lock_guard lock(mutex_);
+  if (db_ == nullptr) return absl::FailedPreconditionError("the store is closed");
+  counts_ = {};
+  return db_->Execute(kClearSql);
+}
+
 absl::Status SqliteStore::Close() {
   std::lock_guard lock(mutex_);
   if (db_ == nullptr) return absl::OkStatus();
@@ -300,6 +307,7 @@ absl::Status SqliteStore::Close() {
                                      &insert_history_, &insert_receipt_, &find_receipt_, &insert_alarm_}) {
     *statement = SqliteStatement();
   }
+  lines_ = {};
   absl::Status status = db_->Execute("PRAGMA wal_checkpoint(TRUNCATE)");
   db_ = nullptr;
   return status;

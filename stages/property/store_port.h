@@ -16,6 +16,7 @@
 #ifndef MILLRACE_STAGES_PROPERTY_STORE_PORT_H_
 #define MILLRACE_STAGES_PROPERTY_STORE_PORT_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -90,6 +91,8 @@ class SqliteStore final : public ListingStore {
   absl::Status ForEachReceipt(const std::function<void(const stages::Receipt&)>& callback) override;
   // The content as it is now, a call for each row, sorted. Errors: FailedPrecondition after Close.
   absl::Status ForEachLine(const StoreDumpOptions& options, const std::function<void(const StoreLine&)>& callback);
+  // Takes everything out, as if newly made.
+  absl::Status Clear();
   // Writes back the log, so that one file is left.
   absl::Status Close() override;
 
@@ -117,6 +120,7 @@ class SqliteStore final : public ListingStore {
   SqliteStatement begin_, commit_, rollback_;
   SqliteStatement find_, insert_, update_, to_history_, insert_history_;
   SqliteStatement insert_receipt_, find_receipt_, insert_alarm_;
+  std::array<SqliteStatement, 3> lines_;  // of ForEachLine, by table; made when first asked for
   StoreCounts counts_;
 };
 

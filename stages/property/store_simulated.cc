@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bus/check.h"
@@ -30,13 +32,46 @@ struct Versions {
   uint64_t digest = 0;
 };
 
+// Stores that nobody uses any more, emptied: to make one takes as long as a short run. Threading: any thread.
+class EmptyStores {
+ public:
+  static EmptyStores& Get() {
+    static auto* const stores = new EmptyStores;
+    return *stores;
+  }
+  // nullptr where there is none.
+  std::unique_ptr<SqliteStore> Take() {
+    std::lock_guard lock(mutex_);
+    if (stores_.empty()) return nullptr;
+    std::unique_ptr<SqliteStore> store = std::move(stores_.back());
+    stores_.pop_back();
+    return store;
+  }
+  void Give(std::unique_ptr<SqliteStore> store) {
+    if (!store->Clear().ok()) return;
+    std::lock_guard lock(mutex_);
+    if (stores_.size() < kMost) stores_.push_back(std::move(store));
+  }
+
+ private:
+  static constexpr size_t kMost = 4;  // two runs at a time, of two stores each
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<SqliteStore>> stores_;
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SimulatedStore>> SimulatedStore::Make(stages::PortWorld* world) {
-  absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::OpenInMemory();
-  if (!store.ok()) return store.status();
-  return std::unique_ptr<SimulatedStore>(new SimulatedStore(world, std::move(*store)));
+  std::unique_ptr<SqliteStore> store = EmptyStores::Get().Take();
+  if (store == nullptr) {
+    absl::StatusOr<std::unique_ptr<SqliteStore>> made = SqliteStore::OpenInMemory();
+    if (!made.ok()) return made.status();
+    store = std::move(*made);
+  }
+  return std::unique_ptr<SimulatedStore>(new SimulatedStore(world, std::move(store)));
 }
+
+SimulatedStore::~SimulatedStore() { EmptyStores::Get().Give(std::move(store_)); }
 
 absl::Status SimulatedStore::Write(std::span<StoreRow> rows) {
   if (absl::Status entered = world_->Enter("write"); !entered.ok()) return entered;

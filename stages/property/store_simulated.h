@@ -25,6 +25,7 @@ class SimulatedStore final : public ListingStore, public stages::PortState {
  public:
   // The world outlives it.
   static absl::StatusOr<std::unique_ptr<SimulatedStore>> Make(stages::PortWorld* world);
+  ~SimulatedStore() override;
 
   // One call of the world, and an effect for each row that was taken: its digest is that of the message.
   absl::Status Write(std::span<StoreRow> rows) override;
@@ -44,7 +45,7 @@ class SimulatedStore final : public ListingStore, public stages::PortState {
       : world_(world), store_(std::move(store)) {}
 
   stages::PortWorld* const world_;
-  const std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SqliteStore> store_;
 };
 
 }  // namespace millrace::property

@@ -142,6 +142,21 @@ TEST(SimulatedStore, OutlivesThoseWhoCloseIt) {
   EXPECT_EQ(receipts, 2u);
 }
 
+TEST(SimulatedStore, NothingOfOneRunIsThereInTheNext) {
+  stages::FakePortWorld world;
+  const Record record = MakeRecord("1", "a", 10, "x");
+  for (int run = 0; run < 3; ++run) {
+    auto port = MakePort(&world);
+    EXPECT_TRUE(StateOf(port.get()).empty());
+    ASSERT_TRUE(Write(StoreOf(port.get()), {record, MakeRecord("2", "a", 5, "x"), MakeRecord("1", "a", 1, "y")}).ok());
+    EXPECT_FALSE(world.effects[0].repeat);
+    EXPECT_EQ(StoreOf(port.get())->counts().stored, 1u);
+    EXPECT_EQ(StoreOf(port.get())->counts().alarms, 1u);
+    EXPECT_EQ(StateOf(port.get()).size(), 3u);
+    world.effects.clear();
+  }
+}
+
 TEST(SimulatedStore, CallsInterleaveWhereTheyWait) {
   stages::FakePortWorld world;
   auto port = MakePort(&world);
