@@ -139,7 +139,7 @@ void Comparison::Forget() {
 
 absl::Status GuardedStage::Process(stages::Context& context, const bus::Message& message, stages::Outputs& outputs) {
   std::exception_ptr thrown, thrown_again;
-  StageCall call = comparison_.CallFor(context.id());
+  StageCall call = comparison_.CallFor(context);
   const auto process = [&](stages::Outputs& into, std::exception_ptr* threw) {
     InStage in(&call);
     return Caught([&] { return stage_->Process(context, message, into); }, threw);
@@ -159,7 +159,7 @@ absl::Status GuardedStage::Process(stages::Context& context, const bus::Message&
 void GuardedBatchStage::Process(std::span<stages::BatchItem> batch) {
   if (batch.empty()) return stage_->Process(batch);
   std::exception_ptr thrown, thrown_again;
-  StageCall call = comparison_.CallFor(batch.front().context.id());
+  StageCall call = comparison_.CallFor(batch.front().context);
   const auto process = [&](std::span<stages::BatchItem> items, std::exception_ptr* threw) {
     InStage in(&call);
     return Caught(

@@ -43,8 +43,8 @@ class Comparison {
  public:
   Comparison(std::string stage, bool uses_ports, const GuardContext& guard);
 
-  StageCall CallFor(std::string_view input) const {
-    return {.stage = stage_, .input = input, .sink = guard_.sink, .watch = guard_.watch};
+  StageCall CallFor(const stages::Context& first) const {
+    return {.stage = stage_, .input = first.id(), .job = first.root(), .sink = guard_.sink, .watch = guard_.watch};
   }
   bool may_compare() const { return guard_.twice && !uses_ports_; }
   // Whether to make a second call after `first` has ended; tells why not.

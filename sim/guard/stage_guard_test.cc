@@ -52,6 +52,7 @@ class StageGuardTest : public testing::Test {
     settings_.source = "/p/split";
     settings_.outputs = {{.name = "left", .topic = 0, .partitions = 8}, {.name = "right", .topic = 1, .partitions = 8}};
     input_.id = "job-1";
+    input_.root = "root-1";
   }
   // One attempt of a guarded stage; `calls` counts what the stage saw.
   absl::Status Run(const Body& body, bool uses_ports = false) {
@@ -224,6 +225,7 @@ TEST_F(StageGuardTest, TheWatchAndTheMarkerKnowWhatRuns) {
                 const StageWatch::Running running = watch_.Now();
                 EXPECT_EQ(running.stage, "split");
                 EXPECT_EQ(running.input, "job-1");
+                EXPECT_EQ(running.job, "root-1");
                 EXPECT_EQ(running.call, static_cast<uint64_t>(calls_));
                 StageMarker::Report(StageFindingKind::kSleep, "sleep", 3);
                 StageMarker::Report(StageFindingKind::kSleep, "sleep", 3);

@@ -27,12 +27,13 @@ std::string_view Advice(StageFindingKind kind) {
 
 }  // namespace
 
-void StageWatch::Enter(std::string_view stage, std::string_view input) {
+void StageWatch::Enter(std::string_view stage, std::string_view input, std::string_view job) {
   std::lock_guard lock(mutex_);
   ++calls_;
   inside_ = true;
   stage_.assign(stage);
   input_.assign(input);
+  job_.assign(job);
 }
 
 void StageWatch::Leave() {
@@ -43,7 +44,7 @@ void StageWatch::Leave() {
 StageWatch::Running StageWatch::Now() const {
   std::lock_guard lock(mutex_);
   if (!inside_) return {};
-  return {.call = calls_, .stage = stage_, .input = input_};
+  return {.call = calls_, .stage = stage_, .input = input_, .job = job_};
 }
 
 StageCall* StageMarker::Current() { return current; }
@@ -51,7 +52,7 @@ StageCall* StageMarker::Current() { return current; }
 void StageMarker::Set(StageCall* call) {
   if (current != nullptr && current->watch != nullptr) current->watch->Leave();
   current = call;
-  if (call != nullptr && call->watch != nullptr) call->watch->Enter(call->stage, call->input);
+  if (call != nullptr && call->watch != nullptr) call->watch->Enter(call->stage, call->input, call->job);
 }
 
 StageCall* StageMarker::Pause() {

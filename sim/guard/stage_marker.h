@@ -32,9 +32,9 @@ class StageWatch {
  public:
   struct Running {
     uint64_t call = 0;  // counts calls; 0: none runs
-    std::string stage, input;
+    std::string stage, input, job;
   };
-  void Enter(std::string_view stage, std::string_view input);
+  void Enter(std::string_view stage, std::string_view input, std::string_view job);
   void Leave();
   Running Now() const;
 
@@ -42,13 +42,14 @@ class StageWatch {
   mutable std::mutex mutex_;
   uint64_t calls_ = 0;
   bool inside_ = false;
-  std::string stage_, input_;
+  std::string stage_, input_, job_;
 };
 
 // One call of a stage. Views and pointers outlive it.
 struct StageCall {
   std::string_view stage;
   std::string_view input;  // id of the message; of a batch, of the first
+  std::string_view job;    // its root
   StageFindingSink* sink = nullptr;
   StageWatch* watch = nullptr;  // may be null
   uint32_t port_calls = 0;      // counted by Pause
