@@ -83,6 +83,18 @@ absl::Status Outputs::Emit(const Emission& emission) {
   return absl::OkStatus();
 }
 
+Emission Outputs::Emitted(size_t index) const {
+  const Draft& draft = drafts_[index];
+  return {.to = Resolve(draft.output)->name,
+          .key = draft.key,
+          .body = draft.body,
+          .type = draft.type,
+          .content_type = draft.content_type,
+          .subject = draft.subject,
+          .headers = bus::Headers(draft.extra_headers),
+          .name = draft.name};
+}
+
 bus::Digest128 Outputs::DerivedId(std::string_view name, size_t index) {
   scratch_.clear();
   for (std::string_view part : {envelope_->source, id_, std::string_view(settings_.stage)})

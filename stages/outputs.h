@@ -102,6 +102,17 @@ class Outputs {
   // moves the messages to `out` (cleared first). InvalidArgument when a message is over the limit.
   absl::Status Finish(std::vector<EncodedOutput>* out);
 
+  // ---- for comparing two attempts of one message, before Finish
+
+  // Begins an attempt of the same input as `like`, which is between Begin and Finish.
+  void BeginAgain(const Outputs& like) { Begin(*like.input_, *like.envelope_, like.id_); }
+  const OutputSettings& settings() const { return settings_; }
+  size_t emitted() const { return drafts_.size(); }
+  // With the output's name as the pipeline has it, and the input's key where none was given. Views live until the next
+  // Begin.
+  Emission Emitted(size_t index) const;
+  std::string_view drop_reason() const { return drop_reason_; }
+
  private:
   struct Draft {
     size_t output;  // index into settings_.outputs; kReceipt

@@ -125,5 +125,25 @@ TEST_F(OutputsTest, BytesStayWhenTheArenaMovesOn) {
     EXPECT_EQ(all[i][0].message.body, std::string(100, static_cast<char>('a' + i % 26)));
 }
 
+TEST_F(OutputsTest, ShowsWhatWasEmittedSoFar) {
+  Outputs first(settings_, arena_), second(settings_, arena_);
+  Begin(first);
+  ASSERT_TRUE(first.Emit({.body = "a", .type = "t", .name = "n"}).ok());
+  ASSERT_TRUE(first.Emit({.to = "right", .key = "other"}).ok());
+  second.BeginAgain(first);
+  EXPECT_EQ(second.emitted(), 0u);
+  second.Drop("not for sale");
+  EXPECT_EQ(second.drop_reason(), "not for sale");
+  ASSERT_EQ(first.emitted(), 2u);
+  EXPECT_EQ(first.Emitted(0).to, "left");
+  EXPECT_EQ(first.Emitted(0).key, "key-1");
+  EXPECT_EQ(first.Emitted(0).body, "a");
+  EXPECT_EQ(first.Emitted(0).type, "t");
+  EXPECT_EQ(first.Emitted(0).name, "n");
+  EXPECT_EQ(first.Emitted(1).to, "right");
+  EXPECT_EQ(first.Emitted(1).key, "other");
+  EXPECT_EQ(first.Emitted(1).body, std::nullopt);
+}
+
 }  // namespace
 }  // namespace millrace::stages

@@ -13,6 +13,7 @@
 #include "stages/property/generator.h"
 #include "stages/property/record_parser.h"
 #include "stages/property/store_port.h"
+#include "stages/property/store_simulated.h"
 
 namespace millrace::property {
 namespace {
@@ -150,6 +151,35 @@ BENCHMARK(BM_Store)
     ->Args({300'000, 1})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+
+class NoWorld final : public stages::PortWorld {
+ public:
+  absl::Status Enter(std::string_view) override { return absl::OkStatus(); }
+  void Effect(const stages::PortEffect&) override {}
+  absl::Status Leave() override { return absl::OkStatus(); }
+};
+
+// What a simulated run pays: making the store, that many records one at a time, and reading its state.
+void BM_SimulatedStore(benchmark::State& state) {
+  const std::vector<Kept> kept = MakeListings(static_cast<uint64_t>(state.range(0)));
+  NoWorld world;
+  for (auto _ : state) {
+    auto store = SimulatedStore::Make(&world);
+    for (const Kept& one : kept) {
+      StoreRow row{.id = one.id,
+                   .root = one.root,
+                   .share = "",
+                   .message_digest = one.digest,
+                   .listing = &one.listing,
+                   .body = one.body};
+      if (absl::Status written = (*store)->Write({&row, 1}); !written.ok()) state.SkipWithError("write");
+    }
+    size_t bytes = 0;
+    (*store)->ForEachState([&](std::string_view key, std::string_view value) { bytes += key.size() + value.size(); });
+    benchmark::DoNotOptimize(bytes);
+  }
+}
+BENCHMARK(BM_SimulatedStore)->Arg(0)->Arg(10)->Arg(100)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace millrace::property

@@ -7,11 +7,20 @@
 #include "bus/envelope.h"
 #include "stages/property/body.h"
 #include "stages/property/errors.h"
+#include "stages/property/store_simulated.h"
 
 namespace millrace::property {
 namespace {
 
 constexpr std::string_view kPortName = "store";
+
+absl::StatusOr<SqliteStore::Sync> SyncOf(const stages::PortConfig& config) {
+  const std::string sync = config.options.Get("synchronous", "full");
+  if (sync == "full") return SqliteStore::Sync::kFull;
+  if (sync == "normal") return SqliteStore::Sync::kNormal;
+  return absl::InvalidArgumentError(
+      absl::StrCat("port ", config.name, ": option synchronous is \"", sync, "\": expected full or normal"));
+}
 
 absl::StatusOr<std::unique_ptr<stages::Port>> MakeSqlite(const stages::PortConfig& config) {
   std::string path = config.options.Get("path", "listings.sqlite");
@@ -25,13 +34,17 @@ absl::StatusOr<std::unique_ptr<stages::Port>> MakeSqlite(const stages::PortConfi
     }
     path = absl::StrCat(config.out_dir, "/", path);
   }
-  const std::string sync = config.options.Get("synchronous", "full");
-  if (sync != "full" && sync != "normal") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("port ", config.name, ": option synchronous is \"", sync, "\": expected full or normal"));
-  }
-  absl::StatusOr<std::unique_ptr<SqliteStore>> store =
-      SqliteStore::Open(path, sync == "full" ? SqliteStore::Sync::kFull : SqliteStore::Sync::kNormal);
+  absl::StatusOr<SqliteStore::Sync> sync = SyncOf(config);
+  if (!sync.ok()) return sync.status();
+  absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(path, *sync);
+  if (!store.ok()) return store.status();
+  return std::unique_ptr<stages::Port>(std::move(*store));
+}
+
+absl::StatusOr<std::unique_ptr<stages::Port>> MakeSimulated(const stages::PortConfig& config,
+                                                            stages::PortWorld* world) {
+  if (absl::Status sync = SyncOf(config).status(); !sync.ok()) return sync;
+  absl::StatusOr<std::unique_ptr<SimulatedStore>> store = SimulatedStore::Make(world);
   if (!store.ok()) return store.status();
   return std::unique_ptr<stages::Port>(std::move(*store));
 }
@@ -96,7 +109,8 @@ absl::Status AddStore(stages::Registry& registry) {
                    {.key = "synchronous",
                     .summary =
                         "full: what is settled survives a power cut; normal: only a crash of the program (full)"}},
-       .make = MakeSqlite});
+       .make = MakeSqlite,
+       .make_simulated = MakeSimulated});
   if (!added.ok()) return added;
   return registry.AddStage(
       {.kind = "property.store",

@@ -1,17 +1,19 @@
-// DumpStore: a store as sorted text.
-#include <algorithm>
+// A store as sorted text.
+#include <array>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "stages/property/store_port.h"
 
 namespace millrace::property {
 namespace {
 
-// One string for each row. quote() writes every value so that it can be told from every other, NULL from '' and 1 from
+// Owner, key and version of each row, and all of it as one string. quote() writes every value so that it can be told from every other, NULL from '' and 1 from
 // '1'.
 constexpr char kListings[] =
-    "SELECT 'listing ' || quote(system) || ' ' || quote(listing_key) || ' ' || kind || ' ' || modified_us || ' ' || "
+    "SELECT system, listing_key, modified_us || ' ' || digest, 'listing ' || quote(system) || ' ' || "
+    "quote(listing_key) || ' ' || kind || ' ' || modified_us || ' ' || "
     "digest || ' deleted=' || deleted || "
     "' findings=' || findings || ' ' || quote(status) || ' ' || quote(property_type) || ' price=' || "
     "quote(price_minor) || ' ' || quote(currency) || "
@@ -22,34 +24,56 @@ constexpr char kListings[] =
     "',' || quote(longitude) || ' of=' || quote(property_id) || ' bytes=' || length(body) FROM listings ORDER BY "
     "system, listing_key";
 constexpr char kHistory[] =
-    "SELECT 'history ' || quote(system) || ' ' || quote(listing_key) || ' ' || modified_us || ' ' || digest || ' "
+    "SELECT system, listing_key, modified_us || ' ' || digest, 'history ' || quote(system) || ' ' || "
+    "quote(listing_key) || ' ' || modified_us || ' ' || digest || ' "
     "bytes=' || length(body) "
     "FROM history ORDER BY system, listing_key, modified_us, digest";
 constexpr char kReceipts[] =
-    "SELECT 'receipt ' || quote(id) || ' ' || quote(root) || ' ' || quote(share) || ' ' || digest FROM receipts ORDER "
+    "SELECT root, id, digest, 'receipt ' || quote(id) || ' ' || quote(root) || ' ' || quote(share) || ' ' || digest "
+    "FROM receipts ORDER "
     "BY root, id";
 
-absl::Status DumpQuery(SqliteDb* db, const char* sql, const std::function<void(std::string_view)>& callback) {
-  absl::StatusOr<SqliteStatement> rows = db->Prepare(sql);
-  if (!rows.ok()) return rows.status();
-  while (true) {
-    absl::StatusOr<bool> row = rows->Step();
+constexpr std::array<const char*, 3> kSql = {kListings, kHistory, kReceipts};  // by StoreLine::Table
+
+using Lines = std::array<SqliteStatement, 3>;
+
+absl::Status Dump(SqliteDb* db, Lines* lines, const StoreDumpOptions& options,
+                  const std::function<void(const StoreLine&)>& callback) {
+  for (size_t i = 0; i < kSql.size(); ++i) {
+    const auto table = static_cast<StoreLine::Table>(i);
+    if (table == StoreLine::Table::kReceipts && !options.receipts) continue;
+    SqliteStatement& rows = (*lines)[i];
+    if (!rows) {
+      absl::StatusOr<SqliteStatement> prepared = db->Prepare(kSql[i]);
+      if (!prepared.ok()) return prepared.status();
+      rows = std::move(*prepared);
+    }
+    absl::StatusOr<bool> row;
+    for (row = rows.Step(); row.ok() && *row; row = rows.Step()) {
+      callback(
+          {.table = table, .owner = rows.Text(0), .key = rows.Text(1), .version = rows.Text(2), .text = rows.Text(3)});
+    }
+    rows.Reset();
     if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-    callback(rows->Text(0));
   }
+  return absl::OkStatus();
 }
 
 }  // namespace
+
+absl::Status SqliteStore::ForEachLine(const StoreDumpOptions& options,
+                                      const std::function<void(const StoreLine&)>& callback) {
+  std::lock_guard lock(mutex_);
+  if (db_ == nullptr) return absl::FailedPreconditionError("the store is closed");
+  return Dump(db_.get(), &lines_, options, callback);
+}
 
 absl::Status DumpStore(const std::string& path, const StoreDumpOptions& options,
                        const std::function<void(std::string_view)>& callback) {
   absl::StatusOr<std::unique_ptr<SqliteDb>> db = SqliteDb::Open(path, SqliteDb::Mode::kReadOnly);
   if (!db.ok()) return db.status();
-  for (const char* sql : {kListings, kHistory}) {
-    if (absl::Status dumped = DumpQuery(db->get(), sql, callback); !dumped.ok()) return dumped;
-  }
-  return options.receipts ? DumpQuery(db->get(), kReceipts, callback) : absl::OkStatus();
+  Lines lines;
+  return Dump(db->get(), &lines, options, [&](const StoreLine& line) { callback(line.text); });
 }
 
 }  // namespace millrace::property

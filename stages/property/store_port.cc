@@ -14,6 +14,8 @@ namespace {
 constexpr char kTuning[] =
     "PRAGMA journal_mode=WAL; PRAGMA cache_size=-32768; PRAGMA wal_autocheckpoint=8192; PRAGMA temp_store=MEMORY;";
 
+constexpr char kInMemory[] = ":memory:";
+
 std::string DigestOfBody(std::string_view body) {
   std::string hex(16, '0');
   bus::WriteHex(bus::Digest64(body), hex.data());
@@ -67,18 +69,39 @@ absl::Status MakeTables(SqliteDb* db) {
       absl::StrCat("BEGIN IMMEDIATE;", kStoreSchema, "PRAGMA user_version=", kStoreSchemaVersion, "; COMMIT;"));
 }
 
+absl::Status ReadReceipts(SqliteDb* db, const std::function<void(const stages::Receipt&)>& callback) {
+  absl::StatusOr<SqliteStatement> all = db->Prepare("SELECT id, root, share, reason, digest FROM receipts");
+  if (!all.ok()) return all.status();
+  while (true) {
+    absl::StatusOr<bool> row = all->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::OkStatus();
+    callback({.id = all->Text(0),
+              .root = all->Text(1),
+              .share = all->Text(2),
+              .reason = all->Text(3),
+              .digest = all->Text(4)});
+  }
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& path, Sync sync) {
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Make(const std::string& path, const std::string& tuning) {
   absl::StatusOr<std::unique_ptr<SqliteDb>> db = SqliteDb::Open(path, SqliteDb::Mode::kReadWrite);
   if (!db.ok()) return db.status();
-  const std::string synchronous = sync == Sync::kFull ? "PRAGMA synchronous=FULL;" : "PRAGMA synchronous=NORMAL;";
-  if (absl::Status tuned = (*db)->Execute(kTuning + synchronous); !tuned.ok()) return tuned;
+  if (absl::Status tuned = (*db)->Execute(tuning); !tuned.ok()) return tuned;
   if (absl::Status made = MakeTables(db->get()); !made.ok()) return made;
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(*db)));
   if (absl::Status prepared = store->Prepare(); !prepared.ok()) return prepared;
   return store;
 }
+
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& path, Sync sync) {
+  const std::string synchronous = sync == Sync::kFull ? "PRAGMA synchronous=FULL;" : "PRAGMA synchronous=NORMAL;";
+  return Make(path, kTuning + synchronous);
+}
+
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::OpenInMemory() { return Make(kInMemory, ""); }
 
 SqliteStore::~SqliteStore() = default;
 
@@ -227,6 +250,7 @@ absl::Status SqliteStore::WriteAll(std::span<StoreRow> rows, StoreCounts* counts
     }
     status = effect.status();
     if (!status.ok()) break;
+    row.repeat = *effect == Effect::kDuplicate || *effect == Effect::kAlarm;
     ++(*effect == Effect::kStored       ? counts->stored
        : *effect == Effect::kSuperseded ? counts->superseded
        : *effect == Effect::kRepeated   ? counts->repeated
@@ -260,21 +284,20 @@ StoreCounts SqliteStore::counts() const {
 }
 
 absl::Status SqliteStore::ForEachReceipt(const std::function<void(const stages::Receipt&)>& callback) {
+  if (path_ == kInMemory) {
+    std::lock_guard lock(mutex_);
+    return db_ == nullptr ? absl::FailedPreconditionError("the store is closed") : ReadReceipts(db_.get(), callback);
+  }
   // A connection of its own: it reads a snapshot, while writing may go on, and also after Close.
   absl::StatusOr<std::unique_ptr<SqliteDb>> db = SqliteDb::Open(path_, SqliteDb::Mode::kReadOnly);
-  if (!db.ok()) return db.status();
-  absl::StatusOr<SqliteStatement> all = (*db)->Prepare("SELECT id, root, share, reason, digest FROM receipts");
-  if (!all.ok()) return all.status();
-  while (true) {
-    absl::StatusOr<bool> row = all->Step();
-    if (!row.ok()) return row.status();
-    if (!*row) return absl::OkStatus();
-    callback({.id = all->Text(0),
-              .root = all->Text(1),
-              .share = all->Text(2),
-              .reason = all->Text(3),
-              .digest = all->Text(4)});
-  }
+  return db.ok() ? ReadReceipts(db->get(), callback) : db.status();
+}
+
+absl::Status SqliteStore::Clear() {
+  std::lock_guard lock(mutex_);
+  if (db_ == nullptr) return absl::FailedPreconditionError("the store is closed");
+  counts_ = {};
+  return db_->Execute(kClearSql);
 }
 
 absl::Status SqliteStore::Close() {
@@ -284,6 +307,7 @@ absl::Status SqliteStore::Close() {
                                      &insert_history_, &insert_receipt_, &find_receipt_, &insert_alarm_}) {
     *statement = SqliteStatement();
   }
+  lines_ = {};
   absl::Status status = db_->Execute("PRAGMA wal_checkpoint(TRUNCATE)");
   db_ = nullptr;
   return status;

@@ -16,6 +16,7 @@
 #ifndef MILLRACE_STAGES_PROPERTY_STORE_PORT_H_
 #define MILLRACE_STAGES_PROPERTY_STORE_PORT_H_
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -40,6 +41,7 @@ struct StoreRow {
   const Listing* listing = nullptr;  // with listing_key and modification_timestamp_us
   std::string_view body;             // the listing as it came
   absl::Status status;               // out: what is wrong with this row alone
+  bool repeat = false;               // out: the message had ended here before, and nothing was done for it
 };
 
 struct StoreCounts {
@@ -60,17 +62,37 @@ class ListingStore : public stages::Port, public stages::ReceiptSource {
   virtual StoreCounts counts() const = 0;
 };
 
+struct StoreDumpOptions {
+  bool receipts = false;  // also the receipts, without their reasons (which tell of the order of arrival)
+};
+
+// A row of a store as text: equal rows give equal texts.
+struct StoreLine {
+  enum class Table { kListings, kHistory, kReceipts };
+  Table table = Table::kListings;
+  std::string_view owner;    // the record's system; of a receipt, the root
+  std::string_view key;      // the record's key; of a receipt, the message's id
+  std::string_view version;  // "modified_us digest"; of a receipt, the digest
+  std::string_view text;
+};
+
 class SqliteStore final : public ListingStore {
  public:
   enum class Sync { kFull, kNormal };
   // Makes the file and its tables where there are none. Errors: as SqliteDb::Open; FailedPrecondition for a file with
   // other tables.
   static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& path, Sync sync);
+  // A store that is gone with the object; all else is as with a file.
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> OpenInMemory();
   ~SqliteStore() override;
 
   absl::Status Write(std::span<StoreRow> rows) override;
   StoreCounts counts() const override;
   absl::Status ForEachReceipt(const std::function<void(const stages::Receipt&)>& callback) override;
+  // The content as it is now, a call for each row, sorted. Errors: FailedPrecondition after Close.
+  absl::Status ForEachLine(const StoreDumpOptions& options, const std::function<void(const StoreLine&)>& callback);
+  // Takes everything out, as if newly made.
+  absl::Status Clear();
   // Writes back the log, so that one file is left.
   absl::Status Close() override;
 
@@ -82,6 +104,7 @@ class SqliteStore final : public ListingStore {
   };
 
   explicit SqliteStore(std::unique_ptr<SqliteDb> db) : path_(db->path()), db_(std::move(db)) {}
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> Make(const std::string& path, const std::string& tuning);
   absl::Status Prepare();
   absl::Status WriteAll(std::span<StoreRow> rows, StoreCounts* counts, bool* again);
   absl::StatusOr<Effect> WriteOne(const StoreRow& row);
@@ -97,11 +120,8 @@ class SqliteStore final : public ListingStore {
   SqliteStatement begin_, commit_, rollback_;
   SqliteStatement find_, insert_, update_, to_history_, insert_history_;
   SqliteStatement insert_receipt_, find_receipt_, insert_alarm_;
+  std::array<SqliteStatement, 3> lines_;  // of ForEachLine, by table; made when first asked for
   StoreCounts counts_;
-};
-
-struct StoreDumpOptions {
-  bool receipts = false;  // also the receipts, without their reasons (which tell of the order of arrival)
 };
 
 // The content of a store as text, a line for each row, sorted: equal contents give equal lines. `path` is not being

@@ -96,6 +96,9 @@ inline constexpr char kFindReceiptSql[] = "SELECT digest FROM receipts WHERE roo
 inline constexpr char kInsertAlarmSql[] =
     "INSERT INTO alarms (id, digest, other_digest) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
 
+inline constexpr char kClearSql[] =
+    "BEGIN IMMEDIATE; DELETE FROM listings; DELETE FROM history; DELETE FROM receipts; DELETE FROM alarms; COMMIT;";
+
 }  // namespace millrace::property
 
 #endif  // MILLRACE_STAGES_PROPERTY_STORE_SCHEMA_H_

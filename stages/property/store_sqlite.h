@@ -23,6 +23,7 @@ class SqliteDb;
 class SqliteStatement {
  public:
   SqliteStatement() = default;
+  explicit operator bool() const { return statement_ != nullptr; }  // prepared
   void Bind(int parameter, std::string_view text);
   void BindOrNull(int parameter, std::string_view text);  // empty: NULL
   void BindBlob(int parameter, std::string_view bytes);
