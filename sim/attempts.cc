@@ -24,11 +24,13 @@ int64_t Attempts::ServiceOf(const Run& run, uint32_t item) const {
   const Timing& timing = world_.plan().timing;
   const uint32_t message = run.messages[item];
   const uint64_t who = message == kNoMessage ? 0 : world_.recorder().message(message).id.low;
-  int64_t ns = timing.service_min_ns +
-               static_cast<int64_t>(world_.random().Below(
-                   kServiceDraw, {who, member_.stage, run.group->items[item].attempt, member_.slot, member_.incarnation},
-                   static_cast<uint64_t>(timing.service_max_ns - timing.service_min_ns) + 1));
-  if (World::Behaviour* slow = world_.BehaviourOf(member_.stage, world_.recorder().JobOf(message), Misbehaviour::kSlow)) {
+  int64_t ns =
+      timing.service_min_ns +
+      static_cast<int64_t>(world_.random().Below(
+          kServiceDraw, {who, member_.stage, run.group->items[item].attempt, member_.slot, member_.incarnation},
+          static_cast<uint64_t>(timing.service_max_ns - timing.service_min_ns) + 1));
+  if (World::Behaviour* slow =
+          world_.BehaviourOf(member_.stage, world_.recorder().JobOf(message), Misbehaviour::kSlow)) {
     ns += slow->duration_ns;
     if (!slow->always) --slow->amount;
   }
@@ -61,7 +63,7 @@ void Attempts::Dispatch(stages::AttemptGroup* group) {
   run.free = false;
   run.ran = false;
   run.told = 0;
-  run.call = kNone;
+  run.call = kNobody;
   ++busy_;
   run.runner = static_cast<size_t>(std::find(runner_busy_.begin(), runner_busy_.end(), false) - runner_busy_.begin());
   runner_busy_[run.runner] = true;
@@ -106,7 +108,7 @@ void Attempts::Due(uint64_t index) {
 
 void Attempts::Ended(uint64_t index) {
   Run& run = *runs_[index];
-  run.call = kNone;
+  run.call = kNobody;
   if (!member_.dead) Tell(index, static_cast<uint32_t>(run.group->items.size()));
 }
 
@@ -161,13 +163,13 @@ absl::Status Attempts::Stop(MonotonicTime deadline) {
 
 void Attempts::Bury() {
   for (std::unique_ptr<Run>& run : runs_) {
-    if (run->free || run->call == kNone) continue;
-    for (int i = 0; i < kLastWords && run->call != kNone; ++i) world_.ResumeFiber(run->call);
+    if (run->free || run->call == kNobody) continue;
+    for (int i = 0; i < kLastWords && run->call != kNobody; ++i) world_.ResumeFiber(run->call);
   }
 }
 
 bool Attempts::abandoned() const {
-  return std::any_of(runs_.begin(), runs_.end(), [](const auto& run) { return run->call != kNone; });
+  return std::any_of(runs_.begin(), runs_.end(), [](const auto& run) { return run->call != kNobody; });
 }
 
 }  // namespace millrace::sim

@@ -36,11 +36,11 @@ class Attempts final : public stages::Executor {
     stages::AttemptGroup* group = nullptr;
     std::vector<uint32_t> messages;  // of the items
     size_t runner = 0;
-    uint32_t told = 0;  // items whose results the worker has
-    uint32_t piece = 0; // items in the first piece
+    uint32_t told = 0;   // items whose results the worker has
+    uint32_t piece = 0;  // items in the first piece
     bool free = true;
-    bool ran = false;   // results are there
-    uint32_t call = kNone;  // fiber call
+    bool ran = false;         // results are there
+    uint32_t call = kNobody;  // fiber call
   };
   class Collector final : public stages::AttemptReporter {
    public:

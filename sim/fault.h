@@ -25,11 +25,11 @@ namespace millrace::sim {
 struct FaultScene {
   const Topology* topology = nullptr;
   Semantics semantics = Semantics::kLog;
-  uint32_t processes = 0;          // slots of the plan
-  std::vector<uint32_t> job_ids;   // ascending
-  int64_t busy_ns = 0;             // about how long a run without faults is at work
+  uint32_t processes = 0;         // slots of the plan
+  std::vector<uint32_t> job_ids;  // ascending
+  int64_t busy_ns = 0;            // about how long a run without faults is at work
   const Timing* timing = nullptr;
-  bool new_version = false;        // there is a next version of the stages
+  bool new_version = false;  // there is a next version of the stages
 };
 
 // Draws for one fault, keyed by its id: taking another fault away changes nothing here.
@@ -59,7 +59,8 @@ class FaultDraw {
 struct FaultType {
   std::string_view name;
   std::string_view summary;  // one line for people
-  std::string_view target;   // what Fault::target means, for people and plan errors: "process", "stage", "topic", "job", "port", "none"
+  std::string_view
+      target;  // what Fault::target means, for people and plan errors: "process", "stage", "topic", "job", "port", "none"
   std::string_view amount = {};  // what Fault::amount means; empty: nothing
   bool (*applies)(const FaultScene& scene) = nullptr;
   // Fills in trigger, target, part, duration, amount.

@@ -20,8 +20,7 @@ bool Use(World::Behaviour* behaviour) {
 // OK: the stage may do its work. Sets *thrown where it has to throw instead.
 absl::Status Misbehaved(World& world, Member& member, const stages::Context& context, bool* thrown) {
   if (!world.misbehaves()) return absl::OkStatus();
-  const uint32_t message =
-      world.recorder().Find(world.subject().topology().stages[member.stage].input, context.id());
+  const uint32_t message = world.recorder().Find(world.subject().topology().stages[member.stage].input, context.id());
   const uint32_t job = world.recorder().JobOf(message);
   if (job == kNoJob) return absl::OkStatus();
   if (Use(world.BehaviourOf(member.stage, job, Misbehaviour::kKill))) {

@@ -69,23 +69,23 @@ struct Fiber::State {
 
 Fiber::Fiber() : state_(std::make_unique<State>()) {
   State* state = state_.get();
-  state->inside = boost::context::fiber(
-      std::allocator_arg, StackAllocator{.bottom = &state->bottom, .size = &state->size},
-      [this, state](boost::context::fiber&& outside) {
-        state->outside = std::move(outside);
-        state->Entered();
-        while (true) {
-          if (state->leave) break;
-          body_();
-          body_ = nullptr;
-          done_ = true;
-          state->Leave();
-        }
+  state->inside =
+      boost::context::fiber(std::allocator_arg, StackAllocator{.bottom = &state->bottom, .size = &state->size},
+                            [this, state](boost::context::fiber&& outside) {
+                              state->outside = std::move(outside);
+                              state->Entered();
+                              while (true) {
+                                if (state->leave) break;
+                                body_();
+                                body_ = nullptr;
+                                done_ = true;
+                                state->Leave();
+                              }
 #ifdef MILLRACE_FIBER_ASAN
-        __sanitizer_start_switch_fiber(nullptr, state->outer_bottom, state->outer_size);
+                              __sanitizer_start_switch_fiber(nullptr, state->outer_bottom, state->outer_size);
 #endif
-        return std::move(state->outside);
-      });
+                              return std::move(state->outside);
+                            });
 }
 
 Fiber::~Fiber() {

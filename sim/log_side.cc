@@ -395,8 +395,7 @@ void LogSide::Appended(int32_t topic, int32_t partition, uint32_t message) {
 void LogSide::OnPublished(Connection& connection, Published& published) {
   if (refusing_ || !connection.refused.empty()) return PublishOneByOne(connection, published);
   const std::span<const Outgoing> rest = std::span<const Outgoing>(published.messages).subspan(published.done);
-  const size_t taken =
-      broker_.Produce(connection.id, published.topics, rest, published.first_token + published.done);
+  const size_t taken = broker_.Produce(connection.id, published.topics, rest, published.first_token + published.done);
   for (size_t i = 0; i < taken; ++i) {
     Appended(published.topics[static_cast<size_t>(rest[i].topic)], rest[i].partition,
              published.interned[published.done + i]);
@@ -413,9 +412,8 @@ void LogSide::PublishOneByOne(Connection& connection, Published& published) {
     const Outgoing& out = published.messages[published.done];
     const int32_t topic = published.topics[static_cast<size_t>(out.topic)];
     const uint64_t token = published.first_token + published.done;
-    const auto last = std::find_if(connection.refused.begin(), connection.refused.end(), [&](const auto& r) {
-      return r.topic == topic && r.partition == out.partition;
-    });
+    const auto last = std::find_if(connection.refused.begin(), connection.refused.end(),
+                                   [&](const auto& r) { return r.topic == topic && r.partition == out.partition; });
     const bool out_of_sequence = last != connection.refused.end() && last->number > published.refusals_seen;
     if (out_of_sequence && broker_.RefusalsLeft(topic) == 0) broker_.RefuseNext(topic, 1);
     const int64_t end = broker_.Log({topic, out.partition}).end();

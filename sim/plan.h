@@ -36,10 +36,10 @@ struct Job {
 
 // When a fault strikes.
 enum class TriggerKind : uint8_t {
-  kAtTime,      // at_ns
-  kAfterAction, // when `process` has carried out its count-th action (from 1), counted over its whole life
-  kAtJob,       // when a process is about to carry out its count-th action of kind `action` that concerns job `job`
-  kInPort,      // inside the count-th call of a port by `process`; after: the effect is made, and nobody was told
+  kAtTime,       // at_ns
+  kAfterAction,  // when `process` has carried out its count-th action (from 1), counted over its whole life
+  kAtJob,        // when a process is about to carry out its count-th action of kind `action` that concerns job `job`
+  kInPort,       // inside the count-th call of a port by `process`; after: the effect is made, and nobody was told
 };
 
 // Kinds of the worker's actions, as faults and coverage count them.
@@ -58,30 +58,30 @@ struct Trigger {
 };
 
 struct Fault {
-  uint32_t id = 0;      // stable
-  std::string kind;     // name in the registry (sim/fault.h)
+  uint32_t id = 0;   // stable
+  std::string kind;  // name in the registry (sim/fault.h)
   Trigger trigger;
   // What it strikes: a process, a stage, a topic, a job's id, …, as the kind says. -1: the kind's own choice (for triggers
   // by action: the process that is acting).
   int32_t target = -1;
-  int32_t part = -1;       // of the target: a partition, a direction, …
-  int64_t duration_ns = 0; // until it heals; 0: by itself, or never
-  int64_t amount = 0;      // how much, how often, as the kind says
+  int32_t part = -1;        // of the target: a partition, a direction, …
+  int64_t duration_ns = 0;  // until it heals; 0: by itself, or never
+  int64_t amount = 0;       // how much, how often, as the kind says
   bool operator==(const Fault&) const = default;
 };
 
 struct Timing {
-  int64_t latency_min_ns = 200'000;     // of the network, one way
+  int64_t latency_min_ns = 200'000;  // of the network, one way
   int64_t latency_max_ns = 2'000'000;
-  int64_t service_min_ns = 50'000;      // of an attempt
+  int64_t service_min_ns = 50'000;  // of an attempt
   int64_t service_max_ns = 3'000'000;
-  int64_t port_min_ns = 100'000;        // of a port's call, each way
+  int64_t port_min_ns = 100'000;  // of a port's call, each way
   int64_t port_max_ns = 2'000'000;
   int64_t session_timeout_ns = 6'000'000'000;
   int64_t heartbeat_ns = 1'000'000'000;
   int64_t revoke_timeout_ns = 5'000'000'000;
   int64_t max_poll_interval_ns = 15'000'000'000;
-  int64_t restart_ns = 500'000'000;     // from a crash to the next incarnation, where the fault says nothing else
+  int64_t restart_ns = 500'000'000;  // from a crash to the next incarnation, where the fault says nothing else
   bool operator==(const Timing&) const = default;
 };
 
@@ -105,7 +105,7 @@ struct Plan {
   std::vector<Fault> faults;    // ascending ids
   Timing timing;
   Limits limits;
-  uint64_t inputs_digest = 0;   // of the inputs it was drawn for; 0: any
+  uint64_t inputs_digest = 0;  // of the inputs it was drawn for; 0: any
   bool operator==(const Plan&) const = default;
 };
 

@@ -273,7 +273,8 @@ QueueSide::QueueSide(World& world)
         partitions[static_cast<size_t>(p)].push_back(&places_.back());
         by_name_.emplace(places_.back().name, &places_.back());
       };
-      for (uint16_t reader : known.topics[t].readers) add(reader, bus::WorkQueueName(topic, known.stages[reader].group, p));
+      for (uint16_t reader : known.topics[t].readers)
+        add(reader, bus::WorkQueueName(topic, known.stages[reader].group, p));
       if (topology.topics[t].keep) add(kNoStage, bus::KeepQueueName(topic.name));
     }
   }

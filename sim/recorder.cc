@@ -12,8 +12,7 @@ namespace {
 // A missing key and a missing body differ from empty ones.
 uint64_t ContentOf(std::string_view type, const bus::Message& message) {
   constexpr std::string_view kNone("\1", 1);
-  return bus::Digest64(message.body.value_or(kNone),
-                       bus::Digest64(type, bus::Digest64(message.key.value_or(kNone))));
+  return bus::Digest64(message.body.value_or(kNone), bus::Digest64(type, bus::Digest64(message.key.value_or(kNone))));
 }
 
 }  // namespace
@@ -69,7 +68,8 @@ uint32_t Recorder::Intern(uint16_t topic, const bus::Message& message) {
   if (!added) info.same_id_as = at->second;
   info.key = KeyOf(message);
   info.share = std::string(envelope.share);
-  if (const auto job = jobs_.find(bus::Digest64(envelope.root.empty() ? envelope.id : envelope.root)); job != jobs_.end())
+  if (const auto job = jobs_.find(bus::Digest64(envelope.root.empty() ? envelope.id : envelope.root));
+      job != jobs_.end())
     info.job = job->second;
   Describe(topic, message, info);
   content_ = Mix(Mix(content_, id.digest.low), digest);
@@ -88,8 +88,7 @@ void Recorder::Describe(uint16_t topic, const bus::Message& message, MessageInfo
     const auto of = message.headers.Find(stages::kDeadId);
     if (reason.has_value()) info.reason = std::string(*reason);
     if (stage.has_value()) info.stage = StageNamed(*stage);
-    if (of.has_value() && info.stage != kNoStage)
-      info.of = Find(history_.topology.stages[info.stage].input, *of);
+    if (of.has_value() && info.stage != kNoStage) info.of = Find(history_.topology.stages[info.stage].input, *of);
   } else if (envelope.type == stages::kReceiptType) {
     info.role = MessageRole::kReceipt;
     info.stage = maker(envelope.source);

@@ -28,19 +28,17 @@ class Recorder {
   // By id alone: the first message with that id on the topic; kNoMessage where there is none.
   uint32_t Find(uint16_t topic, std::string_view id) const;
   const MessageInfo& message(uint32_t index) const { return history_.messages[index]; }
-  uint32_t JobOf(uint32_t message) const {
-    return message == kNoMessage ? kNoJob : history_.messages[message].job;
-  }
+  uint32_t JobOf(uint32_t message) const { return message == kNoMessage ? kNoJob : history_.messages[message].job; }
   const JobInfo& job(uint32_t index) const { return history_.jobs[index]; }
 
   // The record is complete when it is added.
   void Add(const Record& record) {
     history_.records.push_back(record);
     schedule_ = Mix(schedule_, static_cast<uint64_t>(record.at_ns));
-    schedule_ = Mix(schedule_, static_cast<uint64_t>(record.kind) | static_cast<uint64_t>(record.flags) << 8 |
-                                   static_cast<uint64_t>(record.process) << 16 |
-                                   static_cast<uint64_t>(record.incarnation) << 32 |
-                                   static_cast<uint64_t>(record.stage) << 48);
+    schedule_ =
+        Mix(schedule_, static_cast<uint64_t>(record.kind) | static_cast<uint64_t>(record.flags) << 8 |
+                           static_cast<uint64_t>(record.process) << 16 |
+                           static_cast<uint64_t>(record.incarnation) << 32 | static_cast<uint64_t>(record.stage) << 48);
     schedule_ = Mix(schedule_, record.message | static_cast<uint64_t>(record.topic) << 32 |
                                    static_cast<uint64_t>(record.partition) << 48);
     schedule_ = Mix(schedule_, record.sequence + (record.epoch << 40) + (static_cast<uint64_t>(record.attempt) << 52));
@@ -79,10 +77,10 @@ class Recorder {
   History history_;
   uint64_t schedule_ = 0;
   uint64_t content_ = 0;
-  absl::flat_hash_map<Id, uint32_t> by_id_;           // the first message under it
-  std::vector<uint32_t> next_same_;                   // by message: another content under the same id
-  absl::flat_hash_map<uint64_t, uint32_t> jobs_;      // by digest of the job's id
-  absl::flat_hash_map<uint64_t, uint32_t> key_index_; // by digest of the key
+  absl::flat_hash_map<Id, uint32_t> by_id_;            // the first message under it
+  std::vector<uint32_t> next_same_;                    // by message: another content under the same id
+  absl::flat_hash_map<uint64_t, uint32_t> jobs_;       // by digest of the job's id
+  absl::flat_hash_map<uint64_t, uint32_t> key_index_;  // by digest of the key
 };
 
 }  // namespace millrace::sim

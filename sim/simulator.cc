@@ -98,7 +98,9 @@ Outcome Simulator::Judge(const Plan& plan, bool faultless) {
   }
   outcome.verdicts = CheckAll({.plan = plan,
                                .history = outcome.history,
-                               .faultless = without.has_value() ? &*without : kinds.empty() ? &outcome.history : nullptr,
+                               .faultless = without.has_value() ? &*without
+                                            : kinds.empty()     ? &outcome.history
+                                                                : nullptr,
                                .suspensions = suspensions});
   return outcome;
 }

@@ -44,7 +44,11 @@ class SpreadSink final : public stages::SourceSink {
   void Add(const stages::SourceRecord& record) override {
     position_.assign(record.position);
     if (seen_++ % step_ != 0) return;
-    Input input{.topic = topic_, .id = std::string(record.id), .key = std::nullopt, .body = std::string(record.body), .headers = {}};
+    Input input{.topic = topic_,
+                .id = std::string(record.id),
+                .key = std::nullopt,
+                .body = std::string(record.body),
+                .headers = {}};
     if (record.key.has_value()) input.key = std::string(*record.key);
     input.headers = HeadersOf(record, source_);
     kept_.push_back(std::move(input));
@@ -98,8 +102,8 @@ absl::StatusOr<Subject> Subject::Make(stages::ResolvedPipeline pipeline, const s
   }
   for (const stages::StageSettings& stage : resolved.stages) {
     if (stage.exactly_once) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("stage \"", stage.name, "\" asks for exactly-once delivery, which the broker models do not have"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "stage \"", stage.name, "\" asks for exactly-once delivery, which the broker models do not have"));
     }
     const stages::StageKind* kind = registry.FindStage(stage.kind);
     if (kind == nullptr) return absl::InvalidArgumentError(absl::StrCat("there is no stage kind \"", stage.kind, "\""));
@@ -132,7 +136,9 @@ absl::StatusOr<Subject> Subject::Make(stages::ResolvedPipeline pipeline, const s
   for (size_t i = 0; i < subject.bus_topology_.topics.size(); ++i) {
     bus::TopicSpec& spec = subject.bus_topology_.topics[i];
     std::erase(spec.groups, resolved.ledger_group);
-    spec.keep = spec.keep || subject.topology_.topics[i].readers.empty();
+    if (!subject.topology_.topics[i].readers.empty()) continue;
+    spec.keep = true;
+    spec.backlog_bytes_max = 0;
   }
   return subject;
 }
@@ -151,7 +157,8 @@ absl::StatusOr<std::vector<Input>> Subject::ReadSources(size_t most, size_t scan
   std::vector<Input> inputs;
   for (const stages::SourceSettings& source : pipeline_.sources) {
     const stages::SourceKind* kind = registry_->FindSource(source.kind);
-    if (kind == nullptr) return absl::InvalidArgumentError(absl::StrCat("there is no source kind \"", source.kind, "\""));
+    if (kind == nullptr)
+      return absl::InvalidArgumentError(absl::StrCat("there is no source kind \"", source.kind, "\""));
     stages::SourceConfig config;
     config.name = source.name;
     config.base_dir = options_.base_dir;
@@ -175,8 +182,8 @@ absl::StatusOr<std::vector<Input>> Subject::InputsOfLines(std::string_view text,
   if (pipeline_.stages.empty()) return absl::InvalidArgumentError("the pipeline has no stage");
   const int32_t topic =
       pipeline_.sources.empty() ? pipeline_.stages.front().input_topic : pipeline_.sources.front().topic_index;
-  const std::string source = pipeline_.sources.empty() ? absl::StrCat("/", pipeline_.name, "/inputs")
-                                                       : pipeline_.sources.front().source;
+  const std::string source =
+      pipeline_.sources.empty() ? absl::StrCat("/", pipeline_.name, "/inputs") : pipeline_.sources.front().source;
   std::vector<Input> inputs;
   for (size_t line = 1; !text.empty(); ++line) {
     const size_t end = text.find('\n');
@@ -184,7 +191,11 @@ absl::StatusOr<std::vector<Input>> Subject::InputsOfLines(std::string_view text,
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
     if (!body.empty() && body.back() == '\r') body.remove_suffix(1);
     if (body.empty()) continue;
-    Input input{.topic = static_cast<uint16_t>(topic), .id = absl::StrCat(std::string(name), ":", line), .key = std::nullopt, .body = std::string(body), .headers = {}};
+    Input input{.topic = static_cast<uint16_t>(topic),
+                .id = absl::StrCat(std::string(name), ":", line),
+                .key = std::nullopt,
+                .body = std::string(body),
+                .headers = {}};
     const nlohmann::json parsed = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
     if (parsed.is_object() && parsed.contains("key") && parsed["key"].is_string())
       input.key = parsed["key"].get<std::string>();

@@ -33,9 +33,10 @@ class Surface {
   // Processes. A slot is a place where an instance runs; what runs in it is an incarnation.
   virtual bool Crash(uint32_t process, int64_t restart_after_ns) = 0;  // < 0: stays down until the faults are healed
   virtual bool Pause(uint32_t process, int64_t duration_ns) = 0;       // stands still, keeps its memory and connections
-  virtual bool Stop(uint32_t process, int64_t restart_after_ns) = 0;   // SIGTERM: drains; comes back after that (< 0: at healing)
-  virtual bool Join(uint32_t like_process) = 0;                        // a new slot with the same stages
-  virtual bool NewVersion(uint32_t process) = 0;                       // its next incarnation runs the next version of the stages
+  virtual bool Stop(uint32_t process,
+                    int64_t restart_after_ns) = 0;  // SIGTERM: drains; comes back after that (< 0: at healing)
+  virtual bool Join(uint32_t like_process) = 0;     // a new slot with the same stages
+  virtual bool NewVersion(uint32_t process) = 0;    // its next incarnation runs the next version of the stages
 
   // The network between one process (or the feed: kFeed) and the broker.
   static constexpr uint32_t kFeed = UINT32_MAX;
@@ -50,22 +51,28 @@ class Surface {
   // The broker.
   virtual bool StopBroker() = 0;
   virtual bool StartBroker() = 0;
-  virtual bool SetCoordinator(bool available) = 0;                      // logs
+  virtual bool SetCoordinator(bool available) = 0;                             // logs
   virtual bool Refuse(uint16_t topic, int32_t partition, uint64_t count) = 0;  // nacks; partition < 0: whatever comes
-  virtual bool LoseConfirms(uint32_t process, uint32_t count) = 0;      // the next `count` confirms: applied, connection breaks before it is told
-  virtual bool SetAlarm(bool on) = 0;                                   // queues
-  virtual bool Destroy(uint16_t topic, uint16_t partition, uint64_t count) = 0;  // retention: the oldest `count` that are there (logs)
-  virtual bool DeleteQueue(uint16_t stage, uint16_t partition) = 0;     // queues: of that stage's group
-  virtual bool Unbind(uint16_t topic, int64_t duration_ns) = 0;         // queues: publishes are returned as unroutable
-  virtual bool Demote(uint16_t stage, uint16_t partition) = 0;          // queues: single-active hand-over without notice
-  virtual bool Redeliver(uint16_t stage, uint16_t partition) = 0;       // the group gets again what it had settled last (logs: the committed offset goes back by one record; queues: not there)
-  virtual bool ScatterConfirms(bool on) = 0;                            // queues: out of order, singly and multiple
+  virtual bool LoseConfirms(
+      uint32_t process, uint32_t count) = 0;  // the next `count` confirms: applied, connection breaks before it is told
+  virtual bool SetAlarm(bool on) = 0;         // queues
+  virtual bool Destroy(uint16_t topic, uint16_t partition,
+                       uint64_t count) = 0;  // retention: the oldest `count` that are there (logs)
+  virtual bool DeleteQueue(uint16_t stage, uint16_t partition) = 0;  // queues: of that stage's group
+  virtual bool Unbind(uint16_t topic, int64_t duration_ns) = 0;      // queues: publishes are returned as unroutable
+  virtual bool Demote(uint16_t stage, uint16_t partition) = 0;       // queues: single-active hand-over without notice
+  virtual bool Redeliver(
+      uint16_t stage,
+      uint16_t
+          partition) = 0;  // the group gets again what it had settled last (logs: the committed offset goes back by one record; queues: not there)
+  virtual bool ScatterConfirms(bool on) = 0;  // queues: out of order, singly and multiple
 
   // Stages and what they use.
   virtual bool Misbehave(uint16_t stage, uint32_t job_id, Misbehaviour how, int64_t duration_ns, uint32_t amount) = 0;
-  virtual bool PortOutage(uint16_t port, bool on) = 0;          // answers Unavailable
-  virtual bool PortSlow(uint16_t port, int64_t extra_ns) = 0;   // 0: well again
-  virtual bool PortUnanswered(uint16_t port, uint32_t count) = 0;  // the next `count` calls: applied, and answered with an error
+  virtual bool PortOutage(uint16_t port, bool on) = 0;         // answers Unavailable
+  virtual bool PortSlow(uint16_t port, int64_t extra_ns) = 0;  // 0: well again
+  virtual bool PortUnanswered(uint16_t port,
+                              uint32_t count) = 0;  // the next `count` calls: applied, and answered with an error
 
   // Clocks. Only the wall clock can jump.
   virtual bool JumpWall(uint32_t process, int64_t by_ns) = 0;

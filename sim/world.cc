@@ -67,7 +67,8 @@ History World::Run() {
   MakeTriggers();
   const auto slots = static_cast<uint32_t>(slots_.size());
   // Not all at the same instant.
-  for (uint32_t s = 0; s < slots; ++s) Schedule(static_cast<int64_t>(s) * 1'000'000, What::kStart, s, ++slots_[s].starts);
+  for (uint32_t s = 0; s < slots; ++s)
+    Schedule(static_cast<int64_t>(s) * 1'000'000, What::kStart, s, ++slots_[s].starts);
   Schedule(kLookEvery, What::kLook);
   BrokerDue();
   while (!over_) {

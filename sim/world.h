@@ -45,7 +45,7 @@ enum Purpose : uint64_t {
   kPieceDraw = 0x7069656365,
 };
 
-inline constexpr uint32_t kNone = UINT32_MAX;
+inline constexpr uint32_t kNobody = UINT32_MAX;
 
 class Attempts;
 class PortOfWorld;
@@ -60,17 +60,17 @@ struct Member {
   uint16_t incarnation = 0;
   uint16_t stage = 0;
   bool dead = false;
-  bool turning = false;     // inside Turn, or its fiber runs
-  bool left = false;        // closed
-  bool leave_clean = false; // … with every settlement taken
-  bool turn_wanted = false; // came while the process was paused
-  int64_t turn_at_ns = -1;  // the event that will call it; -1: none
+  bool turning = false;      // inside Turn, or its fiber runs
+  bool left = false;         // closed
+  bool leave_clean = false;  // … with every settlement taken
+  bool turn_wanted = false;  // came while the process was paused
+  int64_t turn_at_ns = -1;   // the event that will call it; -1: none
   std::unique_ptr<SimBus> bus;
   std::unique_ptr<stages::Spool> spool;
   std::unique_ptr<Clock> clock;
   std::unique_ptr<stages::Instance> instance;
-  Attempts* attempts = nullptr;  // the instance's
-  uint32_t closing = UINT32_MAX; // the fiber call that runs Instance::Close
+  Attempts* attempts = nullptr;   // the instance's
+  uint32_t closing = UINT32_MAX;  // the fiber call that runs Instance::Close
   // Deliveries of each partition that are neither settled nor given back, ascending.
   struct Unsettled {
     uint64_t sequence = 0;
@@ -80,7 +80,7 @@ struct Member {
     uint64_t epoch = 0;
     std::deque<Unsettled> open;
   };
-  std::vector<Holding> holdings;  // by partition
+  std::vector<Holding> holdings;    // by partition
   std::vector<uint32_t> published;  // by token - 1: what it was
   uint32_t MessageAt(uint32_t partition, uint64_t sequence) const;
 };
@@ -96,7 +96,7 @@ struct Slot {
   bool stop_after_drain = false;
   int64_t restart_after_ns = 0;  // once it has drained
   int64_t wall_offset_ns = 0;
-  uint64_t starts = 0;   // kStart events asked for: an older one is void
+  uint64_t starts = 0;  // kStart events asked for: an older one is void
   uint64_t pauses = 0;
   uint64_t actions = 0;  // carried out, over all incarnations
   uint64_t port_calls = 0;
@@ -176,15 +176,15 @@ class World final : public Surface {
   struct FiberCall {
     Fiber* fiber = nullptr;
     uint32_t member = 0;
-    uint64_t run = 0;     // of the member's Attempts
+    uint64_t run = 0;  // of the member's Attempts
     bool closing = false;
-    uint64_t sleep = 0;   // counts sleeps: an older wake-up is void
+    uint64_t sleep = 0;  // counts sleeps: an older wake-up is void
   };
   uint32_t AddFiberCall(Member& member, uint64_t run, bool closing);
   void StartFiber(uint32_t call, std::function<void()> body);
   void ResumeFiber(uint32_t call);
-  // The call whose fiber runs; kNone outside.
-  uint32_t CurrentCall() const { return call_stack_.empty() ? kNone : call_stack_.back(); }
+  // The call whose fiber runs; kNobody outside.
+  uint32_t CurrentCall() const { return call_stack_.empty() ? kNobody : call_stack_.back(); }
   const FiberCall& fiber_call(uint32_t call) const { return fiber_calls_[call]; }
   // From inside a fiber: stands still for that long, or until somebody resumes it.
   void SleepInFiber(int64_t ns);
@@ -289,7 +289,7 @@ class World final : public Surface {
   // Faults that strike at an action of a process.
   struct FaultState {
     const FaultType* type = nullptr;
-    uint32_t seen = 0;    // occasions of its trigger
+    uint32_t seen = 0;  // occasions of its trigger
     bool fired = false;
     bool healed = false;
     int32_t target = -1;  // as it was when it struck
@@ -298,7 +298,7 @@ class World final : public Surface {
   std::vector<uint32_t> by_action_;  // faults with kAfterAction that have not fired
   std::vector<uint32_t> by_job_;
   std::vector<uint32_t> in_port_;
-  uint32_t striking_slot_ = kNone;   // the process that is acting while a fault strikes
+  uint32_t striking_slot_ = kNobody;  // the process that is acting while a fault strikes
   std::vector<Behaviour> behaviours_;
 
   uint64_t progress_ = 0;

@@ -60,7 +60,8 @@ void World::FireTriggered(const Member& member, ActionKind kind, std::span<const
     }
   };
   if (after) {
-    take(by_action_, [&](const Trigger& t, FaultState&) { return t.process == member.slot && slot.actions >= t.count; });
+    take(by_action_,
+         [&](const Trigger& t, FaultState&) { return t.process == member.slot && slot.actions >= t.count; });
   } else {
     take(by_job_, [&](const Trigger& t, FaultState& state) {
       if (t.action != kind) return false;
@@ -80,7 +81,7 @@ void World::FireTriggered(const Member& member, ActionKind kind, std::span<const
     striking_slot_ = member.slot;
     if (options_.strikes != nullptr) options_.strikes->Struck(fault, kind);
     Fire(fault);
-    striking_slot_ = kNone;
+    striking_slot_ = kNobody;
   }
 }
 
@@ -89,7 +90,7 @@ void World::Fire(uint32_t index) {
   if (state.fired || finishing_) return;
   Fault fault = plan_.faults[index];
   // "Whoever is acting."
-  if (fault.target == -1 && striking_slot_ != kNone && state.type->target == "process")
+  if (fault.target == -1 && striking_slot_ != kNobody && state.type->target == "process")
     fault.target = static_cast<int32_t>(striking_slot_);
   const bool in_flight = !feed_->done() || !broker_->AllSettled();
   // The record comes first, so that what the fault does stands behind it; a fault that did nothing takes it back.
@@ -228,7 +229,9 @@ bool World::Destroy(uint16_t topic, uint16_t partition, uint64_t count) {
 bool World::DeleteQueue(uint16_t stage, uint16_t partition) {
   return stage < stages() && broker_->DeleteQueue(stage, partition);
 }
-bool World::Unbind(uint16_t topic, int64_t duration_ns) { return topic < topics() && broker_->Unbind(topic, duration_ns); }
+bool World::Unbind(uint16_t topic, int64_t duration_ns) {
+  return topic < topics() && broker_->Unbind(topic, duration_ns);
+}
 bool World::Demote(uint16_t stage, uint16_t partition) { return stage < stages() && broker_->Demote(stage, partition); }
 bool World::Redeliver(uint16_t stage, uint16_t partition) {
   return stage < stages() && broker_->Redeliver(subject_.topology().stages[stage].input, partition);

@@ -1,5 +1,7 @@
 // World: the feed, which hands the plan's jobs to the bus and counts a job as accepted when the broker has confirmed it.
 // What was refused or has an unknown outcome is handed over again, in order and before anything new of its partition.
+#include "sim/world_feed.h"
+
 #include <algorithm>
 #include <deque>
 #include <utility>
@@ -7,7 +9,6 @@
 #include "bus/driver.h"
 #include "bus/partition.h"
 #include "sim/world.h"
-#include "sim/world_feed.h"
 
 namespace millrace::sim {
 namespace {
@@ -35,7 +36,8 @@ World::Feed::Feed(World& world, BrokerSide& side) : world_(world) {
     const Input& input = subject.inputs()[job.input];
     jobs_.push_back({.job = &job, .input = &input, .message = kNoMessage, .lane = 0, .repeats = 0});
   }
-  std::stable_sort(jobs_.begin(), jobs_.end(), [](const Entry& a, const Entry& b) { return a.job->at_ns < b.job->at_ns; });
+  std::stable_sort(jobs_.begin(), jobs_.end(),
+                   [](const Entry& a, const Entry& b) { return a.job->at_ns < b.job->at_ns; });
   for (Entry& entry : jobs_) {
     const bus::Message message = entry.input->message();
     entry.message = world.recorder().AddJob(entry.job->id, entry.job->input, entry.input->topic, message);
@@ -54,7 +56,8 @@ World::Feed::~Feed() = default;
 bool World::Feed::Pump() {
   const int64_t now = world_.now_ns();
   bool moved = false;
-  while (next_ < jobs_.size() && jobs_[next_].job->at_ns <= now) lanes_[jobs_[next_].lane].waiting.push_back(next_), ++next_;
+  while (next_ < jobs_.size() && jobs_[next_].job->at_ns <= now)
+    lanes_[jobs_[next_].lane].waiting.push_back(next_), ++next_;
   for (Lane& lane : lanes_) {
     if (lane.blocked && lane.out == 0 && now >= lane.retry_at_ns) {
       // In the order in which they were handed over first.
@@ -68,7 +71,8 @@ bool World::Feed::Pump() {
       size_t count = std::min(lane.waiting.size(), one_at_a_time_ ? size_t{1} : kBatch);
       for (size_t i = 0; i < count; ++i) {
         const Entry& entry = jobs_[lane.waiting[i]];
-        outgoing_.push_back({.topic = entry.input->topic, .partition = lane.partition, .message = entry.input->message()});
+        outgoing_.push_back(
+            {.topic = entry.input->topic, .partition = lane.partition, .message = entry.input->message()});
         outgoing_.back().message.timestamp_ms = 1'767'225'600'000 + now / 1'000'000;
         pending_.push_back(entry.message);
       }

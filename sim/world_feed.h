@@ -41,7 +41,7 @@ class World::Feed final : public bus::ProducerHandler, public bus::Waker {
     uint32_t out = 0;
     bool blocked = false;
     int64_t retry_at_ns = 0;
-    std::deque<size_t> waiting;   // indices into jobs_
+    std::deque<size_t> waiting;  // indices into jobs_
     std::vector<size_t> failed;
   };
   bool Pump();

@@ -27,7 +27,8 @@ class SimSpool final : public stages::Spool {
  public:
   SimSpool(World& world, Member& member) : world_(world), member_(member) {}
   absl::Status Keep(std::string_view, std::string_view) override {
-    if (member_.dead || !world_.Begin(member_, ActionKind::kSpool, {})) return absl::AbortedError("the process is dead");
+    if (member_.dead || !world_.Begin(member_, ActionKind::kSpool, {}))
+      return absl::AbortedError("the process is dead");
     world_.End(member_, ActionKind::kSpool);
     return absl::OkStatus();
   }
@@ -122,9 +123,9 @@ void World::MakeMember(uint32_t slot_index, uint16_t stage) {
       stages::MadeStage wrapped = *std::move(made);
       if (options_.wrap != nullptr) wrapped = options_.wrap(std::move(wrapped), stage);
       wrapped = Faulty(*this, member, std::move(wrapped));
-      runners.push_back(std::make_unique<stages::AttemptRunner>(
-          stages::AttemptConfigOf(settings, kind, limit), std::move(wrapped.single), std::move(wrapped.batch),
-          &segments_, member.clock.get()));
+      runners.push_back(std::make_unique<stages::AttemptRunner>(stages::AttemptConfigOf(settings, kind, limit),
+                                                                std::move(wrapped.single), std::move(wrapped.batch),
+                                                                &segments_, member.clock.get()));
     }
     auto attempts = std::make_unique<Attempts>(*this, member, std::move(runners), subject_.uses_ports(stage), reporter);
     member.attempts = attempts.get();
@@ -157,7 +158,7 @@ void World::Turn(Member& member) {
     }
     return;
   }
-  if (member.closing != kNone) return ResumeFiber(member.closing);
+  if (member.closing != kNobody) return ResumeFiber(member.closing);
   member.turning = true;
   int turns = 0;
   while (!member.dead && member.instance->Turn() && !slot.paused) {
@@ -193,7 +194,11 @@ uint32_t World::AddFiberCall(Member& member, uint64_t run, bool closing) {
     free_calls_.pop_back();
   }
   FiberCall& call = fiber_calls_[index];
-  call = {.fiber = options_.fibers->Take(), .member = member.index, .run = run, .closing = closing, .sleep = call.sleep + 1};
+  call = {.fiber = options_.fibers->Take(),
+          .member = member.index,
+          .run = run,
+          .closing = closing,
+          .sleep = call.sleep + 1};
   return index;
 }
 
@@ -234,7 +239,7 @@ void World::FiberStopped(uint32_t index) {
 
 void World::SleepInFiber(int64_t ns) {
   const uint32_t index = CurrentCall();
-  MR_CHECK(index != kNone) << "only a fiber can stand still";
+  MR_CHECK(index != kNobody) << "only a fiber can stand still";
   Schedule(now_ + ns, What::kFiber, index, ++fiber_calls_[index].sleep);
   Fiber::Suspend();
 }
@@ -275,7 +280,7 @@ void World::Bury(uint32_t process) {
   for (const std::unique_ptr<Member>& each : members_) {
     Member& member = *each;
     if (member.slot != process || !member.dead || member.instance == nullptr) continue;
-    if (member.closing != kNone) ResumeFiber(member.closing);
+    if (member.closing != kNobody) ResumeFiber(member.closing);
     if (member.attempts != nullptr) member.attempts->Bury();
     const bool abandoned = member.attempts != nullptr && member.attempts->abandoned();
     // An attempt that never ends still uses what it was given.
@@ -306,7 +311,8 @@ void World::DrainSlot(uint32_t process) {
 }
 
 bool World::Stop(uint32_t process, int64_t restart_after_ns) {
-  if (process >= slots_.size() || !slots_[process].alive || slots_[process].draining || slots_[process].paused) return false;
+  if (process >= slots_.size() || !slots_[process].alive || slots_[process].draining || slots_[process].paused)
+    return false;
   slots_[process].stop_after_drain = true;
   slots_[process].restart_after_ns = restart_after_ns;
   DrainSlot(process);
@@ -319,7 +325,7 @@ void World::BeginClose(Member& member) {
 }
 
 void World::EndClose(Member& member) {
-  member.closing = kNone;
+  member.closing = kNobody;
   if (member.dead) return;
   member.left = true;
   Slot& slot = slots_[member.slot];

@@ -11,7 +11,7 @@ absl::Status Dead() { return absl::AbortedError("the process is dead"); }
 
 Member* PortOfWorld::Caller() {
   const uint32_t call = world_.CurrentCall();
-  MR_CHECK(call != kNone) << "a port is called by a stage whose kind names no ports (StageKind::ports)";
+  MR_CHECK(call != kNobody) << "a port is called by a stage whose kind names no ports (StageKind::ports)";
   Member& member = world_.member(world_.fiber_call(call).member);
   return member.dead ? nullptr : &member;
 }
@@ -19,9 +19,9 @@ Member* PortOfWorld::Caller() {
 int64_t PortOfWorld::Travel(Member& member) {
   const Timing& timing = world_.plan().timing;
   return timing.port_min_ns + extra_ns +
-         static_cast<int64_t>(world_.random().Below(
-             kPortDraw, {index_, member.slot, member.incarnation, calls_++},
-             static_cast<uint64_t>(timing.port_max_ns - timing.port_min_ns) + 1));
+         static_cast<int64_t>(
+             world_.random().Below(kPortDraw, {index_, member.slot, member.incarnation, calls_++},
+                                   static_cast<uint64_t>(timing.port_max_ns - timing.port_min_ns) + 1));
 }
 
 absl::Status PortOfWorld::Enter(std::string_view) {

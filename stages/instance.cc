@@ -56,9 +56,7 @@ absl::Status Instance::Run() {
   return Close();
 }
 
-MonotonicTime Instance::NextTimer() const {
-  return std::min({timer_, consumer_->NextTimer(), producer_->NextTimer()});
-}
+MonotonicTime Instance::NextTimer() const { return std::min({timer_, consumer_->NextTimer(), producer_->NextTimer()}); }
 
 absl::Status Instance::Open() {
   const bus::Capabilities& capabilities = bus_->capabilities();
