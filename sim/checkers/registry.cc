@@ -5,7 +5,26 @@ namespace millrace::sim {
 namespace {
 
 constexpr const Checker* kAll[] = {
-    &kNoLoss, &kSettledCorrectly, &kSettleBeforeConfirm, &kKeyOrder, &kFinalState, &kLiveness,
+    &kNoLoss,
+    &kSettledCorrectly,
+    &kSettleBeforeConfirm,
+    &kAnnouncedLoss,
+    &kKeyOrder,
+    &kDuplicateEffect,
+    &kZombieEffect,
+    &kCommitAfterRevoke,
+    &kCommitRegression,
+    &kPhantom,
+    &kDeadLetters,
+    &kOneIdOneContent,
+    &kFinalState,
+    &kUnjustifiedDeadLetter,
+    &kDrainKept,
+    &kDuplicatesExplained,
+    &kLogConsistency,
+    &kBounded,
+    &kStarvation,
+    &kLiveness,
 };
 
 }  // namespace

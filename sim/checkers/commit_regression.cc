@@ -1,0 +1,37 @@
+// A group's committed offset never goes back.
+#include <string>
+#include <vector>
+
+#include "sim/checkers/checkers.h"
+#include "sim/checkers/findings.h"
+
+namespace millrace::sim {
+namespace {
+
+CheckResult Check(const CheckContext& context) {
+  const HistoryIndex& index = context.index;
+  Findings findings(context, kCommitRegression.name);
+  std::vector<uint32_t> last(index.slots(), kNone);
+  for (uint32_t at : index.Of(Kind::kCommitted)) {
+    const Record& record = index.records()[at];
+    const uint32_t slot = index.SlotOf(record.stage, record.partition);
+    if (slot == kNone) continue;
+    const uint32_t before = last[slot];
+    if (before != kNone && record.sequence < index.records()[before].sequence) {
+      findings.Add("offset went back",
+                   StageName(context.history, record.stage) + ": the committed offset of " +
+                       PlaceName(context.history, record.topic, record.partition) + " went back from " +
+                       std::to_string(index.records()[before].sequence) + " to " + std::to_string(record.sequence),
+                   kNoJob, kNoMessage, {before, at});
+    }
+    last[slot] = at;
+  }
+  return findings.Take();
+}
+
+}  // namespace
+
+const Checker kCommitRegression = {
+    .name = "commit-regression", .summary = "a group's committed offset never goes back", .check = Check};
+
+}  // namespace millrace::sim

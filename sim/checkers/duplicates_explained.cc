@@ -1,0 +1,166 @@
+// Work is repeated only as far as something explains it.
+//
+// A message comes again only when its partition has changed hands (or its owner has come back): then what was unsettled at
+// that time, which is at most two windows and what was fetched ahead of them (the settlements of one window may be on
+// their way while the next is worked on). Deliveries to a process that has trouble with the broker may go unsettled
+// beyond that, and each explains one more. A slot's first holding explains nothing.
+//
+// A message is published once for each time that it was made, and once more for each answer that was not OK. It is
+// appended as often as it was published or handed over; a client may repeat it on its own when a fault has struck.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "sim/checkers/checkers.h"
+#include "sim/checkers/findings.h"
+
+namespace millrace::sim {
+namespace {
+
+constexpr uint32_t kBatch = 64;     // what a driver hands over at once
+constexpr uint64_t kDataLoss = 15;  // tells of messages, and not of the connection
+
+class Redeliveries {
+ public:
+  explicit Redeliveries(const CheckContext& context, Findings* findings)
+      : context_(context),
+        history_(context.history),
+        index_(context.index),
+        findings_(*findings),
+        delivered_(index_.pairs().size(), 0),
+        again_(index_.holdings().size(), 0),
+        spare_(index_.slots(), 0),
+        seen_(index_.slots(), 0),
+        first_(index_.holdings().size(), 0),
+        trouble_(static_cast<size_t>(index_.processes()) * history_.topology.stages.size(), 0) {}
+
+  void Run() {
+    for (size_t i = 0; i < index_.holdings().size(); ++i) {
+      uint8_t& seen = seen_[index_.holdings()[i].slot];
+      first_[i] = seen == 0;
+      seen = 1;
+    }
+    const auto troubles = index_.Of(Kind::kTrouble);
+    size_t next = 0;
+    for (uint32_t at : index_.Of(Kind::kDelivered)) {
+      for (; next < troubles.size() && troubles[next] < at; ++next) OnTrouble(index_.records()[troubles[next]]);
+      OnDelivered(at);
+      if (findings_.full()) return;
+    }
+  }
+
+ private:
+  void OnTrouble(const Record& record) {
+    const size_t stages = history_.topology.stages.size();
+    if (record.process >= index_.processes()) return;
+    for (size_t stage = 0; stage < stages; ++stage) {
+      if (record.stage == kNoStage || record.stage == stage)
+        trouble_[record.process * stages + stage] = record.value != 0 && record.value != kDataLoss;
+    }
+  }
+
+  uint64_t SpanOf(uint16_t stage) const {
+    const uint64_t window = history_.topology.stages[stage].window;
+    return index_.queue() ? window + context_.plan.prefetch : 2 * (window + kBatch);
+  }
+
+  void OnDelivered(uint32_t at) {
+    const Record& record = index_.records()[at];
+    const uint32_t number = index_.PairOf(record.stage, record.message);
+    const uint32_t holding = index_.HoldingOf(at);
+    if (number == kNone || holding == kNone) return;
+    const uint32_t slot = index_.holdings()[holding].slot;
+    if (record.process < index_.processes() &&
+        trouble_[record.process * history_.topology.stages.size() + record.stage] != 0) {
+      ++spare_[slot];
+    }
+    // A message that was appended twice comes twice; copies that are appended later are forgiven too.
+    if (delivered_[number]++ < index_.message(record.message).appends) return;
+    const uint64_t allowed = first_[holding] != 0 ? 0 : SpanOf(record.stage) + spare_[slot] + index_.WentBack(slot);
+    if (++again_[holding] != allowed + 1) return;
+    findings_.Add(first_[holding] != 0 ? "came again with no cause" : "more came again than was in flight",
+                  ProcessName(history_, record) + ", " + StageName(history_, record.stage) + " was given " +
+                      MessageName(history_, record.message) + " again, the " + std::to_string(again_[holding]) +
+                      ". such message of " + PlaceName(history_, record.topic, record.partition) + " where " +
+                      std::to_string(allowed) + " are explained",
+                  kNoJob, record.message,
+                  {index_.pair(number).first_delivered, index_.holdings()[holding].assigned, at});
+  }
+
+  const CheckContext& context_;
+  const History& history_;
+  const HistoryIndex& index_;
+  Findings& findings_;
+  std::vector<uint32_t> delivered_;  // by pair
+  std::vector<uint32_t> again_;      // by holding
+  std::vector<uint32_t> spare_;      // by slot
+  std::vector<uint8_t> seen_;        // by slot
+  std::vector<uint8_t> first_;       // by holding
+  std::vector<uint8_t> trouble_;     // by process and stage
+};
+
+struct Counts {
+  uint32_t made = 0;
+  uint32_t published = 0;
+  uint32_t refused = 0;
+  uint32_t last_publish = kNone;
+};
+
+void CheckPublishes(const CheckContext& context, Findings* findings) {
+  const HistoryIndex& index = context.index;
+  std::vector<Counts> counts(index.messages().size());
+  const auto of = [&](uint32_t at) -> Counts* {
+    const uint32_t message = index.records()[at].message;
+    return message < counts.size() ? &counts[message] : nullptr;
+  };
+  for (uint32_t at : index.Of(Kind::kOutput)) {
+    if (Counts* c = of(at)) ++c->made;
+  }
+  for (uint32_t at : index.Of(Kind::kPublish)) {
+    if (Counts* c = of(at)) {
+      ++c->published;
+      c->last_publish = at;
+    }
+  }
+  for (uint32_t at : index.Of(Kind::kConfirm)) {
+    if (Counts* c = of(at)) c->refused += index.records()[at].value != 0;
+  }
+  for (uint32_t at : index.Of(Kind::kSubmit)) {
+    if (Counts* c = of(at)) {
+      ++c->made;
+      ++c->published;
+    }
+  }
+  const size_t struck = index.Of(Kind::kFault).size() + index.Of(Kind::kTrouble).size();
+  for (uint32_t message = 0; message < counts.size() && !findings->full(); ++message) {
+    const Counts& c = counts[message];
+    const MessageFacts& facts = index.message(message);
+    if (c.published > c.made + c.refused) {
+      findings->Add("published more often than made",
+                    MessageName(context.history, message) + " was published " + std::to_string(c.published) +
+                        " times, made " + std::to_string(c.made) + " times and refused " + std::to_string(c.refused) +
+                        " times",
+                    kNoJob, message, {facts.first_output, c.last_publish});
+    } else if (facts.appends > c.published + struck && facts.role != MessageRole::kForeign) {
+      findings->Add("appended more often than published",
+                    MessageName(context.history, message) + " was appended " + std::to_string(facts.appends) +
+                        " times and published " + std::to_string(c.published) + " times",
+                    kNoJob, message, {facts.first_append, facts.last_append});
+    }
+  }
+}
+
+CheckResult Check(const CheckContext& context) {
+  Findings findings(context, kDuplicatesExplained.name);
+  Redeliveries(context, &findings).Run();
+  CheckPublishes(context, &findings);
+  return findings.Take();
+}
+
+}  // namespace
+
+const Checker kDuplicatesExplained = {.name = "duplicates-explained",
+                                      .summary = "work is repeated only as far as crashes, moves and outages explain",
+                                      .check = Check};
+
+}  // namespace millrace::sim
