@@ -229,9 +229,9 @@ std::vector<PlanProblem> ValidatePlan(const Plan& plan, const Topology& topology
   }
   for (size_t i = 0; i < plan.jobs.size(); ++i) {
     if (plan.jobs[i].input < inputs.count) continue;
-    out.Add(Part::kJob, i, "input",
-            "there is no input " + std::to_string(plan.jobs[i].input) + ", the first of " +
-                std::to_string(inputs.count) + " is 0");
+    const std::string known =
+        inputs.count == 0 ? "; there are none" : "; there are 0 to " + std::to_string(inputs.count - 1);
+    out.Add(Part::kJob, i, "input", "there is no input " + std::to_string(plan.jobs[i].input) + known);
   }
   CheckProcesses(plan, topology.stages.size(), out);
   FaultScene scene = {.topology = &topology,

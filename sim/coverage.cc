@@ -1,0 +1,185 @@
+#include "sim/coverage.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "sim/fault.h"
+#include "sim/plan_names.h"
+
+namespace millrace::sim {
+namespace {
+
+// What a record of a process says about its actions. Pausing a partition and spooling leave no record.
+std::optional<ActionKind> ActionOf(Kind kind) {
+  switch (kind) {
+    case Kind::kDispatch:
+      return ActionKind::kDispatch;
+    case Kind::kPublish:
+      return ActionKind::kPublish;
+    case Kind::kSettle:
+    case Kind::kCommit:
+      return ActionKind::kSettle;
+    case Kind::kReleased:
+      return ActionKind::kRelease;
+    case Kind::kEffect:
+      return ActionKind::kPort;
+    case Kind::kStopped:
+      return ActionKind::kLeave;
+    default:
+      return std::nullopt;
+  }
+}
+
+// Whom it struck; kNoProcess: all, or nobody in particular.
+uint16_t ProcessOf(const Record& record, const Fault& fault) {
+  if (record.process != kNoProcess) return record.process;
+  const FaultType* type = FindFault(fault.kind);
+  if (type == nullptr || !type->target.starts_with("process")) return kNoProcess;
+  if (fault.target >= 0) return static_cast<uint16_t>(fault.target);
+  const TriggerKind kind = fault.trigger.kind;
+  const bool known = kind == TriggerKind::kAfterAction || kind == TriggerKind::kInPort;
+  return known ? static_cast<uint16_t>(fault.trigger.process) : kNoProcess;
+}
+
+// Cells that no plan can hit, and why: the table that people read and extend. A kind that does not apply at all is found by
+// its own `applies`.
+struct Impossible {
+  ActionKind action;
+  bool (*when)(const DrawFacts& facts);
+  std::string_view why;
+};
+constexpr Impossible kImpossible[] = {
+    {ActionKind::kPort, [](const DrawFacts& facts) { return facts.topology->ports.empty(); },
+     "the pipeline has no ports"},
+    {ActionKind::kSpool,
+     [](const DrawFacts& facts) {
+       const std::vector<StageInfo>& stages = facts.topology->stages;
+       return std::all_of(stages.begin(), stages.end(), [](const StageInfo& s) { return s.dead_letter == kNoTopic; });
+     },
+     "no stage has a topic for dead letters, so nothing is spooled"},
+    {ActionKind::kPublish,
+     [](const DrawFacts& facts) {
+       const std::vector<StageInfo>& stages = facts.topology->stages;
+       return std::all_of(stages.begin(), stages.end(),
+                          [](const StageInfo& s) { return s.outputs.empty() && s.dead_letter == kNoTopic; });
+     },
+     "no stage publishes"},
+};
+
+bool Applies(const FaultType& type, const DrawFacts& facts, Semantics semantics) {
+  static constexpr Timing kTiming;
+  const FaultScene scene = {.topology = facts.topology,
+                            .semantics = semantics,
+                            .processes = 1,
+                            .job_ids = {1},
+                            .timing = &kTiming,
+                            .new_version = facts.new_version};
+  return type.applies(scene);
+}
+
+std::string Pad(std::string text, size_t width) {
+  if (text.size() < width) text.insert(0, width - text.size(), ' ');
+  return text;
+}
+
+}  // namespace
+
+std::string WhyImpossible(std::string_view fault, ActionKind action, const DrawFacts& facts) {
+  const FaultType* type = FindFault(fault);
+  if (type == nullptr) return "there is no such fault";
+  if (!facts.faults.empty() && std::find(facts.faults.begin(), facts.faults.end(), fault) == facts.faults.end()) {
+    return "the fault is not enabled";
+  }
+  bool applies = false;
+  for (const Semantics semantics : {Semantics::kLog, Semantics::kQueue}) {
+    if (facts.semantics.value_or(semantics) == semantics) applies |= Applies(*type, facts, semantics);
+  }
+  if (!applies) return "the fault does not apply to this pipeline";
+  for (const Impossible& cell : kImpossible) {
+    if (cell.action == action && cell.when(facts)) return std::string(cell.why);
+  }
+  return "";
+}
+
+void Coverage::Hit(const Plan& plan, size_t fault_index, ActionKind action) {
+  if (fault_index >= plan.faults.size()) return;
+  ++hits_[plan.faults[fault_index].kind][static_cast<size_t>(action)];
+}
+
+void Coverage::Add(const Plan& plan, const History& history) {
+  std::map<uint16_t, ActionKind> last;
+  std::optional<ActionKind> last_of_all;
+  for (const Record& record : history.records) {
+    if (record.kind == Kind::kFault && record.value < plan.faults.size()) {
+      const uint16_t process = ProcessOf(record, plan.faults[record.value]);
+      const auto of = last.find(process);
+      if (process == kNoProcess) {
+        if (last_of_all.has_value()) Hit(plan, record.value, *last_of_all);
+      } else if (of != last.end()) {
+        Hit(plan, record.value, of->second);
+      }
+      continue;
+    }
+    const std::optional<ActionKind> action = ActionOf(record.kind);
+    if (!action.has_value() || record.process == kNoProcess) continue;
+    last[record.process] = *action;
+    last_of_all = action;
+  }
+}
+
+void Coverage::Merge(const Coverage& other) {
+  for (const auto& [fault, row] : other.hits_) {
+    auto& mine = hits_[fault];
+    for (size_t i = 0; i < row.size(); ++i) mine[i] += row[i];
+  }
+}
+
+uint64_t Coverage::hits(std::string_view fault, ActionKind action) const {
+  const auto row = hits_.find(fault);
+  return row == hits_.end() ? 0 : row->second[static_cast<size_t>(action)];
+}
+
+std::vector<CoverageRow> Coverage::Rows(const DrawFacts& facts) const {
+  std::vector<CoverageRow> rows;
+  for (const FaultType* type : AllFaults()) {
+    for (int i = 0; i < kActionKinds; ++i) {
+      const ActionKind action = static_cast<ActionKind>(i);
+      rows.push_back({.fault = type->name,
+                      .action = action,
+                      .hits = hits(type->name, action),
+                      .impossible = WhyImpossible(type->name, action, facts)});
+    }
+  }
+  return rows;
+}
+
+Coverage::Share Coverage::share(const DrawFacts& facts) const {
+  Share share;
+  for (const CoverageRow& row : Rows(facts)) {
+    if (!row.impossible.empty()) continue;
+    ++share.possible;
+    share.hit += row.hits > 0;
+  }
+  return share;
+}
+
+std::string Coverage::Table(const DrawFacts& facts) const {
+  constexpr size_t kNameWidth = 20, kWidth = 10;
+  std::string text(kNameWidth, ' ');
+  for (const std::string& name : ActionNames()) text += Pad(name, kWidth);
+  std::vector<std::string> reasons;
+  std::string_view before;
+  for (const CoverageRow& row : Rows(facts)) {
+    if (row.fault != before) text += "\n" + std::string(row.fault) + std::string(kNameWidth - row.fault.size(), ' ');
+    before = row.fault;
+    text += Pad(row.impossible.empty() ? std::to_string(row.hits) : "-", kWidth);
+    const bool known = std::find(reasons.begin(), reasons.end(), row.impossible) != reasons.end();
+    if (!row.impossible.empty() && !known) reasons.push_back(row.impossible);
+  }
+  const Share all = share(facts);
+  text += "\n" + std::to_string(all.hit) + " of " + std::to_string(all.possible) + " possible cells hit\n";
+  for (const std::string& reason : reasons) text += "-: " + reason + "\n";
+  return text;
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,123 @@
+#include "sim/coverage_plan.h"
+
+#include <algorithm>
+#include <string>
+
+#include "sim/coverage.h"
+#include "sim/fault.h"
+#include "sim/faults/drawing.h"
+#include "sim/plan_names.h"
+#include "stages/suggest.h"
+
+namespace millrace::sim {
+namespace {
+
+constexpr uint32_t kJobs = 24;
+
+// A plain run: two processes, some jobs at once, nothing drawn but inputs and salt.
+Plan Base(const DrawFacts& facts, const FaultType& type, uint64_t seed) {
+  Plan plan;
+  const Random random(seed);
+  plan.salt = random.Bits(1, {});
+  plan.inputs_digest = facts.inputs.digest;
+  plan.semantics = facts.semantics.value_or(Semantics::kLog);
+  const uint32_t bound = static_cast<uint32_t>(std::min<uint64_t>(facts.inputs.count, UINT32_MAX));
+  const uint32_t count = std::min({kJobs, bound, std::max(facts.jobs_max, 1u)});
+  for (const uint32_t input : Choose(random, 2, count, bound)) {
+    const uint32_t id = static_cast<uint32_t>(plan.jobs.size()) + 1;
+    plan.jobs.push_back({.id = id, .input = input});
+  }
+  if (!type.applies(SceneOf(plan, facts)) && !facts.semantics.has_value()) plan.semantics = Semantics::kQueue;
+  return plan;
+}
+
+// What brings an action about that a quiet run need not have. It comes before the fault.
+void Induce(Plan& plan, ActionKind action, uint32_t job, const DrawFacts& facts) {
+  Fault cause = {.id = 1};
+  switch (action) {
+    case ActionKind::kLeave:
+      cause.kind = "rebalance-leave";
+      cause.trigger = {.kind = TriggerKind::kAfterAction, .process = 0, .count = 1};
+      cause.duration_ns = kSecond;
+      break;
+    case ActionKind::kRelease:
+      cause.kind = "rebalance-join";
+      cause.trigger = {.kind = TriggerKind::kAfterAction, .process = 0, .count = 1};
+      cause.target = 0;
+      break;
+    case ActionKind::kFlow:
+      // A job that holds its key up until the window is full.
+      cause.kind = "stage-slow";
+      cause.target = 0;
+      cause.part = static_cast<int32_t>(job);
+      cause.duration_ns = 5 * kSecond;
+      cause.amount = 1;
+      break;
+    case ActionKind::kSpool:
+      // Dead letters that are too large are spooled; whether this one is depends on the input.
+      cause.kind = "stage-poison";
+      cause.target = 0;
+      cause.part = static_cast<int32_t>(job);
+      break;
+    default:
+      return;
+  }
+  if (facts.topology->stages.empty()) return;
+  plan.faults.push_back(cause);
+}
+
+}  // namespace
+
+Plan CellPlan::Unarmed() const {
+  Plan unarmed = plan;
+  std::erase_if(unarmed.faults, [&](const Fault& fault) { return fault.id == fault_id; });
+  return unarmed;
+}
+
+absl::StatusOr<CellPlan> PlanForCell(std::string_view fault, ActionKind action, const DrawFacts& facts, uint64_t seed) {
+  const FaultType* type = FindFault(fault);
+  if (type == nullptr) {
+    return absl::NotFoundError("there is no fault \"" + std::string(fault) + "\"; " +
+                               stages::Suggest(fault, FaultNames()));
+  }
+  if (facts.inputs.count == 0) return absl::FailedPreconditionError("without inputs there are no actions; give some");
+  if (const std::string why = WhyImpossible(fault, action, facts); !why.empty()) {
+    return absl::FailedPreconditionError(std::string(fault) + " at " + std::string(NameOf(action)) +
+                                         " is impossible: " + why);
+  }
+  CellPlan cell = {.plan = Base(facts, *type, seed), .action = action};
+  const uint32_t job = cell.plan.jobs[cell.plan.jobs.size() / 2].id;
+  Induce(cell.plan, action, job, facts);
+  const FaultScene scene = SceneOf(cell.plan, facts);
+  cell.fault_id = static_cast<uint32_t>(cell.plan.faults.size()) + 1;
+  Fault hit = {.id = cell.fault_id, .kind = std::string(fault)};
+  const Random random(seed);
+  FaultDraw draw(random, hit.id, scene);
+  type->draw(draw, hit);
+  cell.needs_trace = action == ActionKind::kFlow || action == ActionKind::kRelease || action == ActionKind::kLeave;
+  if (cell.needs_trace) {
+    hit.trigger = {.kind = TriggerKind::kAfterAction, .process = cell.process, .count = 1};
+  } else {
+    hit.trigger = {.kind = TriggerKind::kAtJob, .job = job, .action = action, .count = 1};
+  }
+  // The one that acts, whoever was drawn. A rolling deployment is one stop here.
+  if (type->target.starts_with("process")) hit.target = -1;
+  if (hit.kind == "rolling-deployment" || hit.kind == "new-version") hit.amount = 0;
+  cell.plan.faults.push_back(std::move(hit));
+  return cell;
+}
+
+bool Aim(CellPlan& cell, std::span<const ActionKind> trace) {
+  // The fault fires after an action, so one must be in front of it.
+  const auto from = trace.begin() + (trace.empty() ? 0 : 1);
+  const auto at = std::find(from, trace.end(), cell.action);
+  if (at == trace.end()) return false;
+  for (Fault& fault : cell.plan.faults) {
+    if (fault.id != cell.fault_id) continue;
+    fault.trigger.count = static_cast<uint32_t>(at - trace.begin());
+    cell.needs_trace = false;
+  }
+  return true;
+}
+
+}  // namespace millrace::sim

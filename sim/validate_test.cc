@@ -1,0 +1,123 @@
+#include "sim/validate.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "sim/faults/drawing.h"
+#include "sim/testing/example_topology.h"
+
+namespace millrace::sim {
+namespace {
+
+Plan Small(Semantics semantics) {
+  Plan plan;
+  plan.semantics = semantics;
+  plan.jobs = {{.id = 2, .input = 0}, {.id = 5, .input = 8}};
+  return plan;
+}
+
+// The only problem, without the name of its fault; empty: none.
+std::string Only(const Plan& plan, const InputFacts& inputs = {.count = 9}) {
+  const std::vector<PlanProblem> problems = ValidatePlan(plan, ExampleTopology(false), inputs);
+  EXPECT_LE(problems.size(), 1u);
+  return problems.empty() ? "" : problems.front().text;
+}
+
+std::string WithFault(Semantics semantics, const Fault& fault) {
+  Plan plan = Small(semantics);
+  plan.faults = {fault};
+  return Only(plan);
+}
+
+TEST(ValidateTest, ASoundPlanHasNoProblems) {
+  EXPECT_EQ(Only(Small(Semantics::kLog)), "");
+  EXPECT_EQ(Only(Small(Semantics::kQueue)), "");
+}
+
+TEST(ValidateTest, ProcessesAreSlots) {
+  Plan plan = Small(Semantics::kLog);
+  plan.faults = {{.id = 1, .kind = "crash", .target = 2}};
+  EXPECT_EQ(Only(plan), "there is no process 2; there are 0 to 1");
+  plan.layout = Layout::kApart;  // of each of three stages two
+  EXPECT_EQ(SlotsOf(plan, 3), 6u);
+  EXPECT_EQ(Only(plan), "");
+  plan.layout = Layout::kTogether;
+  plan.faults.push_back({.id = 2, .kind = "rebalance-join", .target = 0});
+  EXPECT_EQ(Only(plan), "") << "one has joined";
+  plan.faults[0].target = -1;
+  plan.faults[0].trigger = {.kind = TriggerKind::kAfterAction, .process = 3};
+  EXPECT_EQ(Only(plan), "there is no process 3; there are 0 to 2");
+}
+
+TEST(ValidateTest, OnlyLinksHaveTheFeedAsATarget) {
+  EXPECT_EQ(WithFault(Semantics::kLog, {.id = 1, .kind = "net-reset", .target = kFeedTarget}), "");
+  EXPECT_EQ(WithFault(Semantics::kLog, {.id = 1, .kind = "crash", .target = kFeedTarget}),
+            "there is no process -2; there are 0 to 1");
+}
+
+TEST(ValidateTest, TargetsAndPartsExist) {
+  const auto log = [](Fault fault) { return WithFault(Semantics::kLog, fault); };
+  EXPECT_EQ(log({.id = 1, .kind = "retention", .target = 4}), "there is no topic 4; there are 0 to 3");
+  EXPECT_EQ(log({.id = 1, .kind = "retention", .target = 2, .part = 3}), "there is no partition 3; there are 0 to 2");
+  EXPECT_EQ(log({.id = 1, .kind = "port-outage", .target = 1}), "there is no port 1; there are 0 to 0");
+  EXPECT_EQ(log({.id = 1, .kind = "duplicate-delivery", .target = 1, .part = 2}),
+            "there is no partition of its input 2; there are 0 to 1");
+  EXPECT_EQ(log({.id = 1, .kind = "stage-poison", .target = 3, .part = 5}), "there is no stage 3; there are 0 to 2");
+  EXPECT_EQ(log({.id = 1, .kind = "stage-poison", .target = 2, .part = 3}),
+            "there is no job 3 in this plan; name one of its jobs, or take the fault out");
+  EXPECT_EQ(log({.id = 1, .kind = "stage-poison", .target = 2, .part = 5}), "");
+}
+
+TEST(ValidateTest, KindsApplyToTheSemantics) {
+  EXPECT_EQ(WithFault(Semantics::kLog, {.id = 1, .kind = "alarm"}), "it does not apply to this pipeline on a log");
+  EXPECT_EQ(WithFault(Semantics::kQueue, {.id = 1, .kind = "alarm"}), "");
+  EXPECT_EQ(WithFault(Semantics::kQueue, {.id = 1, .kind = "retention", .target = 0}),
+            "it does not apply to this pipeline on a queue");
+}
+
+TEST(ValidateTest, PortsAreNeededForPortCalls) {
+  Plan plan = Small(Semantics::kLog);
+  plan.faults = {{.id = 1, .kind = "crash", .trigger = {.kind = TriggerKind::kInPort}}};
+  EXPECT_EQ(Only(plan), "");
+  Topology topology = ExampleTopology(false);
+  topology.ports.clear();
+  const std::vector<PlanProblem> problems = ValidatePlan(plan, topology, {.count = 9});
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems[0].ToString(plan), "fault 1 (crash): the pipeline has no ports; use at, after_action or at_job");
+}
+
+TEST(ValidateTest, InputsAreThoseItWasDrawnFor) {
+  Plan plan = Small(Semantics::kLog);
+  EXPECT_EQ(Only(plan, {.count = 8}), "there is no input 8; there are 0 to 7");
+  plan.inputs_digest = 5;
+  EXPECT_EQ(Only(plan, {.count = 9, .digest = 5}), "");
+  EXPECT_EQ(Only(plan, {.count = 9, .digest = 0}), "");
+  EXPECT_EQ(Only(plan, {.count = 9, .digest = 6}),
+            "it was drawn for other inputs; give it those, or take inputs_digest out if it should run with any");
+}
+
+TEST(ValidateTest, NumbersMakeSense) {
+  Plan plan = Small(Semantics::kLog);
+  plan.timing.latency_max_ns = 1;
+  plan.timing.session_timeout_ns = 0;
+  plan.timing.restart_ns = -1;
+  plan.limits.records = 0;
+  plan.prefetch = 0;
+  plan.version = 2;
+  plan.jobs[1].id = 1;
+  std::string all;
+  for (const PlanProblem& problem : CheckPlan(plan)) all += problem.ToString(plan) + "\n";
+  EXPECT_EQ(all,
+            "this program runs plans of version 1\n"
+            "with 0 nothing would ever be delivered; give at least 1\n"
+            "job 1: ids must ascend; the job before it has 2\n"
+            "timing: latency_max: it is less than latency_min\n"
+            "timing: session_timeout: it must be more than nothing; leave it out for the default\n"
+            "timing: restart: the time is negative\n"
+            "timing: heartbeat: sessions would end between two heartbeats; make it a third of session_timeout\n"
+            "limits: records: a run needs records; leave it out for the default\n");
+}
+
+}  // namespace
+}  // namespace millrace::sim
