@@ -19,6 +19,7 @@ class App {
     this.choose();
     this.fit();
     this.startView();
+    this.drawNow();
     window.addEventListener("resize", () => { this.place(); this.fitWidth(); this.draw(); });
     window.addEventListener("hashchange", () => { this.readAddress(); this.choose(); this.fitWidth(); this.startView(); });
   }
@@ -201,9 +202,13 @@ class App {
     if (this.data.findings[finding]) { this.state.finding = finding; $("finding").value = finding; }
   }
 
+  // With the next frame, or soon where there are none: a tab in the background.
   draw() {
     if (this.pending) return;
-    this.pending = requestAnimationFrame(() => { this.pending = 0; this.drawNow(); });
+    this.pending = true;
+    const once = () => { if (this.pending) { this.pending = false; this.drawNow(); } };
+    requestAnimationFrame(once);
+    setTimeout(once, 60);
   }
 
   drawNow() {
