@@ -368,7 +368,9 @@ class App {
       y = box.top + (r.lane ? r.lane.line : 0);
     }
     const { offsetWidth: w, offsetHeight: h } = tip;
-    tip.style.left = Math.max(4, x + 18 + w > innerWidth ? x - w - 18 : x + 18) + "px";
+    // Not over the words, which tell more.
+    const edge = $("stage").getBoundingClientRect().right;
+    tip.style.left = Math.max(4, x + 18 + w > edge ? x - w - 18 : x + 18) + "px";
     tip.style.top = Math.max(4, Math.min(y + 14, innerHeight - h - 8)) + "px";
   }
 

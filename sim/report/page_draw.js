@@ -330,6 +330,7 @@ class Drawing {
     return `<defs>
 <marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" orient="auto-start-reverse"><path d="M0 0.8L8 4L0 7.2Z" class="head-muted"/></marker>
 <marker id="head-heavy" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="5" markerHeight="5" orient="auto-start-reverse"><path d="M0 0.5L8 4L0 7.5Z" class="head-heavy"/></marker>
+<marker id="head-hot" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="5" markerHeight="5" orient="auto-start-reverse"><path d="M0 0.5L8 4L0 7.5Z" class="head-hot"/></marker>
 <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="2" height="6" class="hatch"/></pattern>
 <clipPath id="seen"><rect x="${this.view.left}" y="0" width="${Math.max(0, width - this.view.left)}" height="${this.model.height}"/></clipPath></defs>
 <g clip-path="url(#seen)">${this.ground()}</g><g clip-path="url(#seen)">${this.links(false)}${this.mutedRows.map((row) => this.mark(row)).join("")}${this.stays()}${this.links(true)}${this.heavyRows.map((row) => this.mark(row)).join("")}${this.labels()}</g>${this.gutter()}<g id="overlay"></g>`;

@@ -116,6 +116,7 @@ class Weigher {
   // What a record that moves a reader's place means for the job; empty where nothing.
   std::string_view Note(const Record& r, uint8_t weight) const {
     if (r.kind == Kind::kAssigned) {
+      if (history_.topology.queue) return "";
       const auto offsets = traces_.offsets.find({r.topic, r.partition});
       const bool past = offsets != traces_.offsets.end() && *offsets->second.begin() < r.value;
       return past ? ", past " : "";

@@ -124,6 +124,24 @@ TEST(WordsTest, AFindingAboutNothingInParticular) {
   EXPECT_THAT(none, HasSubstr("No record of the history tells more."));
 }
 
+TEST(WordsTest, OnQueuesThereAreDeliveriesAndAcknowledgements) {
+  Sample sample = CommitBeforePublish();
+  History& history = sample.history;
+  history.topology.queue = true;
+  const uint32_t message = history.jobs[1].message;
+  for (Record& r : history.records) {
+    const bool guilty = r.topic == 0 && r.partition == 0 && r.sequence == 2;
+    if (r.kind != Kind::kCommitted || !guilty) continue;
+    r.kind = Kind::kAcked;
+    r.message = message;
+  }
+  const std::string text = TellFirst(sample);
+  EXPECT_THAT(text, HasSubstr("stores job 7 in raw/0, append 1"));
+  EXPECT_THAT(text, HasSubstr("receives job 7 from raw/0, delivery 1 (parse)"));
+  EXPECT_THAT(text, HasSubstr("takes job 7 off the queue of parse (raw/0)"));
+  EXPECT_THAT(text, HasSubstr("gets raw/0 for parse\n"));
+}
+
 TEST(NamesTest, ProcessesOfOneStageAreCalledByIt) {
   Sample sample = CommitBeforePublish();
   EXPECT_EQ(Names(sample.plan, sample.history).Process(0, 1), "process-1 (2nd life)");
