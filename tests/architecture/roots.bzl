@@ -9,6 +9,8 @@ ROOTS = {
         "//stages/property:register",
     ],
     "sim": [
+        "//sim/report:page",
+        "//sim/report:words",
     ],
     "stages": [
         "//stages:feeder",
