@@ -9,6 +9,8 @@ ROOTS = {
         "//stages/property:register",
     ],
     "sim": [
+        "//sim/guard:interpose",
+        "//sim/testing:ledger_port",
     ],
     "stages": [
         "//stages:feeder",
