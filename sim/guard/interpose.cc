@@ -103,6 +103,14 @@ static_assert(kCalls[kSecureGetenv].name == "secure_getenv" && std::size(kCalls)
 
 void Seen(Call call) { StageMarker::Report(kCalls[call].kind, kCalls[call].name, call); }
 
+// Whether code at `address` is the program's own, or what is linked into it: shared libraries look for settings of their
+// own in the environment (simdjson does at its first document), and no stage can do anything about it.
+bool IsOurs(const void* address) {
+  Dl_info theirs, ours;
+  return dladdr(address, &theirs) != 0 && dladdr(reinterpret_cast<const void*>(&InterposedCalls), &ours) != 0 &&
+         theirs.dli_fbase == ours.dli_fbase;
+}
+
 bool InAStage() { return StageMarker::Current() != nullptr; }
 
 // The definition that this one stands before, looked up once.
@@ -312,13 +320,13 @@ int open64(const char* path, int flags, ...) {
 
 char* getenv(const char* name) noexcept {
   static constinit Real<char*(const char*)> real("getenv");
-  Seen(kGetenv);
+  if (InAStage() && IsOurs(__builtin_return_address(0))) Seen(kGetenv);
   return real(name);
 }
 
 char* secure_getenv(const char* name) noexcept {
   static constinit Real<char*(const char*)> real("secure_getenv");
-  Seen(kSecureGetenv);
+  if (InAStage() && IsOurs(__builtin_return_address(0))) Seen(kSecureGetenv);
   return real(name);
 }
 

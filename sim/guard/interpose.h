@@ -1,7 +1,8 @@
 // Calls that make a stage depend on more than its message: clocks, sleeps, threads, randomness, the environment. A
 // binary that links the target :interpose has its own definitions of them, which stand before libc's for the whole
 // process: each does what the real one does and, when a stage runs on the thread (sim/guard/stage_marker.h), tells a
-// finding. A stage does not sleep: the call returns at once, as if the time had passed.
+// finding. A stage does not sleep: the call returns at once, as if the time had passed. The environment is told only where
+// the program itself asks for it, as shared libraries have settings there that a stage knows nothing of.
 //
 //   cc_test(name = "my_test", deps = ["//sim/guard:interpose", …])      // only binaries that simulate
 //

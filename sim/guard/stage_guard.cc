@@ -64,7 +64,6 @@ std::optional<Difference> Differ(std::string what, std::optional<std::string_vie
 std::optional<Difference> FirstDifference(const stages::Outputs& first, const stages::Outputs& second) {
   for (size_t i = 0; i < std::min(first.emitted(), second.emitted()); ++i) {
     const stages::Emission a = first.Emitted(i), b = second.Emitted(i);
-    const std::string of = " of output " + std::to_string(i) + " to " + std::string(a.to);
     const std::pair<const char*, std::pair<std::optional<std::string_view>, std::optional<std::string_view>>> parts[] =
         {{"the destination", {a.to, b.to}},
          {"the name", {a.name, b.name}},
@@ -75,10 +74,11 @@ std::optional<Difference> FirstDifference(const stages::Outputs& first, const st
          {"the headers", {a.headers.block(), b.headers.block()}},
          {"the body", {a.body, b.body}}};
     for (const auto& [part, values] : parts) {
-      if (auto found = Differ(part + of, values.first, values.second)) {
-        found->name = a.name;
-        return found;
-      }
+      if (values.first == values.second) continue;
+      const std::string what = std::string(part) + " of output " + std::to_string(i) + " to " + std::string(a.to);
+      auto found = Differ(what, values.first, values.second);
+      found->name = a.name;
+      return found;
     }
   }
   if (first.emitted() != second.emitted()) {

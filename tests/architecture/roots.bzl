@@ -9,8 +9,11 @@ ROOTS = {
         "//stages/property:register",
     ],
     "sim": [
+        "//sim/guard:interpose",
         "//sim/report:page",
         "//sim/report:words",
+        "//sim:simulator",
+        "//sim/testing:ledger_port",
     ],
     "stages": [
         "//stages:feeder",
