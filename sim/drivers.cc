@@ -6,6 +6,9 @@
 namespace millrace::sim {
 namespace {
 
+// Whoever closes looks again after that long at the earliest; what arrives wakes it before.
+constexpr int64_t kDozeNs = 1'000'000;
+
 uint16_t PartitionOf(const bus::Holding& holding) { return static_cast<uint16_t>(holding.partition.number); }
 
 }  // namespace
@@ -172,7 +175,7 @@ absl::Status SimConsumer::Close(MonotonicTime deadline) {
     core_->Poll(nobody);
     if (core_->closed() || world_.Now() >= deadline) break;
     const MonotonicTime next = std::min(core_->NextTimer(), deadline);
-    world_.SleepInFiber(std::max<int64_t>(next.ns - world_.Now().ns, 1));
+    world_.SleepInFiber(std::max<int64_t>(next.ns - world_.Now().ns, kDozeNs));
     if (member_.dead) return absl::AbortedError("the process is dead");
   }
   const bool answered = core_->closed();
@@ -240,7 +243,8 @@ absl::Status SimProducer::Close(bus::ProducerHandler& handler, MonotonicTime dea
   while (!member_.dead && core_->outstanding() > 0 && world_.Now() < deadline) {
     Poll(handler);
     if (core_->outstanding() == 0) break;
-    world_.SleepInFiber(std::max<int64_t>(std::min(core_->NextTimer(), deadline).ns - world_.Now().ns, 1));
+    const MonotonicTime next = std::min(core_->NextTimer(), deadline);
+    world_.SleepInFiber(std::max<int64_t>(next.ns - world_.Now().ns, kDozeNs));
   }
   if (member_.dead) return absl::AbortedError("the process is dead");
   core_->Advance(world_.Now());

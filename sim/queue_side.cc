@@ -25,6 +25,12 @@ constexpr int64_t kRetransmitNs = 200'000'000;
 // Bound under nothing: what is published under it is unroutable.
 constexpr std::string_view kNowhere = "nowhere";
 
+uint16_t PartitionOf(const Request& publish) {
+  uint16_t partition = 0;
+  for (char digit : publish.routing_key) partition = static_cast<uint16_t>(partition * 10 + (digit - '0'));
+  return partition;
+}
+
 class QueueSide;
 class Link;
 
@@ -69,6 +75,8 @@ struct Connection final : public bus::Waker {
   std::deque<Arriving> arriving;
   uint64_t sent = 0, told = 0;
   std::vector<Channel> channels;  // by number
+  std::unique_ptr<Packet>
+      held;  // a publish that the broker reads when its alarm is over; nothing behind it is read before
   Channel& ChannelAt(uint32_t number_of) {
     if (channels.size() <= number_of) channels.resize(number_of + 1);
     return channels[number_of];
@@ -123,6 +131,9 @@ class QueueSide final : public BrokerSide {
   const Place* PlaceOf(uint16_t stage, uint16_t partition) const;
   void OnRequest(Connection& connection, Packet& packet);
   void OnPublish(Connection& connection, Packet& packet, const Request& request);
+  // Messages of the topic's partition that were ever put into a queue.
+  uint64_t Put(uint16_t topic, uint16_t partition) const;
+  void Appended(uint16_t topic, uint16_t partition, uint32_t message);
   void OnAck(Connection& connection, const Request& request);
   void Pump();
   void Tell(Connection& connection, Event event);
@@ -144,6 +155,7 @@ class QueueSide final : public BrokerSide {
   std::vector<std::vector<std::unique_ptr<bus::StoredRequest>>> last_;
   std::vector<int64_t> unbound_until_ns_;  // by topic
   uint64_t opened_ = 0;
+  bool alarm_ = false;
 };
 
 void Connection::Wake() {
@@ -344,8 +356,11 @@ void QueueSide::ToBroker(uint32_t index) {
   Connection& connection = *connections_[index];
   if (world_.WeatherOf(connection.owner.process).cut_to_broker) return;
   while (!connection.packets.empty() && connection.packets.front().at_ns <= world_.now_ns()) {
+    // A server in an alarm reads nothing behind a publish, and notices all the same when the connection goes.
+    if (connection.held != nullptr && !connection.packets.front().close) break;
     Packet packet = std::move(connection.packets.front());
     connection.packets.pop_front();
+    if (packet.close) connection.held.reset();
     if (packet.open) {
       connection.id = broker_.Open(connection, world_.Now());
     } else if (packet.close) {
@@ -396,30 +411,36 @@ void QueueSide::OnRequest(Connection& connection, Packet& packet) {
   broker_.Receive(connection.id, request, world_.Now());
 }
 
-void QueueSide::OnPublish(Connection& connection, Packet& packet, const Request& published) {
-  Request request = published;
-  const uint16_t topic = world_.recorder().message(packet.message).topic;
-  uint16_t partition = 0;
-  for (char digit : request.routing_key) partition = static_cast<uint16_t>(partition * 10 + (digit - '0'));
-  if (unbound_until_ns_[topic] > world_.now_ns()) request.routing_key = kNowhere;
-  const std::vector<const Place*>& places = places_of_[topic][partition];
-  const auto put = [&] {
-    uint64_t sum = 0;
-    for (const Place* place : places) sum += broker_.Stats(place->name).put;
-    return sum;
-  };
-  const uint64_t before = put();
-  broker_.Receive(connection.id, request, world_.Now());
-  if (put() == before) return;
+uint64_t QueueSide::Put(uint16_t topic, uint16_t partition) const {
+  uint64_t sum = 0;
+  for (const Place* place : places_of_[topic][partition]) sum += broker_.Stats(place->name).put;
+  return sum;
+}
+
+void QueueSide::Appended(uint16_t topic, uint16_t partition, uint32_t message) {
   struct Record record = world_.RecordOf(Kind::kAppended);
-  record.message = packet.message;
+  record.message = message;
   record.topic = topic;
   record.partition = partition;
   record.sequence = appended_[topic][partition]++;
   world_.Record(record);
   world_.Progress();
   world_.recorder().CountBrokerEvents(1);
-  last_[topic][partition] = std::move(packet.request);
+}
+
+void QueueSide::OnPublish(Connection& connection, Packet& packet, const Request& published) {
+  Request request = published;
+  const uint16_t topic = world_.recorder().message(packet.message).topic;
+  const uint16_t partition = PartitionOf(request);
+  if (unbound_until_ns_[topic] > world_.now_ns()) request.routing_key = kNowhere;
+  const uint64_t before = Put(topic, partition);
+  broker_.Receive(connection.id, request, world_.Now());
+  if (Put(topic, partition) > before) {
+    Appended(topic, partition, packet.message);
+    last_[topic][partition] = std::move(packet.request);
+  } else if (alarm_) {
+    connection.held = std::make_unique<Packet>(std::move(packet));
+  }
 }
 
 void QueueSide::OnAck(Connection& connection, const Request& request) {
@@ -578,7 +599,31 @@ bool QueueSide::Refuse(uint16_t topic, int32_t partition, uint64_t count) {
 }
 
 bool QueueSide::SetAlarm(bool on) {
+  if (alarm_ == on) return false;
+  alarm_ = on;
+  // What was held is read now, each connection's in its turn.
+  std::vector<std::vector<uint64_t>> before;
+  for (size_t t = 0; t < places_of_.size(); ++t) {
+    before.emplace_back();
+    for (size_t p = 0; p < places_of_[t].size(); ++p)
+      before.back().push_back(Put(static_cast<uint16_t>(t), static_cast<uint16_t>(p)));
+  }
   broker_.SetAlarm(on, world_.Now());
+  if (on) {
+    Pump();
+    return true;
+  }
+  for (const std::unique_ptr<Connection>& connection : connections_) {
+    if (connection->held == nullptr) continue;
+    const std::unique_ptr<Packet> held = std::move(connection->held);
+    const uint16_t topic = world_.recorder().message(held->message).topic;
+    const uint16_t partition = PartitionOf(held->request->View());
+    if (Put(topic, partition) > before[topic][partition]) {
+      ++before[topic][partition];
+      Appended(topic, partition, held->message);
+    }
+    world_.Schedule(world_.now_ns(), What::kToBroker, connection->index);
+  }
   Pump();
   return true;
 }

@@ -30,9 +30,8 @@ struct Setting {
   Subject subject;
   explicit Setting(size_t jobs) {
     MR_CHECK(RegisterOneStage(registry).ok());
-    const auto file = stages::PipelineFile::Parse(kPipeline, "one");
-    MR_CHECK(file.ok()) << file.status().ToString();
-    auto made = Subject::Make(*stages::Resolve(file->pipeline()), registry, {});
+    const stages::PipelineFile file = stages::PipelineFile::Parse("one", kPipeline);
+    auto made = Subject::Make(*stages::Resolve(file.pipeline()), registry, {});
     MR_CHECK(made.ok()) << made.status().ToString();
     subject = *std::move(made);
     subject.SetInputs(*subject.ReadSources(jobs));
@@ -66,7 +65,8 @@ void Seeds(benchmark::State& state, Semantics semantics, uint32_t jobs, uint32_t
   }
   state.counters["broker_events_per_second"] =
       benchmark::Counter(static_cast<double>(events), benchmark::Counter::kIsRate);
-  state.counters["seeds_per_second"] = benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["seeds_per_second"] =
+      benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 
 BENCHMARK_CAPTURE(Seeds, log_200_jobs_8_crashes, Semantics::kLog, 200, 8, true);

@@ -51,8 +51,9 @@ void World::MakeSlots() {
     for (uint16_t s = 0; s < stages; ++s) all[s] = s;
     for (uint32_t p = 0; p < plan_.processes; ++p) add(all);
   } else {
-    for (uint16_t s = 0; s < stages; ++s) {
-      for (uint32_t p = 0; p < plan_.processes; ++p) add({s});
+    // Copy by copy, so that one copy fewer leaves all other slots their numbers.
+    for (uint32_t p = 0; p < plan_.processes; ++p) {
+      for (uint16_t s = 0; s < stages; ++s) add({s});
     }
   }
 }

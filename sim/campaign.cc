@@ -1,0 +1,104 @@
+#include "sim/campaign.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bus/digest.h"
+#include "sim/history_index.h"
+#include "sim/ledger.h"
+
+namespace millrace::sim {
+
+DrawFacts FactsOf(const Subject& subject) {
+  DrawFacts facts;
+  facts.topology = &subject.topology();
+  facts.inputs = {.count = subject.inputs().size(), .digest = subject.inputs_digest()};
+  for (const Input& input : subject.inputs())
+    facts.input_keys.push_back(static_cast<uint32_t>(bus::Digest64(input.key.value_or(input.id))));
+  facts.new_version = subject.has_next_version();
+  return facts;
+}
+
+Campaign::Campaign(const Subject& subject, Simulator& simulator, CampaignOptions options)
+    : subject_(subject), simulator_(simulator), options_(std::move(options)) {
+  simulator_.options().strikes = this;
+}
+
+Campaign::~Campaign() { simulator_.options().strikes = nullptr; }
+
+void Campaign::Struck(uint32_t fault, ActionKind action) { coverage_.Hit(*running_, fault, action); }
+
+bool Campaign::Checked(std::string_view promise) const {
+  return options_.promises.empty() ||
+         std::find(options_.promises.begin(), options_.promises.end(), promise) != options_.promises.end();
+}
+
+const Finding* Campaign::FailureOf(const Outcome& outcome) const {
+  for (const CheckResult& result : outcome.verdicts.results) {
+    if (result.verdict != Verdict::kFail) continue;
+    for (const Finding& finding : result.findings) {
+      if (Checked(finding.promise)) return &finding;
+    }
+  }
+  return nullptr;
+}
+
+SeedResult Campaign::RunSeed(uint64_t seed) {
+  SeedResult result = RunPlan(PlanOf(seed));
+  result.seed = seed;
+  return result;
+}
+
+SeedResult Campaign::RunPlan(const Plan& plan) {
+  running_ = &plan;
+  const Outcome outcome = simulator_.Judge(plan);
+  SeedResult result;
+  result.seed = plan.seed;
+  result.effective = outcome.effective;
+  result.broker_events = outcome.history.broker_events;
+  result.records = outcome.history.records.size();
+  result.schedule_hash = outcome.history.schedule_hash;
+  result.content_hash = outcome.history.content_hash;
+  const std::span<const Checker* const> checkers = AllCheckers();
+  for (size_t i = 0; i < outcome.verdicts.results.size(); ++i) {
+    if (outcome.verdicts.results[i].verdict == Verdict::kNotCheckable) result.not_checked.push_back(checkers[i]->name);
+  }
+  const HistoryIndex index(outcome.history);
+  const Balance balance = BalanceOf(index);
+  result.accepted = balance.accepted.size();
+  result.settled = balance.settled.size();
+  result.dead_lettered = balance.dead_lettered.size();
+  if (const Finding* finding = FailureOf(outcome); finding != nullptr) {
+    result.failed = true;
+    result.failure = {.promise = std::string(finding->promise),
+                      .signature = finding->signature,
+                      .text = finding->text,
+                      .job = finding->job == kNoJob ? "" : outcome.history.jobs[finding->job].name};
+    result.plan = plan;
+  }
+  running_ = nullptr;
+  return result;
+}
+
+absl::StatusOr<ShrinkResult> Campaign::ShrinkPlan(const Plan& plan, const Failure& failure, uint64_t runs_max) {
+  StrikeSink* const strikes = std::exchange(simulator_.options().strikes, nullptr);
+  const Checker* checker = FindChecker(failure.promise);
+  const bool faultless = checker == nullptr || checker->needs_faultless;
+  auto fails = [&](const Plan& candidate) {
+    const Outcome outcome = simulator_.Judge(candidate, faultless);
+    for (const CheckResult& result : outcome.verdicts.results) {
+      for (const Finding& finding : result.findings) {
+        if (result.verdict == Verdict::kFail && finding.promise == failure.promise &&
+            finding.signature == failure.signature)
+          return true;
+      }
+    }
+    return false;
+  };
+  absl::StatusOr<ShrinkResult> result =
+      Shrink(plan, fails, {.runs_max = runs_max, .stages = static_cast<uint32_t>(subject_.topology().stages.size())});
+  simulator_.options().strikes = strikes;
+  return result;
+}
+
+}  // namespace millrace::sim
