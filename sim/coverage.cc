@@ -34,7 +34,7 @@ std::optional<ActionKind> ActionOf(Kind kind) {
 uint16_t ProcessOf(const Record& record, const Fault& fault) {
   if (record.process != kNoProcess) return record.process;
   const FaultType* type = FindFault(fault.kind);
-  if (type == nullptr || !type->target.starts_with("process")) return kNoProcess;
+  if (type == nullptr || type->target != "process") return kNoProcess;
   if (fault.target >= 0) return static_cast<uint16_t>(fault.target);
   const TriggerKind kind = fault.trigger.kind;
   const bool known = kind == TriggerKind::kAfterAction || kind == TriggerKind::kInPort;

@@ -101,7 +101,7 @@ absl::StatusOr<CellPlan> PlanForCell(std::string_view fault, ActionKind action, 
     hit.trigger = {.kind = TriggerKind::kAtJob, .job = job, .action = action, .count = 1};
   }
   // The one that acts, whoever was drawn. A rolling deployment is one stop here.
-  if (type->target.starts_with("process")) hit.target = -1;
+  if (type->target == "process") hit.target = -1;
   if (hit.kind == "rolling-deployment" || hit.kind == "new-version") hit.amount = 0;
   cell.plan.faults.push_back(std::move(hit));
   return cell;

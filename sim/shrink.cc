@@ -100,7 +100,7 @@ uint32_t SlotsUsed(const Plan& plan) {
       used = std::max(used, trigger.process + 1);
     }
     const FaultType* type = FindFault(fault.kind);
-    const bool process = type == nullptr || type->target.starts_with("process");
+    const bool process = type == nullptr || type->target == "process";
     if (process && fault.target >= 0) used = std::max(used, static_cast<uint32_t>(fault.target) + 1);
   }
   return used;

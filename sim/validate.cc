@@ -144,8 +144,8 @@ void CheckProcesses(const Plan& plan, size_t stages, Collector& out) {
                                                          : "after_action";
       out.Fault(i, field, "there is no process " + std::to_string(fault.trigger.process) + known);
     }
-    if (!type->target.starts_with("process")) continue;
-    const bool feed = fault.target == kFeedTarget && type->target.find("the feed") != std::string_view::npos;
+    if (type->target != "process") continue;
+    const bool feed = fault.target == kFeedTarget && MayStrikeFeed(fault.kind);
     if (!feed && (fault.target < -1 || fault.target >= static_cast<int64_t>(slots))) {
       out.Fault(i, "target", "there is no process " + std::to_string(fault.target) + known);
     }

@@ -35,7 +35,7 @@ bool Fire(Surface& surface, const Fault& fault) {
 extern const FaultType kCrash = {
     .name = "crash",
     .summary = "a process dies, with all it has in memory, and comes back",
-    .target = "process; -1: the one that acts",
+    .target = "process",
     .amount = "1: it stays down until the faults are healed",
     .applies = HasProcesses,
     .draw = Draw,

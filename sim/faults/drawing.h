@@ -11,13 +11,16 @@
 #define MILLRACE_SIM_FAULTS_DRAWING_H_
 
 #include <cstdint>
+#include <string_view>
 
 #include "sim/fault.h"
 
 namespace millrace::sim {
 
-// Fault::target of what strikes links: the feed's.
+// Fault::target of what strikes links: the feed's. FaultType::target is "process" for them too, so that the world finds the
+// acting process for -1.
 inline constexpr int32_t kFeedTarget = -2;
+bool MayStrikeFeed(std::string_view kind);
 
 inline constexpr int64_t kMillisecond = 1'000'000;
 inline constexpr int64_t kSecond = 1'000'000'000;

@@ -17,8 +17,8 @@ bool Fire(Surface& surface, const Fault& fault) {
 
 extern const FaultType kNetDelay = {
     .name = "net-delay",
-    .summary = "what travels between a process and the broker takes longer",
-    .target = "process, -1: the one that acts, -2: the feed",
+    .summary = "what travels between a process and the broker takes longer (target -2: the feed)",
+    .target = "process",
     .amount = "by how many nanoseconds",
     .applies = HasProcesses,
     .draw = Draw,

@@ -11,8 +11,8 @@ bool Fire(Surface& surface, const Fault& fault) { return surface.HalfOpen(LinkOf
 
 extern const FaultType kNetHalfOpen = {
     .name = "net-half-open",
-    .summary = "a connection breaks, and the broker does not learn of it",
-    .target = "process, -1: the one that acts, -2: the feed",
+    .summary = "a connection breaks, and the broker does not learn of it (target -2: the feed)",
+    .target = "process",
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

@@ -16,8 +16,8 @@ bool Fire(Surface& surface, const Fault& fault) {
 
 extern const FaultType kNetLoss = {
     .name = "net-loss",
-    .summary = "packets to the broker are lost and sent again, and those behind wait",
-    .target = "process, -1: the one that acts, -2: the feed",
+    .summary = "packets to the broker are lost and sent again, and those behind wait (target -2: the feed)",
+    .target = "process",
     .amount = "how many packets",
     .applies = HasProcesses,
     .draw = Draw,

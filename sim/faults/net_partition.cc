@@ -25,8 +25,9 @@ void Heal(Surface& surface, const Fault& fault) { surface.Mend(LinkOf(fault)); }
 
 extern const FaultType kNetPartition = {
     .name = "net-partition",
-    .summary = "nothing comes through between a process and the broker, one way or both, for a while",
-    .target = "process, -1: the one that acts, -2: the feed",
+    .summary =
+        "nothing comes through between a process and the broker, one way or both, for a while (target -2: the feed)",
+    .target = "process",
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

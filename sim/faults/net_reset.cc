@@ -11,8 +11,8 @@ bool Fire(Surface& surface, const Fault& fault) { return surface.Reset(LinkOf(fa
 
 extern const FaultType kNetReset = {
     .name = "net-reset",
-    .summary = "a connection breaks, and what was on its way is gone",
-    .target = "process, -1: the one that acts, -2: the feed",
+    .summary = "a connection breaks, and what was on its way is gone (target -2: the feed)",
+    .target = "process",
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

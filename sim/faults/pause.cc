@@ -26,7 +26,7 @@ bool Fire(Surface& surface, const Fault& fault) { return surface.Pause(ProcessOf
 extern const FaultType kPause = {
     .name = "pause",
     .summary = "a process stands still and goes on later, not knowing of it: beyond its session it is a zombie",
-    .target = "process; -1: the one that acts",
+    .target = "process",
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

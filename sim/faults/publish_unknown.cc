@@ -16,8 +16,8 @@ bool Fire(Surface& surface, const Fault& fault) {
 
 extern const FaultType kPublishUnknown = {
     .name = "publish-unknown",
-    .summary = "the broker takes publishes, and the connection breaks before it says so",
-    .target = "process, -1: the one that acts, -2: the feed",
+    .summary = "the broker takes publishes, and the connection breaks before it says so (target -2: the feed)",
+    .target = "process",
     .amount = "how many confirms",
     .applies = HasProcesses,
     .draw = Draw,

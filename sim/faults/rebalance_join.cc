@@ -12,7 +12,7 @@ bool Fire(Surface& surface, const Fault& fault) { return surface.Join(ProcessOf(
 extern const FaultType kRebalanceJoin = {
     .name = "rebalance-join",
     .summary = "another process comes, with the stages of this one, and stays",
-    .target = "process; -1: the one that acts",
+    .target = "process",
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

@@ -18,7 +18,7 @@ bool Fire(Surface& surface, const Fault& fault) {
 extern const FaultType kRebalanceLeave = {
     .name = "rebalance-leave",
     .summary = "a process stops as asked (SIGTERM), and comes back",
-    .target = "process; -1: the one that acts",
+    .target = "process",
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

@@ -31,7 +31,7 @@ bool Fire(Surface& surface, const Fault& fault) {
 extern const FaultType kRebalanceStorm = {
     .name = "rebalance-storm",
     .summary = "several processes leave at once and come back one shortly after the other, another joins",
-    .target = "process; -1: the one that acts",
+    .target = "process",
     .amount = "how many leave",
     .applies = HasProcesses,
     .draw = Draw,

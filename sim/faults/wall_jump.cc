@@ -17,7 +17,7 @@ bool Fire(Surface& surface, const Fault& fault) { return surface.JumpWall(Proces
 extern const FaultType kWallJump = {
     .name = "wall-jump",
     .summary = "a process's wall clock jumps",
-    .target = "process; -1: the one that acts",
+    .target = "process",
     .amount = "by how many nanoseconds, backwards where negative",
     .applies = HasProcesses,
     .draw = Draw,
