@@ -34,47 +34,50 @@ enum class Kind : uint8_t {
   kAccepted,  // message: the broker has confirmed it; from here on it must not be lost
 
   // A process: life.
-  kStart,      // process, incarnation begins
-  kCrash,      // … is gone, with everything it had in memory
-  kDrain,      // … was asked to stop: nothing new may start. In-flight work may finish.
-  kStopped,    // … has left; flag kClean: drained, and the broker had taken every settlement
-  kPaused,     // … stands still (value: for how many ns); the world goes on
-  kResumed,    // … goes on
-  kAssigned,   // stage, topic, partition, epoch; value: where it starts
-  kRevoking,   // stage, topic, partition, epoch: may still settle until it releases
-  kReleased,   // stage, topic, partition, epoch: given back; no settlement after it
-  kLost,       // stage, topic, partition, epoch: told that it is no longer ours
-  kTrouble,    // stage; value: absl::StatusCode that the bus told (0: well again); text: index into texts
+  kStart,     // process, incarnation begins
+  kCrash,     // … is gone, with everything it had in memory
+  kDrain,     // … was asked to stop: nothing new may start. In-flight work may finish. stage: only that stage was
+  kStopped,   // … has left; flag kClean: drained, and the broker had taken every settlement
+  kPaused,    // … stands still (value: for how many ns); the world goes on
+  kResumed,   // … goes on
+  kAssigned,  // stage, topic, partition, epoch; value: where it starts
+  kRevoking,  // stage, topic, partition, epoch: may still settle until it releases
+  kReleased,  // stage, topic, partition, epoch: given back; no settlement after it
+  kLost,      // stage, topic, partition, epoch: told that it is no longer ours
+  kTrouble,   // stage; value: absl::StatusCode that the bus told (0: well again); text: index into texts
 
   // A process: a message in a stage.
   kDelivered,  // stage, message, place, epoch; value: redeliveries, as the broker counts them
-  kDispatch,   // stage, message, place, epoch, attempt: an attempt is about to run
-  kEffect,     // stage, message: an outside system (a port) has taken the effect; value: digest of it; topic: port index;
-               // flag kRepeat: the port recognised the message as one it knew (inbox) and did nothing
-  kAttempt,    // stage, message, place, epoch, attempt: has ended; value: absl::StatusCode; count: outputs; flags kSkipped
-               // (not run, its predecessor failed)
-  kOutput,     // stage, message: one output of the attempt before it in the history (same process); value: index of the
-               // input message; attempt: index among the outputs; flag kDeadLetter: a dead letter of the input; kReceipt
-  kPublish,    // stage, message: handed to the producer; value: token
-  kConfirm,    // stage, message: its answer; value: absl::StatusCode
-  kSettle,     // stage, message, place, epoch: about to be settled
-  kCommit,     // stage, topic, partition, epoch; sequence: next (logs): about to be committed
+  kDispatch,   // stage, message, place, epoch, attempt: an attempt is about to run; of all messages of a group when the
+               // group is handed over
+  kEffect,   // stage, message: an outside system (a port) has taken the effect; value: digest of it; topic: port index;
+             // flag kRepeat: the port recognised the message as one it knew (inbox) and did nothing
+  kAttempt,  // stage, message, place, epoch, attempt: has ended; value: absl::StatusCode; count: outputs; flags kSkipped
+             // (not run, its predecessor failed)
+  kOutput,   // stage, message: one output of the attempt before it in the history (same process); value: index of the
+             // input message; attempt: index among the outputs; flag kDeadLetter: a dead letter of the input; kReceipt
+  kPublish,  // stage, message: handed to the producer (once, however often it is offered until it is taken); value:
+             // token
+  kConfirm,  // stage, message: its answer; value: absl::StatusCode
+  kSettle,   // stage, message, place, epoch: about to be settled
+  kCommit,   // stage, topic, partition, epoch; sequence: next (logs): about to be committed; behind the kSettle of all
+             // that it settles
 
   // The broker.
-  kAppended,   // message, topic, partition, sequence: durable
+  kAppended,  // message, topic, partition, sequence: durable
   kCommitted,  // stage (whose group), topic, partition, sequence: the group's committed offset is now that; value: before
   kAcked,      // stage (whose group), message, topic, partition: gone from the group's queue
   kDestroyed,  // message, topic, partition, sequence: destroyed by retention or with its queue; stage: whose group had not
-               // settled it
+               // settled it; one record for each such group
   kMoved,      // stage: its group's partitions change hands (a generation begins, an active consumer changes);
                // value: generation
 
   // The world.
-  kFault,      // value: index into Plan::faults; it has fired; flag kInFlight: while accepted jobs were unfinished
-  kHealed,     // value: index into Plan::faults
-  kQuiet,      // nothing is in flight and nothing is left to do
-  kStuck,      // no progress although faults are healed; text: index into texts; value: 0 deadlock, 1 livelock
-  kLimit,      // the run was cut off by a limit of the plan; text
+  kFault,   // value: index into Plan::faults; it has fired; flag kInFlight: while accepted jobs were unfinished
+  kHealed,  // value: index into Plan::faults
+  kQuiet,   // nothing is in flight and nothing is left to do
+  kStuck,   // no progress although faults are healed; text: index into texts; value: 0 deadlock, 1 livelock
+  kLimit,   // the run was cut off by a limit of the plan; text
   kEnd,
 };
 inline constexpr int kKinds = static_cast<int>(Kind::kEnd) + 1;
@@ -101,7 +104,7 @@ struct Record {
   uint32_t message = kNoMessage;  // index into History::messages
   uint32_t attempt = 0;
   uint32_t count = 0;
-  uint32_t text = 0;      // index into History::texts; 0: none
+  uint32_t text = 0;  // index into History::texts; 0: none
   uint64_t sequence = 0;
   uint64_t epoch = 0;
   uint64_t value = 0;
@@ -132,10 +135,10 @@ struct MessageInfo {
 };
 
 struct JobInfo {
-  uint32_t id = 0;     // stable over edits of a plan: Job::id
-  uint32_t input = 0;  // index into the inputs that the run was given
+  uint32_t id = 0;                // stable over edits of a plan: Job::id
+  uint32_t input = 0;             // index into the inputs that the run was given
   uint32_t message = kNoMessage;  // its input message
-  std::string name;    // ce_id
+  std::string name;               // ce_id
 };
 
 struct StageInfo {
@@ -144,12 +147,12 @@ struct StageInfo {
   uint16_t input = kNoTopic;
   uint16_t dead_letter = kNoTopic;
   std::vector<uint16_t> outputs;
-  bool sink = false;       // keeps receipts in its effects: kEffect ends a message's share
+  bool sink = false;  // keeps receipts in its effects: kEffect ends a message's share
   bool strict = false;
   bool park_key = false;
-  uint32_t window = 0;     // messages per partition
+  uint32_t window = 0;  // messages per partition
   uint32_t attempts_max = 0;
-  std::string branch;      // StageSettings::branch
+  std::string branch;  // StageSettings::branch
 };
 
 struct TopicInfo {

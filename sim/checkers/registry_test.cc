@@ -133,6 +133,29 @@ TEST(CheckAll, NonsenseIsNoCrash) {
   }
 }
 
+TEST(CheckAll, NorAreMessagesThatSayNonsense) {
+  const HistoryBuilder b = WholeRun(false);
+  const Plan plan;
+  for (uint32_t message = 0; message < b.history().messages.size(); ++message) {
+    for (int what = 0; what < 9; ++what) {
+      History broken = b.history();
+      MessageInfo& info = broken.messages[message];
+      if (what == 0) info.topic = 99;
+      if (what == 1) info.topic = static_cast<uint16_t>((info.topic + 1) % 4);
+      if (what == 2) info.stage = 7;
+      if (what == 3) info.job = 5000;
+      if (what == 4) info.key = 5000;
+      if (what == 5) info.of = 5000;
+      if (what == 6) info.same_id_as = 5000;
+      if (what == 7) info.share = ".3/2.x";
+      if (what == 8) info.role = MessageRole::kForeign;
+      EXPECT_EQ(CheckAll({.plan = plan, .history = broken, .faultless = &b.history()}).results.size(), 20u);
+    }
+  }
+  const History empty;
+  EXPECT_TRUE(CheckAll({.plan = plan, .history = empty}).failed());  // it has not come to rest
+}
+
 TEST(History, KindsHaveNames) {
   std::set<std::string_view> names;
   for (int kind = 0; kind < kKinds; ++kind) EXPECT_TRUE(names.insert(NameOf(static_cast<Kind>(kind))).second);
