@@ -36,7 +36,7 @@ enum class Kind : uint8_t {
   // A process: life.
   kStart,     // process, incarnation begins
   kCrash,     // … is gone, with everything it had in memory
-  kDrain,     // … was asked to stop: nothing new may start. In-flight work may finish.
+  kDrain,     // … was asked to stop: nothing new may start. In-flight work may finish. stage: only that stage was
   kStopped,   // … has left; flag kClean: drained, and the broker had taken every settlement
   kPaused,    // … stands still (value: for how many ns); the world goes on
   kResumed,   // … goes on
@@ -48,24 +48,27 @@ enum class Kind : uint8_t {
 
   // A process: a message in a stage.
   kDelivered,  // stage, message, place, epoch; value: redeliveries, as the broker counts them
-  kDispatch,   // stage, message, place, epoch, attempt: an attempt is about to run
+  kDispatch,   // stage, message, place, epoch, attempt: an attempt is about to run; of all messages of a group when the
+               // group is handed over
   kEffect,   // stage, message: an outside system (a port) has taken the effect; value: digest of it; topic: port index;
              // flag kRepeat: the port recognised the message as one it knew (inbox) and did nothing
   kAttempt,  // stage, message, place, epoch, attempt: has ended; value: absl::StatusCode; count: outputs; flags kSkipped
              // (not run, its predecessor failed)
   kOutput,   // stage, message: one output of the attempt before it in the history (same process); value: index of the
              // input message; attempt: index among the outputs; flag kDeadLetter: a dead letter of the input; kReceipt
-  kPublish,  // stage, message: handed to the producer; value: token
+  kPublish,  // stage, message: handed to the producer (once, however often it is offered until it is taken); value:
+             // token
   kConfirm,  // stage, message: its answer; value: absl::StatusCode
   kSettle,   // stage, message, place, epoch: about to be settled
-  kCommit,   // stage, topic, partition, epoch; sequence: next (logs): about to be committed
+  kCommit,   // stage, topic, partition, epoch; sequence: next (logs): about to be committed; behind the kSettle of all
+             // that it settles
 
   // The broker.
   kAppended,  // message, topic, partition, sequence: durable
   kCommitted,  // stage (whose group), topic, partition, sequence: the group's committed offset is now that; value: before
   kAcked,      // stage (whose group), message, topic, partition: gone from the group's queue
   kDestroyed,  // message, topic, partition, sequence: destroyed by retention or with its queue; stage: whose group had not
-               // settled it
+               // settled it; one record for each such group
   kMoved,      // stage: its group's partitions change hands (a generation begins, an active consumer changes);
                // value: generation
 

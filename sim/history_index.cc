@@ -30,68 +30,70 @@ HistoryIndex::HistoryIndex(const History& history) : history_(history) {
   settlements_.reserve(messages_.size());
   holding_of_.assign(history.records.size(), kNone);
   const auto count = static_cast<uint32_t>(history.records.size());
-  for (uint32_t at = 0; at < count; ++at) {
-    const Record& record = history.records[at];
-    switch (record.kind) {
-      case Kind::kAppended:
-        Append(at);
-        break;
-      case Kind::kConfirm:
-        if (record.value == 0 && record.message < messages_.size()) {
-          uint32_t& first = messages_[record.message].first_confirm;
-          if (first == kNever) first = at;
-        }
-        break;
-      case Kind::kOutput:
-        TakeOutput(at, &b);
-        break;
-      case Kind::kAttempt:
-        TakeHolding(at, &b);
-        TakeAttempt(at, &b);
-        break;
-      case Kind::kDelivered:
-      case Kind::kDispatch:
-        TakeHolding(at, &b);
-        TakePair(at);
-        break;
-      case Kind::kEffect:
-        TakePair(at);
-        break;
-      case Kind::kAssigned:
-      case Kind::kRevoking:
-      case Kind::kReleased:
-      case Kind::kLost:
-      case Kind::kSettle:
-      case Kind::kCommit:
-        TakeHolding(at, &b);
-        break;
-      case Kind::kStart:
-      case Kind::kCrash:
-      case Kind::kStopped:
-        EndHoldings(at, &b);
-        break;
-      case Kind::kTrouble:
-        if (record.value == 15 && record.stage < data_loss_.size()) data_loss_[record.stage] = at;  // kDataLoss
-        break;
-      case Kind::kCommitted:
-        TakeCommitted(at);
-        break;
-      case Kind::kAcked: {
-        const uint32_t pair = PairOf(record.stage, record.message);
-        if (pair == kNone) break;
-        Settle(at, pair, kNone);
-        if (pairs_[pair].open > 0) --pairs_[pair].open;
-        break;
-      }
-      case Kind::kDestroyed:
-        TakeDestroyed(at);
-        break;
-      default:
-        break;
-    }
-  }
+  for (uint32_t at = 0; at < count; ++at) Take(at, &b);
   FinishPairs(b);
   FinishOpen();
+}
+
+void HistoryIndex::Take(uint32_t at, Building* b) {
+  switch (history_.records[at].kind) {
+    case Kind::kAppended:
+      return Append(at);
+    case Kind::kConfirm:
+      return TakeConfirm(at);
+    case Kind::kOutput:
+      return TakeOutput(at, b);
+    case Kind::kAttempt:
+      TakeHolding(at, b);
+      return TakeAttempt(at, b);
+    case Kind::kDelivered:
+    case Kind::kDispatch:
+      TakeHolding(at, b);
+      return TakePair(at);
+    case Kind::kEffect:
+      return TakePair(at);
+    case Kind::kAssigned:
+    case Kind::kRevoking:
+    case Kind::kReleased:
+    case Kind::kLost:
+    case Kind::kSettle:
+    case Kind::kCommit:
+      return TakeHolding(at, b);
+    case Kind::kStart:
+    case Kind::kCrash:
+    case Kind::kStopped:
+      return EndHoldings(at, b);
+    case Kind::kTrouble:
+      return TakeTrouble(at);
+    case Kind::kCommitted:
+      return TakeCommitted(at);
+    case Kind::kAcked:
+      return TakeAcked(at);
+    case Kind::kDestroyed:
+      return TakeDestroyed(at);
+    default:
+      return;
+  }
+}
+
+void HistoryIndex::TakeConfirm(uint32_t at) {
+  const Record& record = history_.records[at];
+  if (record.value != 0 || record.message >= messages_.size()) return;
+  uint32_t& first = messages_[record.message].first_confirm;
+  if (first == kNever) first = at;
+}
+
+void HistoryIndex::TakeTrouble(uint32_t at) {
+  constexpr uint64_t kDataLoss = 15;
+  const Record& record = history_.records[at];
+  if (record.value == kDataLoss && record.stage < data_loss_.size()) data_loss_[record.stage] = at;
+}
+
+void HistoryIndex::TakeAcked(uint32_t at) {
+  const uint32_t pair = PairOf(history_.records[at].stage, history_.records[at].message);
+  if (pair == kNone) return;
+  Settle(at, pair, kNone);
+  if (pairs_[pair].open > 0) --pairs_[pair].open;
 }
 
 void HistoryIndex::LayOut() {

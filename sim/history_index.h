@@ -202,7 +202,11 @@ class HistoryIndex {
   struct Building;
   void LayOut();
   void CountKinds();
+  void Take(uint32_t at, Building* b);
   void Append(uint32_t at);
+  void TakeConfirm(uint32_t at);
+  void TakeTrouble(uint32_t at);
+  void TakeAcked(uint32_t at);
   void TakeOutput(uint32_t at, Building* b);
   void TakeAttempt(uint32_t at, Building* b);
   void TakeHolding(uint32_t at, Building* b);

@@ -95,8 +95,9 @@ uint16_t HistoryBuilder::stage(std::string_view name) const {
 uint32_t HistoryBuilder::KeyOf(std::string_view key) {
   if (key.empty()) return kNoKey;
   const auto it = std::find(history_.keys.begin(), history_.keys.end(), key);
+  const auto index = static_cast<uint32_t>(it - history_.keys.begin());
   if (it == history_.keys.end()) history_.keys.emplace_back(key);
-  return static_cast<uint32_t>(it == history_.keys.end() ? history_.keys.size() - 1 : it - history_.keys.begin());
+  return index;
 }
 
 uint32_t HistoryBuilder::AddText(std::string_view text) {

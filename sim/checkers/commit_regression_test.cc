@@ -1,0 +1,20 @@
+#include "sim/checkers/judge.h"
+
+namespace millrace::sim {
+namespace {
+
+TEST(CommitRegression, ForwardsAndAgain) {
+  HistoryBuilder b = TwoStages();
+  b.Committed("parse", 0, 2).Committed("parse", 1, 1).Committed("parse", 0, 2).Committed("parse", 0, 5);
+  ExpectPass("commit-regression", b.history());
+}
+
+TEST(CommitRegression, Backwards) {
+  HistoryBuilder b = TwoStages();
+  b.Committed("parse", 0, 5).Committed("store", 0, 1).Committed("parse", 0, 4);
+  const std::string text = ExpectFail("commit-regression", b.history(), "offset went back", kNoJob, {0, 2});
+  EXPECT_NE(text.find("raw/0 went back from 5 to 4"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace millrace::sim

@@ -1,0 +1,88 @@
+#include "sim/checkers/judge.h"
+
+namespace millrace::sim {
+namespace {
+
+constexpr char kName[] = "duplicates-explained";
+
+std::vector<uint32_t> Fill(HistoryBuilder& b, int count) {
+  std::vector<uint32_t> inputs;
+  for (int i = 0; i < count; ++i) {
+    const uint32_t job = b.Job("j" + std::to_string(i), "raw");
+    b.Feed(job);
+    inputs.push_back(b.Input(job));
+  }
+  return inputs;
+}
+
+TEST(DuplicatesExplained, AWindowComesAgainAfterACrash) {
+  HistoryBuilder b = TwoStages();
+  const auto inputs = Fill(b, 8);
+  b.Assign(0, "parse");
+  for (uint32_t m : inputs) b.Deliver(0, "parse", m);
+  b.Crash(0).Assign(1, "parse");
+  for (uint32_t m : inputs) b.Deliver(1, "parse", m);
+  ExpectPass(kName, b.history());
+}
+
+TEST(DuplicatesExplained, AgainWithNoCause) {
+  HistoryBuilder b = TwoStages();
+  const auto inputs = Fill(b, 1);
+  b.Assign(0, "parse").Deliver(0, "parse", inputs[0]);
+  const uint32_t first = b.last();
+  b.Deliver(0, "parse", inputs[0]);
+  ExpectFail(kName, b.history(), "came again with no cause", 0, {first - 1, first, b.last()});
+}
+
+// Nothing is ever committed: each owner begins at the beginning.
+TEST(DuplicatesExplained, MoreThanWindowsExplain) {
+  HistoryBuilder b = TwoStages();
+  const auto inputs = Fill(b, 200);
+  b.Assign(0, "parse");
+  for (uint32_t m : inputs) b.Deliver(0, "parse", m);
+  b.Crash(0).Assign(1, "parse");
+  const uint32_t assigned = b.last();
+  HistoryBuilder trouble = b;
+  for (int i = 0; i < 144; ++i) b.Deliver(1, "parse", inputs[i]);  // 2 * (8 + 64)
+  ExpectPass(kName, b.history());
+  b.Deliver(1, "parse", inputs[144]);
+  ExpectFail(kName, b.history(), "more came again than was in flight", 144, {assigned - 201 + 144, assigned, b.last()});
+
+  trouble.Trouble(1, "parse", 14).Deliver(1, "parse", inputs[0]).Trouble(1, "parse", 0);
+  for (int i = 1; i < 145; ++i) trouble.Deliver(1, "parse", inputs[i]);
+  ExpectPass(kName, trouble.history());
+}
+
+TEST(DuplicatesExplained, QueuesGiveAgainWhatWasUnacknowledged) {
+  HistoryBuilder b = TwoStages(/*queues=*/true);
+  const auto inputs = Fill(b, 20);
+  Plan plan;
+  plan.prefetch = 4;
+  b.Assign(0, "parse");
+  for (uint32_t m : inputs) b.Deliver(0, "parse", m);
+  b.Release(0, "parse").Assign(0, "parse");
+  for (int i = 0; i < 12; ++i) b.Deliver(0, "parse", inputs[i]);
+  ExpectPass(kName, b.history(), nullptr, plan);
+  b.Deliver(0, "parse", inputs[12]);
+  EXPECT_EQ(Judge(kName, b.history(), nullptr, plan).verdict, Verdict::kFail);
+}
+
+TEST(DuplicatesExplained, PublishesAndAppends) {
+  HistoryBuilder b = TwoStages();
+  const uint32_t in = Fill(b, 1)[0], out = b.Derive(in, "parse", "clean");
+  b.Attempt(0, "parse", in, {out});
+  const uint32_t made = b.last();
+  b.Publish(0, "parse", out).Append(out).Confirm(0, "parse", out, 4).Publish(0, "parse", out).Append(out);
+  ExpectPass(kName, b.history());
+  HistoryBuilder again = b;
+  again.Publish(0, "parse", out);
+  ExpectFail(kName, again.history(), "published more often than made", 0, {made, again.last()});
+  const uint32_t first = made + 2;
+  b.Append(out);
+  ExpectFail(kName, b.history(), "appended more often than published", 0, {first, b.last()});
+  b.Fault();  // a client may have repeated it on its own
+  ExpectPass(kName, b.history());
+}
+
+}  // namespace
+}  // namespace millrace::sim
