@@ -191,9 +191,18 @@ size_t SimProducer::Publish(std::span<const bus::Outgoing> messages, uint64_t fi
   if (member_.dead) return messages.size();
   std::vector<uint32_t>& published = member_.published;
   published.resize(first_token - 1);
-  for (const bus::Outgoing& out : messages)
+  for (const bus::Outgoing& out : messages) {
     published.push_back(
         world_.recorder().Intern(world_.subject().ProducerTopic(member_.stage, out.topic), out.message));
+    const MessageInfo& info = world_.recorder().message(published.back());
+    if (info.role != MessageRole::kDeadLetter || !member_.dead_letters.insert(published.back()).second) continue;
+    struct Record made = world_.RecordOf(Kind::kOutput, member_);
+    made.message = published.back();
+    made.topic = info.topic;
+    made.value = info.of;
+    made.flags = kDeadLetter;
+    world_.Record(made);
+  }
   const std::span<const uint32_t> interned = std::span(published).subspan(first_token - 1);
   if (!world_.Begin(member_, ActionKind::kPublish, interned)) return messages.size();
   core_->Advance(world_.Now());

@@ -153,7 +153,7 @@ class Link final : public bus::LogLink {
   ~Link() override { LetGo(); }
 
   void Connect(MonotonicTime) override {
-    inbox_.clear();
+    LetGo();
     connection_ = &side_.Connect(owner_, this);
     side_.Send(*connection_, {.type = Packet::Type::kOpen, .at_ns = 0, .request = nullptr, .published = nullptr});
   }

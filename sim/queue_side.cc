@@ -172,7 +172,7 @@ class Link final : public bus::QueueLink {
   ~Link() override { LetGo(); }
 
   void Connect(MonotonicTime) override {
-    inbox_.clear();
+    LetGo();
     connection_ = &side_.Connect(owner_, this);
     Packet packet;
     packet.open = true;

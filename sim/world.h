@@ -16,6 +16,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,7 +62,8 @@ struct Member {
   uint16_t stage = 0;
   bool dead = false;
   bool turning = false;      // inside Turn, or its fiber runs
-  bool left = false;         // closed
+  bool drain_told = false;
+  bool left = false;  // closed
   bool leave_clean = false;  // … with every settlement taken
   bool turn_wanted = false;  // came while the process was paused
   int64_t turn_at_ns = -1;   // the event that will call it; -1: none
@@ -82,6 +84,7 @@ struct Member {
   };
   std::vector<Holding> holdings;    // by partition
   std::vector<uint32_t> published;  // by token - 1: what it was
+  std::set<uint32_t> dead_letters;  // made by this incarnation
   uint32_t MessageAt(uint32_t partition, uint64_t sequence) const;
 };
 

@@ -162,9 +162,11 @@ void World::Turn(Member& member) {
   if (member.closing != kNobody) return ResumeFiber(member.closing);
   member.turning = true;
   int turns = 0;
-  while (!member.dead && member.instance->Turn() && !slot.paused) {
+  do {
+    // It learns of the wish to stop at the beginning of a turn.
+    if (slot.draining && !std::exchange(member.drain_told, true)) Record(RecordOf(Kind::kDrain, member));
     MR_CHECK(++turns < kTurnsMax) << "an instance never comes to rest";
-  }
+  } while (member.instance->Turn() && !member.dead && !slot.paused);
   member.turning = false;
   if (member.dead) return;
   if (slot.paused) {
@@ -298,16 +300,12 @@ void World::DrainSlot(uint32_t process) {
   Slot& slot = slots_[process];
   if (!slot.alive || slot.draining) return;
   slot.draining = true;
-  struct Record record = RecordOf(Kind::kDrain);
-  record.process = static_cast<uint16_t>(process);
-  record.incarnation = slot.incarnation;
-  Record(record);
   const std::vector<uint32_t> members = slot.members;
   for (uint32_t m : members) {
     Member& member = *members_[m];
     if (member.dead || member.left) continue;
     member.instance->Drain(Now() + kDrainTime);
-    Turn(member);
+    if (!member.turning) Turn(member);
   }
 }
 
