@@ -79,7 +79,7 @@ struct LogJoin {
   // What consumers tell each other: opaque bytes in Kafka.
   std::vector<int32_t> topics;
   std::vector<Partition> owned;
-  int32_t owned_generation = -1;
+  int32_t owned_generation = -1;  // that `owned` comes from; -1: was in none
 };
 
 struct LogMemberAssignment {
