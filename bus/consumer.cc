@@ -194,6 +194,9 @@ std::vector<Holding> Consumer::holdings() const {
 
 size_t Consumer::Find(Holding holding) const {
   if (hint_ < held_.size() && held_[hint_].holding == holding) return hint_;
+  // Drivers tell of the partitions in turn.
+  const size_t next = hint_ + 1 < held_.size() ? hint_ + 1 : 0;
+  if (next < held_.size() && held_[next].holding == holding) return hint_ = next;
   auto at = std::lower_bound(held_.begin(), held_.end(), holding,
                              [](const Held& held, const Holding& h) { return Before(held.holding, h); });
   if (at == held_.end() || !(at->holding == holding)) return held_.size();

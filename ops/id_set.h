@@ -41,7 +41,7 @@ class IdSet {
 
 class IdSet::Builder {
  public:
-  explicit Builder(std::string folder) : folder_(std::move(folder)), sorter_(folder_, 32 << 20) {}
+  explicit Builder(std::string folder) : folder_(std::move(folder)), sorter_(folder_, 8 << 20) {}
   absl::Status Add(std::string_view id);
   // Once, at the end.
   absl::StatusOr<IdSet> Build();

@@ -69,7 +69,7 @@ struct Balance {
 
 class Ledger {
  public:
-  static constexpr size_t kMemoryBytes = 32 << 20;
+  static constexpr size_t kMemoryBytes = 8 << 20;
 
   // Temporary files go to `folder`.
   explicit Ledger(const std::string& folder, size_t memory_bytes = kMemoryBytes) : sorter_(folder, memory_bytes) {}

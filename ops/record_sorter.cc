@@ -51,9 +51,12 @@ class RecordSorter::RunReader {
     if (buffer_.size() - at_ >= need) return true;
     buffer_.erase(0, at_);
     at_ = 0;
+    // Exactly as much as was said, unless one record is longer: growing by doubling would take more.
+    const size_t room = std::max(buffer_bytes_, need);
+    buffer_.reserve(room);
     while (buffer_.size() < need) {
       const size_t have = buffer_.size();
-      const size_t want = std::min<uint64_t>(run_.bytes, std::max(buffer_bytes_, need - have));
+      const size_t want = std::min<uint64_t>(run_.bytes, room - have);
       if (want == 0) return false;
       buffer_.resize(have + want);
       const ssize_t got = pread(fd_, buffer_.data() + have, want, static_cast<off_t>(run_.offset));

@@ -30,7 +30,7 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(20);
 constexpr Duration kStalledAfter = std::chrono::seconds(15);
 constexpr Duration kLeaveGrace = std::chrono::seconds(5);
-constexpr size_t kCollectedBacklogBytes = 16 << 20;
+constexpr size_t kCollectedBacklogBytes = 4 << 20;
 constexpr uint64_t kDiskFullBytes = 64 << 10;
 
 struct RunArguments {

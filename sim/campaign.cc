@@ -26,7 +26,10 @@ Campaign::Campaign(const Subject& subject, Simulator& simulator, CampaignOptions
 
 Campaign::~Campaign() { simulator_.options().strikes = nullptr; }
 
-void Campaign::Struck(uint32_t fault, ActionKind action) { coverage_.Hit(*running_, fault, action); }
+void Campaign::Struck(uint32_t fault, ActionKind action) {
+  // What others run on this simulator meanwhile counts for nothing.
+  if (running_ != nullptr) coverage_.Hit(*running_, fault, action);
+}
 
 bool Campaign::Checked(std::string_view promise) const {
   return options_.promises.empty() ||

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "bus/digest.h"
+
 namespace millrace::sim {
 namespace {
 
@@ -195,7 +197,9 @@ size_t SimProducer::Publish(std::span<const bus::Outgoing> messages, uint64_t fi
     published.push_back(
         world_.recorder().Intern(world_.subject().ProducerTopic(member_.stage, out.topic), out.message));
     const MessageInfo& info = world_.recorder().message(published.back());
-    if (info.role != MessageRole::kDeadLetter || !member_.dead_letters.insert(published.back()).second) continue;
+    // The same bytes again are a dead letter that is published again, not another one.
+    if (info.role != MessageRole::kDeadLetter) continue;
+    if (!member_.dead_letters.emplace(published.back(), bus::Digest64(out.message.headers.block())).second) continue;
     struct Record made = world_.RecordOf(Kind::kOutput, member_);
     made.message = published.back();
     made.topic = info.topic;

@@ -18,6 +18,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bus/bus.h"
@@ -61,9 +62,9 @@ struct Member {
   uint16_t incarnation = 0;
   uint16_t stage = 0;
   bool dead = false;
-  bool turning = false;      // inside Turn, or its fiber runs
+  bool turning = false;  // inside Turn, or its fiber runs
   bool drain_told = false;
-  bool left = false;  // closed
+  bool left = false;         // closed
   bool leave_clean = false;  // … with every settlement taken
   bool turn_wanted = false;  // came while the process was paused
   int64_t turn_at_ns = -1;   // the event that will call it; -1: none
@@ -82,9 +83,9 @@ struct Member {
     uint64_t epoch = 0;
     std::deque<Unsettled> open;
   };
-  std::vector<Holding> holdings;    // by partition
-  std::vector<uint32_t> published;  // by token - 1: what it was
-  std::set<uint32_t> dead_letters;  // made by this incarnation
+  std::vector<Holding> holdings;                         // by partition
+  std::vector<uint32_t> published;                       // by token - 1: what it was
+  std::set<std::pair<uint32_t, uint64_t>> dead_letters;  // made by this incarnation: message, digest of its headers
   uint32_t MessageAt(uint32_t partition, uint64_t sequence) const;
 };
 

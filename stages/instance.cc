@@ -48,7 +48,7 @@ absl::Status Instance::Run() {
     if (Turn()) continue;
     const MonotonicTime fresh = snapshot_stale_ ? snapshot_at_ + config_.snapshot_every : MonotonicTime::Infinite();
     if (clock_->Now() >= fresh) {
-      UpdateSnapshot(clock_->Now());
+      UpdateSnapshot(clock_->Now(), /*flowing=*/false);
       continue;
     }
     mailbox_.Wait(std::min(fresh, NextTimer()), *clock_);
@@ -102,7 +102,7 @@ bool Instance::Turn() {
     CarryOut();
     busy = true;
   }
-  if (busy && now - snapshot_at_ >= config_.snapshot_every) UpdateSnapshot(now);
+  if (busy && now - snapshot_at_ >= config_.snapshot_every) UpdateSnapshot(now, /*flowing=*/true);
   return busy;
 }
 
@@ -176,25 +176,28 @@ absl::Status Instance::Close() {
   const absl::Status left = consumer_->Close(drain_deadline_);
   absl::Status attempts = executor_->Stop(drain_deadline_);
   const absl::Status published = producer_->Close(*handler_, drain_deadline_);
-  UpdateSnapshot(clock_->Now());
+  UpdateSnapshot(clock_->Now(), /*flowing=*/false);
   attempts.Update(left);
   attempts.Update(published);
   return attempts;
 }
 
-void Instance::UpdateSnapshot(MonotonicTime now) {
+void Instance::UpdateSnapshot(MonotonicTime now, bool flowing) {
   snapshot_stale_ = false;
   snapshot_at_ = now;
-  std::vector<std::string> pending = worker_->Pending();
+  const bool with_pending = pending_asked_.exchange(false, std::memory_order_relaxed) || !flowing;
+  std::vector<std::string> pending;
+  if (with_pending) pending = worker_->Pending();
   std::lock_guard<std::mutex> lock(snapshot_mutex_);
   snapshot_.stats = worker_->stats();
   snapshot_.idle = worker_->Idle() && waiting_.empty();
   snapshot_.ready = ready_;
   snapshot_.not_ready_reason = not_ready_reason_;
-  snapshot_.pending = std::move(pending);
+  if (with_pending) snapshot_.pending = std::move(pending);
 }
 
 InstanceSnapshot Instance::Snapshot() const {
+  pending_asked_.store(true, std::memory_order_relaxed);
   std::lock_guard<std::mutex> lock(snapshot_mutex_);
   return snapshot_;
 }

@@ -13,6 +13,7 @@
 #ifndef MILLRACE_STAGES_INSTANCE_H_
 #define MILLRACE_STAGES_INSTANCE_H_
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -53,6 +54,8 @@ struct InstanceSnapshot {
   bool idle = false;  // nothing in flight
   bool ready = true;  // false: an attempt runs past its time-out and grace
   std::string not_ready_reason;
+  // What waits for what. While messages flow it is made only for who asks: it is of the first update (ten a second)
+  // after the Snapshot before this one.
   std::vector<std::string> pending;
 };
 
@@ -97,7 +100,7 @@ class Instance {
   void Do(const ReadyAction& a);
   void Do(const LeaveAction& a);
   void OfferWaiting();
-  void UpdateSnapshot(MonotonicTime now);
+  void UpdateSnapshot(MonotonicTime now, bool flowing);
 
   InstanceConfig config_;
   bus::Bus* const bus_;
@@ -121,6 +124,7 @@ class Instance {
 
   MonotonicTime snapshot_at_;
   bool snapshot_stale_ = true;
+  mutable std::atomic<bool> pending_asked_{false};
   mutable std::mutex snapshot_mutex_;
   InstanceSnapshot snapshot_;
   bool ready_ = true;

@@ -9,7 +9,7 @@
 namespace millrace::stages {
 namespace {
 
-constexpr int64_t kBacklogBytesMax = 16 << 20;
+constexpr int64_t kBacklogBytesMax = 4 << 20;
 
 // What is 0 in the file was left out there; Lint tells an explicit 0 where that cannot be.
 template <typename T>

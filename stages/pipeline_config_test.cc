@@ -52,7 +52,7 @@ TEST(PipelineConfigTest, FillsInDefaults) {
   EXPECT_EQ(price.attempt_timeout, milliseconds(0));
   EXPECT_EQ(price.timeout_grace, milliseconds(30'000));
   EXPECT_FALSE(price.inline_execution || price.park_key || price.strict || price.exactly_once);
-  EXPECT_EQ(resolved->topics[0].backlog_bytes_max, 16 << 20);
+  EXPECT_EQ(resolved->topics[0].backlog_bytes_max, 4 << 20);
   EXPECT_EQ(resolved->topics[2].backlog_bytes_max, 0) << "dead letters are never held back";
   EXPECT_EQ(resolved->topics[3].backlog_bytes_max, 0) << "receipts are never held back";
 }

@@ -34,8 +34,7 @@ void Worker::Step(Instant now, const Event& event, Actions* actions) {
   actions_ = actions;
   std::visit([this](const auto& e) { On(e); }, event);
   EmitSettles();
-  DispatchSuspects();
-  DispatchReady();
+  if (DispatchSuspects()) DispatchReady();
   lanes_.Flush(actions);
   if (draining_ && held_.empty() && !left_) {
     left_ = true;
@@ -260,6 +259,8 @@ void Worker::FinishAttempt(AttemptGroup& group, uint32_t index) {
   if (result.skipped || discarded) {
     slot.state = SlotState::kWaiting;
     result.outputs.clear();
+    // Results come in pieces: the one before it may have been tried again and ended since its failure was told.
+    if (held->window.keys.At(slot.key).head == item.slot) MakeReady(*held, item.slot);
   } else if (item.timed_out) {
     result.outputs.clear();
     FailAttempt(*held, slot, item.slot,
@@ -281,6 +282,7 @@ void Worker::Accept(Held& held, Slot& slot, AttemptGroup& group, uint32_t index)
   slot.state = SlotState::kPublishing;
   slot.unconfirmed = count;
   ++held.publishing;
+  ClearRunningMark(held);
   group.in_use += count;
   for (uint32_t output = 0; output < count; ++output) {
     lanes_.Enqueue(

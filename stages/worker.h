@@ -99,7 +99,8 @@ class Worker : private PublishLanes::Owner {
 
   // Dispatching (worker_dispatch.cc).
   void DispatchReady();
-  void DispatchSuspects();
+  bool DispatchSuspects();
+  bool MayTrySuspect(const Held& held) const;
   bool AddReady(AttemptGroup& group);
   void AddItem(AttemptGroup& group, Held& held, uint64_t place, int32_t predecessor);
   void AddChain(AttemptGroup& group, Held& held, uint64_t place);

@@ -16,6 +16,11 @@
 #include "stages/worker_held.h"
 
 namespace millrace::stages {
+namespace {
+
+constexpr uint64_t kSuspectLot = 0x737573706563;  // purpose of random draws
+
+}  // namespace
 
 void Worker::BeginGuard(Held& held, const bus::Assignment& assignment) {
   CrashGuard& guard = held.guard;
@@ -75,18 +80,47 @@ void Worker::On(const NotedEvent& event) {
   timers_.Set({.at = held->guard.mark_at, .kind = Timer::Kind::kBreaker, .holding = {}});
 }
 
-void Worker::DispatchSuspects() {
-  if (draining_) return;
+bool Worker::MayTrySuspect(const Held& held) const {
+  return held.guard.suspect_left > 0 && held.active() && !held.window.empty() && held.running == 0 &&
+         held.guard.mark_at <= now_.monotonic && held.window.at(held.window.head()).state == SlotState::kReady;
+}
+
+// A suspect is tried alone, and nothing else runs in this instance between its mark and the word that it has survived:
+// whoever else killed the process then would make it look guilty. False: nothing else may start now.
+bool Worker::DispatchSuspects() {
+  if (draining_) return true;
+  Held* next = nullptr;
+  uint64_t next_luck = 0;
   for (Held* held : held_) {
-    if (held->guard.suspect_left == 0 || !held->active() || held->window.empty() || held->running > 0) continue;
-    if (running_.size() >= options_.concurrency || !BreakerAllows() || held->guard.mark_at > now_.monotonic) continue;
-    const uint64_t place = held->window.head();
-    if (held->window.at(place).state != SlotState::kReady || !MaySuspectRun(*held, place)) continue;
-    if (!breaker_.closed()) breaker_.Probe();
-    AttemptGroup* group = TakeGroup();
-    AddItem(*group, *held, place, -1);
-    SendGroup(group);
+    if (held->guard.suspect_left == 0) continue;
+    // One under trial: from its mark until the note that takes it back is durable.
+    const bool on_trial = held->guard.marked != UINT64_MAX || held->guard.unanswered > 0 || held->running > 0;
+    if (on_trial) {
+      if (MayTrySuspect(*held) && running_.empty() && BreakerAllows()) {
+        next = held;
+        break;
+      }
+      return false;
+    }
+    if (!MayTrySuspect(*held)) continue;
+    // Who has seen fewest deaths first, else by lot: an innocent one gets to its end in some life.
+    const uint64_t luck = random_.Bits(kSuspectLot, {held->holding.epoch, static_cast<uint64_t>(now_.monotonic.ns),
+                                                     static_cast<uint64_t>(held->holding.partition.number)});
+    if (next == nullptr || held->guard.deaths < next->guard.deaths ||
+        (held->guard.deaths == next->guard.deaths && luck < next_luck)) {
+      next = held;
+      next_luck = luck;
+    }
   }
+  if (next == nullptr) return true;
+  if (!running_.empty() || !BreakerAllows()) return false;
+  const uint64_t place = next->window.head();
+  if (!MaySuspectRun(*next, place)) return false;
+  if (!breaker_.closed()) breaker_.Probe();
+  AttemptGroup* group = TakeGroup();
+  AddItem(*group, *next, place, -1);
+  SendGroup(group);
+  return false;
 }
 
 // The process has survived the attempt: the message is innocent of its next death.

@@ -79,25 +79,31 @@ LogEvent& LogBroker::Reply(Connection& connection, const LogRequest& request, Lo
   return event;
 }
 
-void LogBroker::Receive(LogConnectionId id, const LogRequest& request, MonotonicTime now) {
+void LogBroker::Receive(LogConnectionId id, std::span<const LogRequest> requests, MonotonicTime now) {
   now = At(now);
   Advance(now);
   Connection* connection = Find(id);
-  if (connection == nullptr || connection->ended) return;
+  for (const LogRequest& request : requests) {
+    if (connection == nullptr || connection->ended) return;
+    Take(*connection, request, now);
+  }
+}
+
+void LogBroker::Take(Connection& connection, const LogRequest& request, MonotonicTime now) {
   switch (request.method) {
     case LogMethod::kFetch:
-      return OnFetch(*connection, request);
+      return OnFetch(connection, request);
     case LogMethod::kCommit:
-      return OnCommit(*connection, request, now);
+      return OnCommit(connection, request, now);
     case LogMethod::kOffsets:
-      return OnOffsets(*connection, request);
+      return OnOffsets(connection, request);
     case LogMethod::kMetadata:
-      return OnMetadata(*connection, request);
+      return OnMetadata(connection, request);
     case LogMethod::kJoin:
     case LogMethod::kSync:
     case LogMethod::kHeartbeat:
     case LogMethod::kLeave:
-      return OnGroup(*connection, request, now);
+      return OnGroup(connection, request, now);
   }
 }
 
@@ -214,17 +220,36 @@ void LogBroker::OnCommit(Connection& connection, const LogRequest& request, Mono
     group->Commit(request.partition, request.offset, request.note);
     NoteSettled(*state, *group, request.offset);
   }
-  LogEvent& event = Reply(connection, request, error, error != LogError::kNone || !request.quiet);
+  if (error == LogError::kNone && request.quiet) {
+    // Neighbours share an answer that nobody is woken for.
+    LogEvent* last = connection.outbox.empty() ? nullptr : &connection.outbox.back();
+    const bool follows = last != nullptr && last->kind == LogEventKind::kReply && last->method == LogMethod::kCommit &&
+                         last->count > 0 && last->id + last->count == request.id;
+    if (follows) {
+      ++last->count;
+      return;
+    }
+    Reply(connection, request, error, false).count = 1;
+    return;
+  }
+  LogEvent& event = Reply(connection, request, error);
   event.generation = request.generation;
 }
 
 // ---------------------------------------------------------------- records
 
+std::vector<LogBroker::PartitionState>* LogBroker::PartitionsOf(int32_t topic) const {
+  return topic >= 0 && topic < topics() ? &topics_[static_cast<size_t>(topic)]->partitions : nullptr;
+}
+
+LogBroker::PartitionState* LogBroker::StateIn(std::vector<PartitionState>& partitions, int32_t number) {
+  const size_t index = static_cast<uint32_t>(number);  // a negative one is too large
+  return index < partitions.size() ? partitions.data() + index : nullptr;
+}
+
 LogBroker::PartitionState* LogBroker::StateOf(Partition partition) const {
-  if (partition.topic < 0 || partition.topic >= topics()) return nullptr;
-  std::vector<PartitionState>& partitions = topics_[static_cast<size_t>(partition.topic)]->partitions;
-  if (partition.number < 0 || static_cast<size_t>(partition.number) >= partitions.size()) return nullptr;
-  return &partitions[static_cast<size_t>(partition.number)];
+  std::vector<PartitionState>* partitions = PartitionsOf(partition.topic);
+  return partitions != nullptr ? StateIn(*partitions, partition.number) : nullptr;
 }
 
 void LogBroker::OnFetch(Connection& connection, const LogRequest& request) {
@@ -286,14 +311,21 @@ size_t LogBroker::Produce(LogConnectionId id, std::span<const int32_t> topics, s
   if (connection == nullptr || connection->ended) return 0;
   size_t taken = 0;
   size_t run = 0;  // messages from here on were appended and not confirmed yet
+  // Neighbours often go to the same place: `partitions` are of the producer's topic place.topic, `state` is of place.
+  Partition place{-1, -1};
+  std::vector<PartitionState>* partitions = nullptr;
   PartitionState* state = nullptr;
-  Partition place{-1, -1};  // that `state` is of, by the producer's topics: neighbours often go to the same
   for (; taken < messages.size(); ++taken) {
     const Outgoing& out = messages[taken];
-    if (out.topic != place.topic || out.partition != place.number) {
-      place = {out.topic, out.partition};
+    if (out.topic != place.topic) {
       const bool known = out.topic >= 0 && static_cast<size_t>(out.topic) < topics.size();
-      state = known ? StateOf({topics[static_cast<size_t>(out.topic)], out.partition}) : nullptr;
+      partitions = known ? PartitionsOf(topics[static_cast<size_t>(out.topic)]) : nullptr;
+      place = {out.topic, -1};
+      state = nullptr;
+    }
+    if (out.partition != place.number) {
+      place.number = out.partition;
+      state = partitions != nullptr ? StateIn(*partitions, out.partition) : nullptr;
     }
     const LogError error = state == nullptr ? LogError::kUnknownTopic : Admit(*state, out.message);
     if (error != LogError::kNone) {

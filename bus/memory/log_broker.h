@@ -61,7 +61,11 @@ class LogBroker {
   // `ready` is woken when there is something to take after there was nothing; it must not call back, and outlives the
   // connection. The first event is kConnected, or kDisconnected where the broker is down.
   LogConnectionId Open(Waker& ready, MonotonicTime now);
-  void Receive(LogConnectionId connection, const LogRequest& request, MonotonicTime now);
+  void Receive(LogConnectionId connection, const LogRequest& request, MonotonicTime now) {
+    Receive(connection, std::span<const LogRequest>(&request, 1), now);
+  }
+  // The same for several, in order.
+  void Receive(LogConnectionId connection, std::span<const LogRequest> requests, MonotonicTime now);
   // See LogLink::Produce.
   size_t Produce(LogConnectionId connection, std::span<const int32_t> topics, std::span<const Outgoing> messages,
                  uint64_t first_token);
@@ -133,6 +137,7 @@ class LogBroker {
   Connection* Find(LogConnectionId id);
   // Callers' clocks may lag behind each other by what they did not look; ours goes on.
   MonotonicTime At(MonotonicTime now) { return now_ = std::max(now_, now); }
+  void Take(Connection& connection, const LogRequest& request, MonotonicTime now);
   void OnMetadata(Connection& connection, const LogRequest& request);
   void OnGroup(Connection& connection, const LogRequest& request, MonotonicTime now);
   void OnOffsets(Connection& connection, const LogRequest& request);
@@ -155,6 +160,9 @@ class LogBroker {
   void FillTopics(LogDetail& detail) const;
   LogEvent& Tell(Connection& connection, LogEventKind kind, bool wake = true);
   LogEvent& Reply(Connection& connection, const LogRequest& request, LogError error, bool wake = true);
+  // nullptr for what is not there.
+  std::vector<PartitionState>* PartitionsOf(int32_t topic) const;
+  static PartitionState* StateIn(std::vector<PartitionState>& partitions, int32_t number);
   PartitionState* StateOf(Partition partition) const;
   void UpdateTimer();
 

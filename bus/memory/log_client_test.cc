@@ -278,6 +278,27 @@ TEST_F(LogClientTest, AStaticMemberComesBackToItsPartitionsUnnoticed) {
   EXPECT_EQ(a.recorder.log.size(), told);
 }
 
+// Replaced while the group waits for it to give something back and join again: the one in its place was never told.
+TEST_F(LogClientTest, WhatAStaticMemberOwedToTheGroupIsHandedOnWithoutIt) {
+  Topic(4);
+  Member& a = Join({.static_id = "one", .cooperative = true});
+  Pass(seconds(2));
+  ASSERT_EQ(a.recorder.Numbers(), (std::vector<int32_t>{0, 1, 2, 3}));
+  Member& b = Join({.cooperative = true});
+  for (int s = 0; s < 10 && a.recorder.revoking.empty(); ++s) {
+    now = now + seconds(1);
+    broker.Advance(now);
+    Settle(/*release=*/false);
+  }
+  ASSERT_EQ(a.recorder.revoking.size(), 2u);
+  ASSERT_TRUE(b.recorder.held.empty());
+  a.consumer.reset();
+  Member& again = Join({.static_id = "one", .cooperative = true});
+  Pass(seconds(10));
+  EXPECT_EQ(again.recorder.Numbers(), (std::vector<int32_t>{0, 1}));
+  EXPECT_EQ(b.recorder.Numbers(), (std::vector<int32_t>{2, 3}));
+}
+
 TEST_F(LogClientTest, TwoWithOneStaticIdFenceEachOtherOnce) {
   Topic(1);
   Put(0, 2);

@@ -65,6 +65,7 @@ void LogConsumer::Poll(ConsumerHandler& handler) {
   // Answers over a direct link come at once, and lead to further requests; a fetch goes out once per partition, so this
   // ends.
   while (!closed()) {
+    if (!to_commit_.empty()) CommitAll();
     link_->Receive(events_);
     if (events_.empty()) {
       if (fetched) break;
@@ -90,7 +91,7 @@ MonotonicTime LogConsumer::NextTimer() const {
   return std::min(wake_at_, membership_.NextTimer());
 }
 
-void LogConsumer::TellAll() {
+void LogConsumer::Tell() {
   if (!troubles_.empty()) {
     for (const absl::Status& trouble : std::exchange(troubles_, {})) handler_->OnTrouble(trouble);
   }
@@ -152,10 +153,13 @@ void LogConsumer::Settle(const struct Settle& settle) {
     ++slot->notes_waiting;
   }
   slot->dirty = true;
-  if (CanCommit(*slot)) {
-    SendCommit(*slot);
-  } else {
+  if (!CanCommit(*slot)) {
     Attend();
+  } else if (!in_poll_) {
+    SendCommit(*slot);
+  } else if (!slot->settling) {
+    slot->settling = true;
+    to_commit_.push_back(static_cast<uint32_t>(slot - slots_.data()));
   }
 }
 
@@ -166,24 +170,46 @@ bool LogConsumer::CanCommit(const Slot& slot) const {
            phase_ == Phase::kRunning);
 }
 
+void LogConsumer::CommitAll() {
+  for (uint32_t index : to_commit_) {
+    Slot& slot = slots_[index];
+    slot.settling = false;
+    if (!slot.dirty) continue;
+    if (!CanCommit(slot)) {
+      Attend();
+    } else if (!PrepareCommit(slot, requests_.emplace_back())) {
+      requests_.pop_back();
+    }
+  }
+  to_commit_.clear();
+  if (!requests_.empty()) link_->SendAll(requests_, now_);
+  requests_.clear();
+}
+
 void LogConsumer::SendCommit(Slot& slot) {
+  LogRequest request;
+  if (PrepareCommit(slot, request)) link_->Send(request, now_);
+}
+
+bool LogConsumer::PrepareCommit(Slot& slot, LogRequest& request) {
   slot.dirty = false;
-  if (slot.settled <= slot.committed && slot.commits == 0 && slot.notes_waiting == 0) return;
-  LogRequest request{.method = LogMethod::kCommit,
-                     .quiet = slot.notes_waiting == 0 && slot.state == SlotState::kHeld,
-                     .id = next_id_++,
-                     .generation = membership_.generation(),
-                     .partition = BrokerPartition(slot),
-                     .offset = slot.settled,
-                     .group = options_.group,
-                     .member = membership_.member(),
-                     .instance = options_.static_id,
-                     .note = slot.note};
-  commits_.push_back({request.id, static_cast<uint32_t>(&slot - slots_.data()), slot.epoch, slot.settled,
-                      slot.notes_waiting, slot.notes_waiting > 0 ? slot.note : std::string()});
+  if (slot.settled <= slot.committed && slot.commits == 0 && slot.notes_waiting == 0) return false;
+  request.method = LogMethod::kCommit;
+  request.quiet = slot.notes_waiting == 0 && slot.state == SlotState::kHeld;
+  request.id = next_id_++;
+  request.generation = membership_.generation();
+  request.partition = BrokerPartition(slot);
+  request.offset = slot.settled;
+  request.group = options_.group;
+  request.member = membership_.member();
+  request.instance = options_.static_id;
+  request.note = slot.note;
+  commits_.push_back(
+      {request.id, static_cast<uint32_t>(&slot - slots_.data()), slot.epoch, slot.settled, slot.notes_waiting});
+  if (slot.notes_waiting > 0) commit_notes_.push_back(slot.note);
   ++slot.commits;
   slot.notes_waiting = 0;
-  link_->Send(request, now_);
+  return true;
 }
 
 void LogConsumer::Flow(Holding holding, bool on) {
@@ -301,6 +327,7 @@ void LogConsumer::OnDisconnected() {
   while (!commits_.empty()) {
     const CommitUnderWay lost = commits_.front();
     commits_.pop_front();
+    if (lost.notes > 0) commit_notes_.pop_front();
     Slot& slot = slots_[lost.slot];
     if (slot.epoch == lost.epoch && (slot.held() || slot.state == SlotState::kReleased)) {
       --slot.commits;
@@ -442,8 +469,19 @@ void LogConsumer::OnRangeChecked(Slot& slot, const LogOffsets& offsets) {
 
 void LogConsumer::OnCommitted(const LogEvent& event) {
   if (commits_.empty() || commits_.front().id != event.id) return;  // of a connection before this one
-  CommitUnderWay commit = std::move(commits_.front());
+  const uint64_t answered = std::max<uint64_t>(event.count, 1);
+  for (uint64_t i = 0; i < answered; ++i) OnCommitAnswered(event);
+}
+
+void LogConsumer::OnCommitAnswered(const LogEvent& event) {
+  MR_CHECK(!commits_.empty()) << "the broker answers what was not asked";
+  const CommitUnderWay commit = commits_.front();
   commits_.pop_front();
+  std::string note;
+  if (commit.notes > 0) {
+    note = std::move(commit_notes_.front());
+    commit_notes_.pop_front();
+  }
   Slot& slot = slots_[commit.slot];
   const bool current = slot.epoch == commit.epoch && (slot.held() || slot.state == SlotState::kReleased);
   if (current) --slot.commits;
@@ -452,7 +490,7 @@ void LogConsumer::OnCommitted(const LogEvent& event) {
   if (event.error == LogError::kNone) {
     if (current) {
       slot.committed = std::max(slot.committed, commit.offset);
-      if (commit.notes > 0) slot.note_taken = std::move(commit.note);
+      if (commit.notes > 0) slot.note_taken = std::move(note);
     }
     if (commit.notes > 0) AnswerNotes(holding, commit.notes, absl::OkStatus());
     return;
@@ -463,7 +501,7 @@ void LogConsumer::OnCommitted(const LogEvent& event) {
   if (current && event.error == LogError::kNoteTooLarge) {
     if (commit.notes > 0)
       AnswerNotes(holding, commit.notes, absl::InvalidArgumentError("the broker does not take a note of that length"));
-    if (commit.notes > 0 && slot.note == commit.note) slot.note = slot.note_taken;
+    if (commit.notes > 0 && slot.note == note) slot.note = slot.note_taken;
     slot.dirty = true;
   } else if (current && !over) {
     // The group is between two generations, or its coordinator away. The partition is still ours: say it again.

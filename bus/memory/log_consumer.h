@@ -98,6 +98,7 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
     SlotState state = SlotState::kFree;
     bool flow = true;
     bool queued = false;      // in to_fetch_
+    bool settling = false;    // in to_commit_
     bool dirty = false;       // settled, and no commit under way says so
     bool checking = false;    // out of range: finding out what that means
     bool reassigned = false;  // ours again as soon as it is given back
@@ -121,8 +122,7 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
     uint32_t slot = 0;
     Epoch epoch = 0;
     int64_t offset = 0;
-    uint32_t notes = 0;
-    std::string note;  // where notes > 0
+    uint32_t notes = 0;  // where there are any, the text is in commit_notes_
   };
 
   // LogMembership::Host
@@ -140,6 +140,7 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   void OnRangeChecked(Slot& slot, const LogOffsets& offsets);
   void OnFetched(LogEvent& event);
   void OnCommitted(const LogEvent& event);
+  void OnCommitAnswered(const LogEvent& event);
 
   // log_consumer_steps.cc: what is due, and what has become possible. Cheap while nothing but deliveries and
   // settlements happens.
@@ -159,7 +160,11 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   void Deliver(Slot& slot, LogEvent& event);
   void WantFetch(Slot& slot);
   void Fetch(Slot& slot);
+  // What is settled inside Poll goes out together, before Poll looks for answers again.
+  void CommitAll();
   void SendCommit(Slot& slot);
+  // Into a request that says nothing yet. False where there is nothing to say.
+  bool PrepareCommit(Slot& slot, LogRequest& request);
   void Revoke(Slot& slot);
   // Not ours any more; settlements with a note that no commit carries are answered with `notes`.
   void Free(Slot& slot, const absl::Status& notes);
@@ -168,7 +173,10 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   bool CanCommit(const Slot& slot) const;
   // Whether a partition is on its way back.
   bool GivingBack() const;
-  void TellAll();
+  void TellAll() {
+    if (!troubles_.empty() || !revoking_.empty() || !lost_.empty() || !noted_.empty() || !assigned_.empty()) Tell();
+  }
+  void Tell();
   Slot* SlotOf(Holding holding);
   Slot* SlotOfBroker(Partition partition);
   Partition BrokerPartition(const Slot& slot) const {
@@ -197,6 +205,8 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   std::vector<Slot> slots_;
   std::vector<uint32_t> to_fetch_;  // slots, in turn
   std::vector<uint32_t> fetching_;
+  std::vector<uint32_t> to_commit_;   // slots
+  std::vector<LogRequest> requests_;  // scratch
   Epoch last_epoch_ = 0;
 
   uint64_t next_id_ = uint64_t{1} << 32;  // above those of the membership
@@ -204,7 +214,8 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   uint64_t offsets_id_ = 0;
   MonotonicTime offsets_at_;  // not before: after an error
   Ring<CommitUnderWay> commits_;
-  MonotonicTime commit_at_;  // not before: after an error
+  Ring<std::string> commit_notes_;  // of those with notes, in their order
+  MonotonicTime commit_at_;         // not before: after an error
   MonotonicTime auto_commit_at_ = MonotonicTime::Infinite();
 
   bool give_up_ = false;  // leaves, to come back later

@@ -221,9 +221,11 @@ void LogConsumer::Free(Slot& slot, const absl::Status& notes) {
   const uint32_t waiting = slot.notes_waiting;
   const Holding holding = slot.holding();
   const bool queued = slot.queued;
+  const bool settling = slot.settling;
   const Epoch epoch = slot.epoch;
   slot = Slot{.partition = slot.partition};
   slot.queued = queued;
+  slot.settling = settling;
   slot.epoch = epoch;  // commits under way refer to it
   AnswerNotes(holding, waiting, notes);
 }
@@ -248,15 +250,17 @@ void LogConsumer::FetchAll() {
       Deliver(slot, event);
     } else {
       slot.fetch_id = next_id_++;
-      link_->Send({.method = LogMethod::kFetch,
-                   .max = options_.batch_max,
-                   .id = slot.fetch_id,
-                   .partition = BrokerPartition(slot),
-                   .offset = slot.position},
-                  now_);
+      LogRequest& request = requests_.emplace_back();
+      request.method = LogMethod::kFetch;
+      request.max = options_.batch_max;
+      request.id = slot.fetch_id;
+      request.partition = BrokerPartition(slot);
+      request.offset = slot.position;
     }
   }
   fetching_.clear();
+  if (!requests_.empty()) link_->SendAll(requests_, now_);
+  requests_.clear();
 }
 
 std::string LogConsumer::Pending() const {

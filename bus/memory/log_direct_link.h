@@ -23,7 +23,11 @@ class LogDirectLink : public LogLink {
   }
   void Send(const LogRequest& request, MonotonicTime now) override {
     last_ = now;
-    broker_.Receive(connection_, request, now);
+    broker_.Receive(connection_, {&request, 1}, now);
+  }
+  void SendAll(std::span<const LogRequest> requests, MonotonicTime now) override {
+    last_ = now;
+    broker_.Receive(connection_, requests, now);
   }
   size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
                  MonotonicTime now) override {

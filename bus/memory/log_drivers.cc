@@ -20,18 +20,22 @@ class LockedLogLink : public LogLink {
     last_ = now;
     CoreLock<LogBroker> lock(core_);
     connection_ = lock->Open(waker_, now);
-    sent_ = true;
   }
   void Send(const LogRequest& request, MonotonicTime now) override {
     last_ = now;
     CoreLock<LogBroker> lock(core_);
-    lock->Receive(connection_, request, now);
-    sent_ = true;
+    lock->Receive(connection_, {&request, 1}, now);
+    quiet_ = quiet_ || request.quiet;
+  }
+  void SendAll(std::span<const LogRequest> requests, MonotonicTime now) override {
+    last_ = now;
+    CoreLock<LogBroker> lock(core_);
+    lock->Receive(connection_, requests, now);
+    for (const LogRequest& request : requests) quiet_ = quiet_ || request.quiet;
   }
   size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
                  MonotonicTime) override {
     CoreLock<LogBroker> lock(core_);
-    sent_ = true;
     return lock->Produce(connection_, topics, messages, first_token);
   }
   void Drop(MonotonicTime now) override {
@@ -43,11 +47,11 @@ class LockedLogLink : public LogLink {
   void Receive(std::vector<LogEvent>& events) override {
     // Most looks find nothing; they need no lock.
     const bool something = waker_.TakeSomething();
-    if (!something && !sent_) {
+    if (!something && !quiet_) {
       events.clear();
       return;
     }
-    sent_ = false;
+    quiet_ = false;
     CoreLock<LogBroker> lock(core_);
     lock->TakeEvents(connection_, events);
   }
@@ -57,7 +61,7 @@ class LockedLogLink : public LogLink {
   NotingWaker& waker_;
   LogConnectionId connection_ = 0;
   MonotonicTime last_;
-  bool sent_ = false;  // since the last look: some answers are not announced
+  bool quiet_ = false;  // since the last look something was sent whose answer is not announced
 };
 
 class MemoryLogConsumer : public ConsumerDriver {

@@ -9,7 +9,8 @@ namespace millrace::bus {
 namespace {
 
 bool SameSubscription(const LogJoin& a, const LogJoin& b) {
-  return a.protocols == b.protocols && a.topics == b.topics && a.owned == b.owned;
+  return a.protocols == b.protocols && a.topics == b.topics && a.owned == b.owned &&
+         a.owned_generation == b.owned_generation;
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ void LogMembership::Join(const std::vector<int32_t>& topics, const std::vector<P
   join_.session_is_connection = options_.session_is_connection;
   join_.topics = topics;
   join_.owned = owned;
-  join_.owned_generation = owned.empty() ? -1 : generation_;
+  join_.owned_generation = state_ == State::kIn ? generation_ : -1;
+  if (state_ == State::kOut) join_twice_ = options_.cooperative && !options_.static_id.empty();
   SendJoin(now);
 }
 
@@ -173,6 +174,8 @@ void LogMembership::OnSynced(LogEvent& event, MonotonicTime now) {
   session_ends_ = now + options_.session_timeout;
   heartbeat_at_ = options_.session_is_connection ? MonotonicTime::Infinite() : now + options_.heartbeat_interval;
   host_.OnAssignment(event.detail->partitions);
+  if (join_twice_) WantRejoin();
+  join_twice_ = false;
 }
 
 void LogMembership::OnError(LogError error, int32_t generation) {

@@ -93,6 +93,10 @@ class LogMembership {
   bool connected_ = false;
   bool must_rejoin_ = false;
   bool leader_ = false;
+  // A static member of a cooperative group may be given its predecessor's assignment without a rebalance. Had that one
+  // owed the group another, to hand on what it had been told to give back, nobody else would ask for it: so we do, once
+  // we are in.
+  bool join_twice_ = false;
   std::string member_;
   int32_t generation_ = -1;
   LogJoin join_;

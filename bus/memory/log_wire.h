@@ -79,7 +79,7 @@ struct LogJoin {
   // What consumers tell each other: opaque bytes in Kafka.
   std::vector<int32_t> topics;
   std::vector<Partition> owned;
-  int32_t owned_generation = -1;
+  int32_t owned_generation = -1;  // that `owned` comes from; -1: was in none
 };
 
 struct LogMemberAssignment {
@@ -89,7 +89,7 @@ struct LogMemberAssignment {
 
 struct LogRequest {
   LogMethod method = LogMethod::kHeartbeat;
-  bool quiet = false;       // kCommit: a good answer need not wake anybody
+  bool quiet = false;       // kCommit: a good answer need not wake anybody, and may be shared with those that follow
   uint32_t max = 0;         // kFetch: most records
   uint64_t id = 0;          // chosen by the client; the answer carries it back
   int32_t generation = -1;  // kSync, kHeartbeat, kCommit
@@ -144,8 +144,8 @@ struct LogEvent {
   LogError error = LogError::kNone;
   int32_t generation = -1;  // kJoin
   uint64_t id = 0;          // kReply: of the request; kProduced: first token
-  uint64_t count = 0;       // kProduced
-  Partition partition;      // kFetch, kCommit
+  uint64_t count = 0;       // kProduced; kCommit, of quiet ones: so many were taken, of ids that follow each other
+  Partition partition;      // kFetch, kCommit: of the first
   int64_t offset = 0;  // kFetch: where to fetch next; with kOffsetOutOfRange where the log starts. kCommit: as asked.
                        // kProduced: of the first
   int64_t end = 0;     // kFetch: of the log
@@ -163,6 +163,10 @@ class LogLink {
   virtual void Connect(MonotonicTime now) = 0;
   // Hands a request over. Ignored while there is no connection.
   virtual void Send(const LogRequest& request, MonotonicTime now) = 0;
+  // The same for several, in order: what is to be paid once for a call is paid once.
+  virtual void SendAll(std::span<const LogRequest> requests, MonotonicTime now) {
+    for (const LogRequest& request : requests) Send(request, now);
+  }
   // Hands messages over, under tokens first_token, first_token + 1, …; `topics` gives the broker's ids for
   // Outgoing::topic. Takes a prefix, as a socket does, and returns its length; kWritable tells when more would be
   // taken. Each message taken is answered by one kProduced.

@@ -32,6 +32,7 @@ class Redeliveries {
         spare_(index_.slots(), 0),
         seen_(index_.slots(), 0),
         first_(index_.holdings().size(), 0),
+        last_(index_.slots(), kNone),
         trouble_(static_cast<size_t>(index_.processes()) * history_.topology.stages.size(), 0) {}
 
   void Run() {
@@ -70,6 +71,9 @@ class Redeliveries {
     const uint32_t holding = index_.HoldingOf(at);
     if (number == kNone || holding == kNone) return;
     const uint32_t slot = index_.holdings()[holding].slot;
+    // On queues several may have subscribed, and the broker goes on to the next one without a new assignment.
+    if (index_.queue() && last_[slot] != kNone && last_[slot] != holding) first_[holding] = 0;
+    last_[slot] = holding;
     if (record.process < index_.processes() &&
         trouble_[record.process * history_.topology.stages.size() + record.stage] != 0) {
       ++spare_[slot];
@@ -96,6 +100,7 @@ class Redeliveries {
   std::vector<uint32_t> spare_;      // by slot
   std::vector<uint8_t> seen_;        // by slot
   std::vector<uint8_t> first_;       // by holding
+  std::vector<uint32_t> last_;       // by slot: the holding of its last delivery
   std::vector<uint8_t> trouble_;     // by process and stage
 };
 
