@@ -255,6 +255,7 @@ void Worker::FinishAttempt(AttemptGroup& group, uint32_t index) {
   --held->running;
   Slot& slot = held->window.at(item.slot);
   MR_CHECK(slot.state == SlotState::kRunning) << "a result for a message that was not running";
+  ClearRunningMark(*held);
   MarkDirty(*held);
   if (result.skipped || discarded) {
     slot.state = SlotState::kWaiting;
@@ -270,7 +271,6 @@ void Worker::FinishAttempt(AttemptGroup& group, uint32_t index) {
     Accept(*held, slot, group, index);
   } else if (result.status.code() == absl::StatusCode::kUnavailable) {
     MakeReady(*held, item.slot);
-    ClearRunningMark(*held);
   } else {
     FailAttempt(*held, slot, item.slot, result.status);
   }
@@ -282,7 +282,6 @@ void Worker::Accept(Held& held, Slot& slot, AttemptGroup& group, uint32_t index)
   slot.state = SlotState::kPublishing;
   slot.unconfirmed = count;
   ++held.publishing;
-  ClearRunningMark(held);
   group.in_use += count;
   for (uint32_t output = 0; output < count; ++output) {
     lanes_.Enqueue(
@@ -318,7 +317,6 @@ void Worker::FailAttempt(Held& held, Slot& slot, uint64_t place, const absl::Sta
                     half + 1));
   timers_.Set(
       {.at = now_.monotonic + Duration(delay), .kind = Timer::Kind::kRetry, .holding = held.holding, .id = place});
-  ClearRunningMark(held);
 }
 
 void Worker::Complete(Held& held, uint64_t place) {
