@@ -67,7 +67,10 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
   void OnTrouble(const absl::Status& status) override {
     struct Record record = driver_.world_.RecordOf(Kind::kTrouble, driver_.member_);
     record.value = static_cast<uint64_t>(status.code());
-    if (absl::IsDataLoss(status)) record.text = driver_.world_.recorder().AddText(std::string(status.message()));
+    if (absl::IsDataLoss(status)) {
+      record.text = driver_.world_.recorder().AddText(std::string(status.message()));
+      driver_.world_.Announced(driver_.member_.stage);
+    }
     driver_.world_.Record(record);
     inner_.OnTrouble(status);
   }

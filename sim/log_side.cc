@@ -66,6 +66,7 @@ struct Connection final : public bus::Waker {
   Link* link = nullptr;  // the client's end; nullptr once it has let go
   bus::LogConnectionId id = 0;
   bool woken = false;
+  bool broken = false;   // the client is being told that it is; nothing comes behind that
   bool stalled = false;  // the broker took less than it was given
   Direction out, in;
   std::deque<Packet> packets;
@@ -121,7 +122,7 @@ class LogSide final : public BrokerSide {
   void OnRequest(Connection& connection, const LogRequest& request);
   void OnPublished(Connection& connection, Published& published);
   void PublishOneByOne(Connection& connection, Published& published);
-  void Appended(int32_t topic, int32_t partition, uint32_t message);
+  void Appended(const Owner* by, int32_t topic, int32_t partition, uint32_t message);
   void Pump();
   void Tell(Connection& connection, LogEvent event);
   void Break(Connection& connection);
@@ -380,9 +381,14 @@ void LogSide::OnRequest(Connection& connection, const LogRequest& request) {
   world_.Progress();
 }
 
-void LogSide::Appended(int32_t topic, int32_t partition, uint32_t message) {
+void LogSide::Appended(const Owner* by, int32_t topic, int32_t partition, uint32_t message) {
   std::vector<uint32_t>& log = messages_[static_cast<size_t>(topic)][static_cast<size_t>(partition)];
   struct Record record = world_.RecordOf(Kind::kAppended);
+  if (by != nullptr && by->process != Surface::kFeed) {
+    record.process = static_cast<uint16_t>(by->process);
+    record.incarnation = by->incarnation;
+    record.stage = by->stage;
+  }
   record.message = message;
   record.topic = static_cast<uint16_t>(topic);
   record.partition = static_cast<uint16_t>(partition);
@@ -397,7 +403,7 @@ void LogSide::OnPublished(Connection& connection, Published& published) {
   const std::span<const Outgoing> rest = std::span<const Outgoing>(published.messages).subspan(published.done);
   const size_t taken = broker_.Produce(connection.id, published.topics, rest, published.first_token + published.done);
   for (size_t i = 0; i < taken; ++i) {
-    Appended(published.topics[static_cast<size_t>(rest[i].topic)], rest[i].partition,
+    Appended(&connection.owner, published.topics[static_cast<size_t>(rest[i].topic)], rest[i].partition,
              published.interned[published.done + i]);
   }
   if (taken > 0) world_.Progress();
@@ -423,7 +429,7 @@ void LogSide::PublishOneByOne(Connection& connection, Published& published) {
       continue;
     }
     if (broker_.Log({topic, out.partition}).end() > end) {
-      Appended(topic, out.partition, published.interned[published.done]);
+      Appended(&connection.owner, topic, out.partition, published.interned[published.done]);
       world_.Progress();
       continue;
     }
@@ -454,7 +460,7 @@ void LogSide::Tell(Connection& connection, LogEvent event) {
     if (std::exchange(connection.stalled, false)) world_.Schedule(world_.now_ns(), What::kToBroker, connection.index);
     return;
   }
-  if (connection.link == nullptr) return;
+  if (connection.link == nullptr || connection.broken) return;
   Weather& weather = world_.WeatherOf(connection.owner.process);
   if (event.kind == LogEventKind::kProduced && weather.lose_confirms > 0) {
     --weather.lose_confirms;
@@ -463,6 +469,7 @@ void LogSide::Tell(Connection& connection, LogEvent event) {
   }
   bool fresh = false;
   const int64_t latency = world_.Latency(connection.owner, connection.number, (uint64_t{1} << 32) + connection.told++);
+  connection.broken = event.kind == LogEventKind::kDisconnected;
   const int64_t at = connection.in.Send(world_.now_ns(), latency, &fresh);
   connection.arriving.push_back({at, std::move(event)});
   if (fresh) world_.Schedule(at, What::kToClient, connection.index);
@@ -613,6 +620,7 @@ bool LogSide::Destroy(uint16_t topic, uint16_t partition, uint64_t count) {
       record.sequence = static_cast<uint64_t>(offset);
       record.message = messages_[topic][partition][static_cast<size_t>(offset)];
       world_.Record(record);
+      world_.Destroyed(reader);
     }
   }
   broker_.DeleteRecordsBefore(place, to);
@@ -637,7 +645,7 @@ bool LogSide::Redeliver(uint16_t topic, uint16_t partition) {
   const size_t taken = broker_.Produce(tool, topics, std::span(&copy, 1), 1);
   broker_.Drop(tool, world_.Now());
   if (taken == 0) return false;
-  Appended(topic, partition, messages_[topic][partition].back());
+  Appended(nullptr, topic, partition, messages_[topic][partition].back());
   Pump();
   return true;
 }

@@ -70,6 +70,7 @@ struct Connection final : public bus::Waker {
   Link* link = nullptr;
   bus::ConnectionId id = 0;
   bool woken = false;
+  bool broken = false;  // the client is being told that it is; nothing comes behind that
   Direction out, in;
   std::deque<Packet> packets;
   std::deque<Arriving> arriving;
@@ -133,7 +134,7 @@ class QueueSide final : public BrokerSide {
   void OnPublish(Connection& connection, Packet& packet, const Request& request);
   // Messages of the topic's partition that were ever put into a queue.
   uint64_t Put(uint16_t topic, uint16_t partition) const;
-  void Appended(uint16_t topic, uint16_t partition, uint32_t message);
+  void Appended(const Owner& by, uint16_t topic, uint16_t partition, uint32_t message);
   void OnAck(Connection& connection, const Request& request);
   void Pump();
   void Tell(Connection& connection, Event event);
@@ -417,8 +418,13 @@ uint64_t QueueSide::Put(uint16_t topic, uint16_t partition) const {
   return sum;
 }
 
-void QueueSide::Appended(uint16_t topic, uint16_t partition, uint32_t message) {
+void QueueSide::Appended(const Owner& by, uint16_t topic, uint16_t partition, uint32_t message) {
   struct Record record = world_.RecordOf(Kind::kAppended);
+  if (by.process != Surface::kFeed) {
+    record.process = static_cast<uint16_t>(by.process);
+    record.incarnation = by.incarnation;
+    record.stage = by.stage;
+  }
   record.message = message;
   record.topic = topic;
   record.partition = partition;
@@ -436,7 +442,7 @@ void QueueSide::OnPublish(Connection& connection, Packet& packet, const Request&
   const uint64_t before = Put(topic, partition);
   broker_.Receive(connection.id, request, world_.Now());
   if (Put(topic, partition) > before) {
-    Appended(topic, partition, packet.message);
+    Appended(connection.owner, topic, partition, packet.message);
     last_[topic][partition] = std::move(packet.request);
   } else if (alarm_) {
     connection.held = std::make_unique<Packet>(std::move(packet));
@@ -493,7 +499,7 @@ void QueueSide::Pump() {
 }
 
 void QueueSide::Tell(Connection& connection, Event event) {
-  if (connection.link == nullptr) return;
+  if (connection.link == nullptr || connection.broken) return;
   Weather& weather = world_.WeatherOf(connection.owner.process);
   if ((event.kind == EventKind::kAcked || event.kind == EventKind::kNacked) && weather.lose_confirms > 0) {
     --weather.lose_confirms;
@@ -502,6 +508,7 @@ void QueueSide::Tell(Connection& connection, Event event) {
   }
   bool fresh = false;
   const int64_t latency = world_.Latency(connection.owner, connection.number, (uint64_t{1} << 32) + connection.told++);
+  connection.broken = event.kind == EventKind::kConnectionClosed;
   const int64_t at = connection.in.Send(world_.now_ns(), latency, &fresh);
   connection.arriving.push_back({at, std::move(event)});
   if (fresh) world_.Schedule(at, What::kToClient, connection.index);
@@ -620,7 +627,7 @@ bool QueueSide::SetAlarm(bool on) {
     const uint16_t partition = PartitionOf(held->request->View());
     if (Put(topic, partition) > before[topic][partition]) {
       ++before[topic][partition];
-      Appended(topic, partition, held->message);
+      Appended(connection->owner, topic, partition, held->message);
     }
     world_.Schedule(world_.now_ns(), What::kToBroker, connection->index);
   }
@@ -638,6 +645,7 @@ bool QueueSide::DeleteQueue(uint16_t stage, uint16_t partition) {
     record.partition = partition;
     record.message = world_.recorder().Intern(place->topic, resting.message);
     world_.Record(record);
+    world_.Destroyed(stage);
     return true;
   });
   broker_.DeleteQueue(place->name, world_.Now());
@@ -654,6 +662,11 @@ bool QueueSide::Demote(uint16_t stage, uint16_t partition) {
   const Place* place = PlaceOf(stage, partition);
   if (place == nullptr || !broker_.HasQueue(place->name)) return false;
   broker_.Demote(place->name, world_.Now());
+  struct Record record = world_.RecordOf(Kind::kMoved);
+  record.stage = stage;
+  record.topic = place->topic;
+  record.partition = partition;
+  world_.Record(record);
   Pump();
   return true;
 }

@@ -178,7 +178,10 @@ void World::BrokerDue() {
 void World::CheckSettled() {
   if (finishing_ || !feed_->done() || now_ - settled_checked_ns_ < kSettledEvery) return;
   settled_checked_ns_ = now_;
-  if (broker_->AllSettled() && FaultsHealed()) Quiet();
+  const bool told = std::none_of(untold_.begin(), untold_.end(), [this](int64_t since) {
+    return since != kTold && now_ - since < kSilence * kLongestTimer;
+  });
+  if (told && broker_->AllSettled() && FaultsHealed()) Quiet();
 }
 
 // Nothing is left to do: everybody is asked to leave, which must bring nothing back.

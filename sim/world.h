@@ -12,6 +12,7 @@
 #ifndef MILLRACE_SIM_WORLD_H_
 #define MILLRACE_SIM_WORLD_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -173,6 +174,15 @@ class World final : public Surface {
   bool misbehaves() const { return !behaviours_.empty(); }
   void CrashMember(Member& member);
 
+  // The broker has destroyed what that stage's group had not settled: a run is not at its end before the group has told.
+  void Destroyed(uint16_t stage) {
+    untold_.resize(std::max<size_t>(untold_.size(), stage + size_t{1}));
+    untold_[stage] = now_;
+  }
+  void Announced(uint16_t stage) {
+    if (stage < untold_.size()) untold_[stage] = kTold;
+  }
+
   // Progress of the ledger: something was settled, accepted or appended.
   void Progress() { ++progress_; }
 
@@ -305,6 +315,8 @@ class World final : public Surface {
   uint32_t striking_slot_ = kNobody;  // the process that is acting while a fault strikes
   std::vector<Behaviour> behaviours_;
 
+  static constexpr int64_t kTold = -1;
+  std::vector<int64_t> untold_;  // by stage: since when something destroyed has not been told
   uint64_t progress_ = 0;
   uint64_t progress_seen_ = 0;
   int64_t progress_at_ns_ = 0;

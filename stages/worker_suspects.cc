@@ -18,7 +18,9 @@
 namespace millrace::stages {
 namespace {
 
-constexpr uint64_t kSuspectLot = 0x737573706563;  // purpose of random draws
+constexpr uint64_t kSuspectLot = 0x737573706563;  // purposes of random draws
+constexpr uint64_t kSuspectDelay = 0x737573706564;
+constexpr uint64_t kSuspectDelayMaxNs = 200'000'000;
 
 }  // namespace
 
@@ -39,17 +41,28 @@ void Worker::BeginGuard(Held& held, const bus::Assignment& assignment) {
     note.running = guard.deaths;
     note.running_at = assignment.start;
   }
-  if (note.starts > options_.retry.suspect_after_starts || guard.deaths > 0)
-    guard.suspect_left = options_.window_messages;
+  if (note.starts > options_.retry.suspect_after_starts || guard.deaths > 0) BeginSuspicion(held);
   if (guard.deaths >= options_.retry.deaths_max) guard.kill = assignment.start;
   EmitNote(held);
+}
+
+// Not at once, and not always at the same moment: what dies with a killer in another partition, or in another stage of the
+// process, would else be on trial at each of its deaths.
+void Worker::BeginSuspicion(Held& held) {
+  CrashGuard& guard = held.guard;
+  guard.suspect_left = options_.window_messages;
+  guard.mark_at = now_.monotonic + Duration(random_.Below(kSuspectDelay,
+                                                          {held.holding.epoch, static_cast<uint64_t>(now_.wall.ns),
+                                                           static_cast<uint64_t>(held.holding.partition.number)},
+                                                          kSuspectDelayMaxNs));
+  timers_.Set({.at = guard.mark_at, .kind = Timer::Kind::kBreaker, .holding = {}});
 }
 
 void Worker::BeginGuardFromDelivery(Held& held, const bus::Delivery& first) {
   CrashGuard& guard = held.guard;
   guard.first_delivery = false;
   if (first.redeliveries < options_.retry.suspect_after_starts) return;
-  guard.suspect_left = options_.window_messages;
+  BeginSuspicion(held);
   guard.deaths = first.redeliveries;
   if (guard.deaths >= options_.retry.deliveries_max) guard.kill = first.sequence;
 }

@@ -120,6 +120,12 @@ class Pass {
       if (std::exchange(published[record.message], 1) != 0) continue;
       const MessageFacts& facts = index_.message(record.message);
       if (facts.partition == kNone || failed[record.message] != 0) continue;
+      // Where somebody else's publish of it came first, this one's place tells nothing.
+      if (facts.first_append == kNever) continue;
+      const Record& append = index_.records()[facts.first_append];
+      if (append.process != kNoProcess &&
+          (append.process != record.process || append.incarnation != record.incarnation))
+        continue;
       Latest& last = latest[(record.process * stages + record.stage) * index_.partitions() + facts.partition];
       if (last.incarnation != record.incarnation) last = {};
       if (last.append != kNone && facts.first_append < last.append) {

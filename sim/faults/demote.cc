@@ -42,6 +42,9 @@ constexpr Suspension kSuspends[] = {
     {.promise = "zombie-effect",
      .expect = Expect::kAnything,
      .why = "until its heartbeat notices, the old owner works on the messages that the new one has been given"},
+    {.promise = "drain",
+     .expect = Expect::kAnything,
+     .why = "what a demoted owner settles, even when it leaves cleanly, the broker has given to somebody else"},
 };
 
 }  // namespace

@@ -19,9 +19,7 @@ bool Fire(Surface& surface, const Fault& fault) {
   return surface.Refuse(static_cast<uint16_t>(fault.target), fault.part, static_cast<uint64_t>(fault.amount));
 }
 
-void Heal(Surface& surface, const Fault& fault) {
-  surface.Refuse(static_cast<uint16_t>(fault.target), fault.part, 0);
-}
+void Heal(Surface& surface, const Fault& fault) { surface.Refuse(static_cast<uint16_t>(fault.target), fault.part, 0); }
 
 }  // namespace
 
