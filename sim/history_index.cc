@@ -43,6 +43,8 @@ void HistoryIndex::Take(uint32_t at, Building* b) {
       return TakeConfirm(at);
     case Kind::kOutput:
       return TakeOutput(at, b);
+    case Kind::kPublish:
+      return TakeDeadLetter(at, history_.records[at].message, b);
     case Kind::kAttempt:
       TakeHolding(at, b);
       return TakeAttempt(at, b);
@@ -223,18 +225,22 @@ void HistoryIndex::TakeOutput(uint32_t at, Building* b) {
   if (record.message >= messages_.size()) return;
   uint32_t& first = messages_[record.message].first_output;
   if (first == kNever) first = at;
-  if ((record.flags & kDeadLetter) != 0) {
-    const uint32_t pair = PairOf(record.stage, static_cast<uint32_t>(record.value));
-    if (pair == kNone) return;
-    b->dead.push_back({pair, record.message});
-    if (pairs_[pair].dead_made_at == kNever) pairs_[pair].dead_made_at = at;
-    return;
-  }
+  if ((record.flags & kDeadLetter) != 0) return TakeDeadLetter(at, record.message, b);
   if (record.process >= processes_ || record.stage >= stage_input_.size()) return;
   const uint32_t attempt = b->attempt_of[record.process * stage_input_.size() + record.stage];
   if (attempt == kNone) return;
   ++attempts_[attempt].outputs;
   b->outputs.push_back({attempt, record.message});
+}
+
+// A dead letter that was made or published: of what its message says, by the stage of the record. Two stages that read one
+// topic make the same dead letter of a message.
+void HistoryIndex::TakeDeadLetter(uint32_t at, uint32_t message, Building* b) {
+  if (message >= messages_.size() || messages_[message].role != MessageRole::kDeadLetter) return;
+  const uint32_t pair = PairOf(history_.records[at].stage, history_.messages[message].of);
+  if (pair == kNone) return;
+  b->dead.push_back({pair, message});
+  if (pairs_[pair].dead_made_at == kNever) pairs_[pair].dead_made_at = at;
 }
 
 void HistoryIndex::TakeAttempt(uint32_t at, Building* b) {

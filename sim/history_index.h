@@ -53,7 +53,7 @@ struct PairFacts {
   uint32_t dead_at = kNever;
   uint32_t confirmed_at = kNever;
   uint32_t dead_confirmed_at = kNever;
-  uint32_t dead_made_at = kNever;  // kOutput of its first dead letter
+  uint32_t dead_made_at = kNever;  // its first dead letter was made, or published
   uint32_t first_delivered = kNever;
   uint32_t first_dispatch = kNever;
   uint32_t last_attempt = kNone;  // index into attempts(); skipped ones do not count
@@ -208,6 +208,7 @@ class HistoryIndex {
   void TakeTrouble(uint32_t at);
   void TakeAcked(uint32_t at);
   void TakeOutput(uint32_t at, Building* b);
+  void TakeDeadLetter(uint32_t at, uint32_t message, Building* b);
   void TakeAttempt(uint32_t at, Building* b);
   void TakeHolding(uint32_t at, Building* b);
   void TakePair(uint32_t at);

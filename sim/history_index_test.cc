@@ -50,6 +50,24 @@ TEST(HistoryIndex, DurableWhenAllOutputsOfOneAttemptAre) {
   EXPECT_EQ(index.pair(index.PairOf(b.stage("audit"), in)).durable_at, kNever);
 }
 
+// Who publishes a dead letter has made it, whether that was written down or not.
+TEST(HistoryIndex, DeadLettersOfBothReaders) {
+  HistoryBuilder b = Pipeline();
+  const uint32_t job = b.Job("a", "raw"), in = b.Input(job), letter = b.DeadLetter(in, "parse");
+  b.Feed(job).Publish(0, "parse", letter);
+  const uint32_t made = b.last();
+  b.Append(letter);
+  const uint32_t appended = b.last();
+  const uint16_t parse = b.stage("parse"), audit = b.stage("audit");
+  const HistoryIndex one(b.history());
+  EXPECT_EQ(one.pair(one.PairOf(parse, in)).dead_at, appended);
+  EXPECT_EQ(one.pair(one.PairOf(parse, in)).dead_made_at, made);
+  EXPECT_EQ(one.pair(one.PairOf(audit, in)).dead_at, kNever);
+  b.Publish(0, "audit", letter);
+  const HistoryIndex both(b.history());
+  EXPECT_EQ(both.pair(both.PairOf(audit, in)).dead_at, appended);
+}
+
 TEST(HistoryIndex, SettlementsOfLogsFollowTheOffset) {
   HistoryBuilder b = Pipeline();
   for (const char* name : {"a", "b", "c"}) b.Feed(b.Job(name, "raw"));
