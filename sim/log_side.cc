@@ -478,6 +478,7 @@ void LogSide::Tell(Connection& connection, LogEvent event) {
 void LogSide::Break(Connection& connection) {
   connection.arriving.clear();
   connection.packets.clear();
+  connection.broken = false;
   connection.stalled = false;
   LogEvent event;
   event.kind = LogEventKind::kDisconnected;
@@ -573,6 +574,7 @@ void LogSide::Reset(uint32_t process, bool broker_too) {
     }
     // What was sent still arrives; the broker goes on talking to nobody.
     connection.arriving.clear();
+    connection.broken = false;
     LogEvent event;
     event.kind = LogEventKind::kDisconnected;
     Tell(connection, std::move(event));

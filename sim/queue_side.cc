@@ -517,6 +517,7 @@ void QueueSide::Tell(Connection& connection, Event event) {
 void QueueSide::Break(Connection& connection) {
   connection.arriving.clear();
   connection.packets.clear();
+  connection.broken = false;
   Event event;
   event.kind = EventKind::kConnectionClosed;
   Tell(connection, std::move(event));
@@ -576,6 +577,7 @@ void QueueSide::Reset(uint32_t process, bool broker_too) {
       continue;
     }
     connection.arriving.clear();
+    connection.broken = false;
     Event event;
     event.kind = EventKind::kConnectionClosed;
     Tell(connection, std::move(event));

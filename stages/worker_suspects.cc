@@ -106,6 +106,8 @@ bool Worker::DispatchSuspects() {
   uint64_t next_luck = 0;
   for (Held* held : held_) {
     if (held->guard.suspect_left == 0) continue;
+    // Who has survived is safe only when it is settled: the next one's death would undo its work.
+    if (held->publishing > 0) return false;
     // One under trial: from its mark until the note that takes it back is durable.
     const bool on_trial = held->guard.marked != UINT64_MAX || held->guard.unanswered > 0 || held->running > 0;
     if (on_trial) {

@@ -130,6 +130,10 @@ class Pass {
       if (number == kNone) continue;
       const Seal& seal = seals_[number];
       if (seal.since > at || index_.message(record.message).appends > 1) continue;
+      // Who has held a log's partition since before does not know yet that it is somebody else's, and what it had fetched
+      // may still come.
+      const uint32_t holding = index_.HoldingOf(at);
+      if (!index_.queue() && holding != kNone && index_.holdings()[holding].assigned < seal.since) continue;
       const bool settled = seal.settled != kNone;
       if (!settled && (kind == Kind::kDelivered || !WasTold(seal))) continue;
       const char* signature = kind == Kind::kDelivered ? "settled work came again after a clean leave"

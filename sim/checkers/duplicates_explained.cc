@@ -81,8 +81,9 @@ class Redeliveries {
     const uint32_t holding = index_.HoldingOf(at);
     if (number == kNone || holding == kNone) return;
     const uint32_t slot = index_.holdings()[holding].slot;
-    // On queues several may have subscribed, and the broker goes on to the next one without a new assignment.
-    if (index_.queue() && last_[slot] != kNone && last_[slot] != holding) first_[holding] = 0;
+    // On queues several may have subscribed, and the broker goes on to the next one without a new assignment; on logs
+    // what was fetched before somebody else took over may come after that.
+    if (last_[slot] != kNone && last_[slot] != holding) first_[holding] = 0;
     last_[slot] = holding;
     if (record.process < index_.processes() &&
         trouble_[record.process * history_.topology.stages.size() + record.stage] != 0) {
