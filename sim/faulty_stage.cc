@@ -24,6 +24,7 @@ absl::Status Misbehaved(World& world, Member& member, const stages::Context& con
   const uint32_t job = world.recorder().JobOf(message);
   if (job == kNoJob) return absl::OkStatus();
   if (Use(world.BehaviourOf(member.stage, job, Misbehaviour::kKill))) {
+    world.Killed();
     world.CrashMember(member);
     return absl::AbortedError("the process is dead");
   }

@@ -16,7 +16,8 @@ enum class Expect {
 struct Suspension {
   std::string_view promise;
   Expect expect = Expect::kAnything;
-  std::string_view why;  // for the table in docs/reference/promises.md
+  bool queues_only = false;   // only on queues
+  std::string_view why = {};  // for the table in docs/reference/promises.md
 };
 
 }  // namespace millrace::sim

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "sim/checkers/fired.h"
 #include "sim/fault.h"
+#include "sim/history_index.h"
 #include "sim/sim_clock.h"
 #include "sim/world.h"
 #include "stages/port_world.h"
@@ -86,12 +88,24 @@ Outcome Simulator::Judge(const Plan& plan, bool faultless) {
     if (record.kind != Kind::kFault) continue;
     const FaultType* type = FindFault(plan.faults[record.value].kind);
     if (type == nullptr || !kinds.insert(type->name).second) continue;
-    suspensions.insert(suspensions.end(), type->suspends.begin(), type->suspends.end());
+    for (const Suspension& suspension : type->suspends) {
+      if (!suspension.queues_only || plan.semantics == Semantics::kQueue) suspensions.push_back(suspension);
+    }
   }
   std::optional<History> without;
   if (faultless && !kinds.empty()) {
+    // Without the jobs too that faults have made impossible: the rest must come to the same.
     Plan calm = plan;
     calm.faults.clear();
+    const HistoryIndex index(outcome.history);
+    const std::vector<uint8_t> excused = ExcusedJobs({.plan = plan, .history = outcome.history, .index = index});
+    std::vector<uint32_t> left_out;
+    for (size_t job = 0; job < excused.size(); ++job) {
+      if (excused[job] != 0) left_out.push_back(outcome.history.jobs[job].id);
+    }
+    std::erase_if(calm.jobs, [&](const Job& job) {
+      return std::find(left_out.begin(), left_out.end(), job.id) != left_out.end();
+    });
     StrikeSink* const strikes = std::exchange(options_.strikes, nullptr);
     without = Run(calm);
     options_.strikes = strikes;

@@ -53,7 +53,7 @@ class SpreadSink final : public stages::SourceSink {
     input.headers = HeadersOf(record, source_);
     kept_.push_back(std::move(input));
     if (kept_.size() < 2 * most_) return;
-    for (size_t i = 0; i < most_; ++i) kept_[i] = std::move(kept_[2 * i]);
+    for (size_t i = 1; i < most_; ++i) kept_[i] = std::move(kept_[2 * i]);
     kept_.resize(most_);
     step_ *= 2;
   }

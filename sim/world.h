@@ -183,6 +183,11 @@ class World final : public Surface {
     if (stage < untold_.size()) untold_[stage] = kTold;
   }
 
+  // A message has killed a process: a step on the way to finding that out, as long as there are not too many.
+  void Killed() {
+    if (++kills_ <= kKillsMax) ++progress_;
+  }
+
   // Progress of the ledger: something was settled, accepted or appended.
   void Progress() { ++progress_; }
 
@@ -316,6 +321,8 @@ class World final : public Surface {
   std::vector<Behaviour> behaviours_;
 
   static constexpr int64_t kTold = -1;
+  static constexpr uint32_t kKillsMax = 200;
+  uint32_t kills_ = 0;
   std::vector<int64_t> untold_;  // by stage: since when something destroyed has not been told
   uint64_t progress_ = 0;
   uint64_t progress_seen_ = 0;

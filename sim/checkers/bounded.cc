@@ -123,7 +123,8 @@ class Pass {
     if (failed) {
       const uint32_t holding = index_.HoldingOf(at);
       if (failures.holding != holding) failures = {.holding = holding, .count = 0};
-      beyond = ++failures.count > 2 * most;
+      // Each copy of it has its own tries.
+      beyond = ++failures.count > 2 * most * std::max<uint32_t>(index_.message(record.message).appends, 1);
     }
     if (!beyond || failures.told) return;
     failures.told = true;

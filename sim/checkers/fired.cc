@@ -20,4 +20,17 @@ std::vector<uint8_t> JobsMadeToFail(const CheckContext& context) {
   return jobs;
 }
 
+std::vector<uint8_t> ExcusedJobs(const CheckContext& context) {
+  const HistoryIndex& index = context.index;
+  const std::vector<uint8_t> made_to_fail = JobsMadeToFail(context);
+  std::vector<uint8_t> excused(made_to_fail.size(), 0);
+  for (const PairFacts& pair : index.pairs()) {
+    const uint32_t job = index.message(pair.message).job;
+    if (job == kNoJob) continue;
+    if (pair.dead_at != kNever && made_to_fail[job] != 0) excused[job] = 1;
+    if (index.Announced(pair)) excused[job] = 1;
+  }
+  return excused;
+}
+
 }  // namespace millrace::sim

@@ -13,6 +13,9 @@ namespace millrace::sim {
 // stage-failing, stage-throwing, stage-poison and stage-kill, whose part is the job's id (with no part, the target).
 std::vector<uint8_t> JobsMadeToFail(const CheckContext& context);
 
+// Jobs that are not held against a run: of those, which did become dead letters, and which were destroyed and announced.
+std::vector<uint8_t> ExcusedJobs(const CheckContext& context);
+
 }  // namespace millrace::sim
 
 #endif  // MILLRACE_SIM_CHECKERS_FIRED_H_

@@ -120,7 +120,8 @@ class Pass {
     if (input.key != facts.key || input.first_append == kNever || !Ordered(input.topic)) return;
     const uint32_t message = index_.records()[at].message;
     CheckParked(at, pair, facts.first_output, "output");
-    if (pair.dead_at != kNever) return;
+    // What was destroyed in front of others is late wherever its output was still under way.
+    if (pair.dead_at != kNever || pair.destroyed_at != kNever) return;
     Mark& mark = MarkAt(&outputs_[pair.stage * history_.topology.topics.size() + facts.topic], facts.key);
     const uint32_t before = mark.record, other = mark.message;
     if (Advance(&mark, input.partition, input.position, at, message)) return;
@@ -145,7 +146,7 @@ class Pass {
     const MessageFacts& input = index_.message(record.message);
     if (pair.first_effect != at || input.key >= keys_ || input.first_append == kNever || !Ordered(input.topic)) return;
     CheckParked(at, pair, at, "effect");
-    if (pair.dead_at != kNever) return;
+    if (pair.dead_at != kNever || pair.destroyed_at != kNever) return;
     Mark& mark = MarkAt(&sinks_[record.stage], input.key);
     const uint32_t before = mark.record, other = mark.message;
     if (Advance(&mark, input.partition, input.position, at, record.message)) return;

@@ -15,6 +15,15 @@ bool Fire(Surface& surface, const Fault& fault) {
                            fault.duration_ns, static_cast<uint32_t>(fault.amount));
 }
 
+constexpr std::string_view kByCounts =
+    "queues keep no notes: a killer is found by the broker's delivery counts, which grow for all that was handed out "
+    "with "
+    "it, so that its company may become dead letters too (decision 0003)";
+constexpr Suspension kSuspends[] = {
+    {.promise = "unjustified-dead-letter", .queues_only = true, .why = kByCounts},
+    {.promise = "final-state", .queues_only = true, .why = kByCounts},
+};
+
 }  // namespace
 
 extern const FaultType kStageKill = {
@@ -25,6 +34,7 @@ extern const FaultType kStageKill = {
     .applies = HasWork,
     .draw = Draw,
     .fire = Fire,
+    .suspends = kSuspends,
 };
 
 }  // namespace millrace::sim
