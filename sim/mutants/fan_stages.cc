@@ -27,13 +27,13 @@ class Pack final : public stages::BatchStage {
 }  // namespace
 
 absl::Status AddFanStages(stages::Registry& registry) {
-  absl::Status added = registry.AddStage({.kind = "split",
-                                          .summary = "the body to the left and to the right",
-                                          .outputs = {"left", "right"},
-                                          .make = [](const stages::StageConfig&)
-                                              -> absl::StatusOr<std::unique_ptr<stages::Stage>> {
-                                            return std::make_unique<Split>();
-                                          }});
+  absl::Status added =
+      registry.AddStage({.kind = "split",
+                         .summary = "the body to the left and to the right",
+                         .outputs = {"left", "right"},
+                         .make = [](const stages::StageConfig&) -> absl::StatusOr<std::unique_ptr<stages::Stage>> {
+                           return std::make_unique<Split>();
+                         }});
   if (!added.ok()) return added;
   return registry.AddStage(
       {.kind = "pack",

@@ -24,8 +24,7 @@ absl::StatusOr<std::unique_ptr<Hunt>> Hunt::Make(std::string_view pipeline, std:
   }
   const bool fan = pipeline == "fan";
   if (!fan && pipeline != "one") return absl::InvalidArgumentError("no pipeline of that name");
-  const auto file =
-      stages::PipelineFile::Load(fan ? "sim/mutants/fan.textproto" : "sim/example/one_stage.textproto");
+  const auto file = stages::PipelineFile::Load(fan ? "sim/mutants/fan.textproto" : "sim/example/one_stage.textproto");
   if (!file.ok()) return file.status();
   auto resolved = stages::Resolve(file->pipeline());
   if (!resolved.ok()) return resolved.status();

@@ -30,11 +30,11 @@
 namespace millrace::sim {
 
 struct PlantedBug {
-  std::string_view name;                  // of the edit file
-  std::string_view bug;                   // one line for people
-  std::vector<std::string> expects;       // promises by which it may be found
-  std::string_view pipeline;              // "one" or "fan"
-  std::optional<Semantics> semantics;     // where it needs one; nothing: the seed draws it
+  std::string_view name;               // of the edit file
+  std::string_view bug;                // one line for people
+  std::vector<std::string> expects;    // promises by which it may be found
+  std::string_view pipeline;           // "one" or "fan"
+  std::optional<Semantics> semantics;  // where it needs one; nothing: the seed draws it
 };
 
 // The one that this program has. Defined by the generated source of each program.
