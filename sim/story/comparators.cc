@@ -12,7 +12,7 @@ namespace {
 constexpr uint32_t kServices = 3;
 constexpr uint32_t kSlowService = 1;
 // Of the Queuer: what it calls the services for at once, as many as the dataflow has attempts at its second stage.
-constexpr uint32_t kCallsAtOnce = 16;
+constexpr uint32_t kCallsAtOnce = 32;
 
 // Jobs on their way through the services.
 class Services {

@@ -21,7 +21,7 @@ namespace millrace::sim {
 
 struct StoryOptions {
   Workload workload;
-  int64_t auto_commit_ns = 200 * kStoryMs;
+  int64_t auto_commit_ns = 100 * kStoryMs;
   std::string pipeline = "sim/story/story.textproto";  // relative to the working folder
 };
 
