@@ -288,6 +288,7 @@ std::unique_ptr<SimConsumerCore> LogSide::OpenConsumer(const Owner& owner, const
                                                        bus::Waker&) {
   bus::LogConsumerOptions log;
   log.rebalance_timeout = Duration(world_.plan().timing.max_poll_interval_ns);
+  log.auto_commit_interval = Duration(world_.options().auto_commit_ns);
   return std::make_unique<Consumer>(*this, owner, options, log, world_.Now());
 }
 

@@ -23,6 +23,8 @@ struct RunOptions {
   StrikeSink* strikes = nullptr;
   // Put around each stage object that is made, e.g. to call it twice (sim/guard). May be null.
   std::function<stages::MadeStage(stages::MadeStage stage, uint16_t index)> wrap = nullptr;
+  // On logs, clients commit what was delivered this often, finished or not: loses jobs (sim/story). 0: never.
+  int64_t auto_commit_ns = 0;
 };
 
 }  // namespace millrace::sim

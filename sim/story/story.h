@@ -1,0 +1,41 @@
+// Why a bus, why commits by hand: four architectures under the same jobs and the same mishaps, in virtual time.
+//
+//   absl::StatusOr<Story> story = TellStory({});
+//   std::cout << StoryText(*story);
+//
+// Jobs come to three services in a row. The second is slow for a while, one process dies and comes back, later one more
+// process comes. The synchronous chain and the Queuer are small programs (sim/story/comparators.h); the dataflow is the
+// real worker in the simulator, and auto-commit is the same over a client that commits on a timer.
+//
+// Errors: what reading the pipeline says. Threading: pure functions.
+#ifndef MILLRACE_SIM_STORY_STORY_H_
+#define MILLRACE_SIM_STORY_STORY_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "sim/story/workload.h"
+
+namespace millrace::sim {
+
+struct StoryOptions {
+  Workload workload;
+  int64_t auto_commit_ns = 100 * kStoryMs;
+  std::string pipeline = "sim/story/story.textproto";  // relative to the working folder
+};
+
+struct Story {
+  Workload workload;
+  // The chain, the Queuer, auto-commit, the dataflow.
+  std::vector<Architecture> architectures;
+};
+
+absl::StatusOr<Story> TellStory(const StoryOptions& options);
+
+// What happened, a table, and a sentence on each.
+std::string StoryText(const Story& story);
+
+}  // namespace millrace::sim
+
+#endif  // MILLRACE_SIM_STORY_STORY_H_
