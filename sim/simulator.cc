@@ -93,8 +93,10 @@ Outcome Simulator::Judge(const Plan& plan, bool faultless) {
     Plan calm = plan;
     calm.faults.clear();
     StrikeSink* const strikes = std::exchange(options_.strikes, nullptr);
+    auto* const trace = std::exchange(options_.trace, nullptr);
     without = Run(calm);
     options_.strikes = strikes;
+    options_.trace = trace;
   }
   outcome.verdicts = CheckAll({.plan = plan,
                                .history = outcome.history,
