@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
@@ -37,6 +38,17 @@ std::string Absolute(const char* binary) {
   return error ? binary : path.string();
 }
 
+// `bazel run` starts programs among their runfiles. Paths on the command line are relative to where it was typed. Gives
+// the binary's path as it is from there; empty: it was not started so.
+std::string FollowBazelRun(const char* binary) {
+  const char* const folder = std::getenv("BUILD_WORKING_DIRECTORY");
+  if (folder == nullptr) return "";
+  std::string path = Absolute(binary);
+  std::error_code error;
+  std::filesystem::current_path(folder, error);
+  return error ? "" : path;
+}
+
 std::string Footer(const Program& program, const std::string& above) {
   std::string footer = above;
   const auto list = [&](const char* what, const std::vector<std::string>& names) {
@@ -59,7 +71,8 @@ int RunCommandLine(int argc, char** argv, const CommandLine& line) {
   Program program;
   program.name = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : "millrace";
   program.binary = argc > 0 ? argv[0] : "millrace";
-  program.default_config = argc > 0 ? FindRunfile(Absolute(argv[0]), line.default_config) : "";
+  if (const std::string moved = FollowBazelRun(argc > 0 ? argv[0] : ""); !moved.empty()) program.binary = moved;
+  program.default_config = argc > 0 ? FindRunfile(Absolute(program.binary.c_str()), line.default_config) : "";
   program.registry = &registry;
   program.clock = &clock;
   for (const stages::Registrar registrar : line.registrars) {

@@ -7,6 +7,7 @@
 
 #include "bus/check.h"
 #include "bus/random.h"
+#include "ops/sim_last_words.h"
 #include "sim/guard/stage_guard.h"
 
 namespace millrace::ops {
@@ -30,8 +31,20 @@ stages::MadeStage Guard(const sim::Subject& subject, const sim::GuardContext& gu
 
 }  // namespace
 
+std::string SimWorker::Words(const sim::Plan& plan) const {
+  if (plan.seed == 0) return "a plan that was not drawn from a seed";
+  return "seed " + std::to_string(plan.seed) + "; run it alone with\n  " + setup->ReplaySeed(plan.seed);
+}
+
+sim::Outcome SimWorker::Judge(const sim::Plan& plan) {
+  running = plan;
+  const LastWords words(Words(plan));
+  return simulator->Judge(plan);
+}
+
 sim::SeedResult SimWorker::RunPlan(const sim::Plan& plan, uint64_t seed) {
   running = plan;
+  const LastWords words(Words(plan));
   sim::SeedResult result = campaign->RunPlan(plan);
   result.seed = seed;
   return result;
@@ -82,6 +95,7 @@ void SimTotals::Merge(SimTotals other) {
 
 absl::StatusOr<std::unique_ptr<SimWorker>> SimTeam::MakeWorker() {
   auto worker = std::make_unique<SimWorker>();
+  worker->setup = &setup_;
   const sim::GuardContext guard{.sink = &findings_, .watch = &worker->watch};
   sim::RunOptions options;
   options.wrap = [subject = &setup_.subject(), guard](stages::MadeStage made, uint16_t index) {
@@ -103,6 +117,7 @@ absl::StatusOr<std::unique_ptr<SimWorker>> SimTeam::MakeWorker() {
 }
 
 absl::Status SimTeam::Begin() {
+  LastWords::Install();
   absl::StatusOr<std::unique_ptr<SimWorker>> worker = MakeWorker();
   if (!worker.ok()) return worker.status();
   main_ = *std::move(worker);

@@ -40,8 +40,13 @@ struct SimWorker {
   std::unique_ptr<sim::Simulator> simulator;
   std::unique_ptr<sim::Campaign> campaign;
   std::unique_ptr<StageWatchdog> watchdog;
+  const SimSetup* setup = nullptr;
 
   sim::SeedResult RunPlan(const sim::Plan& plan, uint64_t seed);
+  // Judges the plan, and says what ran where that ends the process.
+  sim::Outcome Judge(const sim::Plan& plan);
+  // How to name a plan before it is run.
+  std::string Words(const sim::Plan& plan) const;
 };
 
 // What is run. Threading: any thread.

@@ -33,7 +33,8 @@ void AddWhat(CLI::App* sim, SimArguments* a) {
   sim->add_option("--partitions", a->scope.partitions_max,
                   "Most partitions of a topic, whatever the pipeline says; with --exhaustive 2")
       ->type_name("N");
-  sim->add_option("--inputs", a->scope.inputs, "A file with a job a line, instead of the pipeline's sources")
+  sim->add_option("--inputs", a->scope.inputs,
+                  "A file with a job a line, instead of the pipeline's sources; may be repeated")
       ->type_name("FILE");
   sim->add_option("--faults", a->scope.faults, "Only these kinds; help lists them")
       ->delimiter(',')

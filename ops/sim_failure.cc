@@ -91,8 +91,7 @@ void FailureTeller::Shrink(const sim::SeedResult& result, ToldFailure* told) {
 ToldFailure FailureTeller::Tell(const sim::SeedResult& result, const std::string& name) {
   ToldFailure told{.seed = result.seed, .failure = result.failure, .plan = result.plan};
   if (options_.shrink) Shrink(result, &told);
-  worker_.running = told.plan;
-  const sim::Outcome outcome = worker_.simulator->Judge(told.plan);
+  const sim::Outcome outcome = worker_.Judge(told.plan);
   const sim::Finding* finding = nullptr;
   std::vector<sim::Finding> findings;
   for (const sim::CheckResult& check : outcome.verdicts.results) {

@@ -68,8 +68,7 @@ std::vector<CalmRun> RunCalm(const SimSetup& setup, SimWorker& worker, double de
   std::vector<CalmRun> runs;
   for (const sim::Semantics semantics : setup.semantics()) {
     const sim::Plan plan = setup.CalmPlan(semantics, kCalmJobsMost);
-    worker.running = plan;
-    const sim::Outcome outcome = worker.simulator->Judge(plan);
+    const sim::Outcome outcome = worker.Judge(plan);
     sim::SeedResult result = worker.campaign->ResultOf(plan, outcome);
     CalmRun run{.semantics = semantics,
                 .accepted = result.accepted,

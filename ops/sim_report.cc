@@ -101,10 +101,10 @@ std::string HeadAsText(const SimSetup& setup, const SimReport& report) {
   const sim::Subject& subject = setup.subject();
   std::string stages;
   for (const sim::StageInfo& stage : subject.topology().stages) stages += (stages.empty() ? "" : ", ") + stage.name;
-  std::string text = "simulating " + setup.name() + " (" + stages + ") with " +
-                     Count(subject.inputs().size(), "input", "inputs") +
-                     (scope.inputs.empty() ? " of its sources" : " of " + scope.inputs) + ": " + report.what + "; " +
-                     (scope.semantics.empty() ? "on logs and on queues" : "on " + scope.semantics + "s");
+  std::string text =
+      "simulating " + setup.name() + " (" + stages + ") with " + Count(subject.inputs().size(), "input", "inputs") +
+      (scope.inputs.empty() ? " of its sources" : " of " + Listed(scope.inputs, "")) + ": " + report.what + "; " +
+      (scope.semantics.empty() ? "on logs and on queues" : "on " + scope.semantics + "s");
   text += "; at most " + Count(scope.jobs_max, "job", "jobs") + " a run; faults: " + Listed(scope.faults, "all kinds") +
           "; promises: " + Listed(scope.promises, "all");
   if (scope.partitions_max > 0)

@@ -204,10 +204,8 @@ class SimRun {
 
   void RunGiven() {
     SimWorker& worker = team_->main();
-    worker.running = *given_;
     const MonotonicTime start = clock_.Now();
-    RunDetail detail{
-        .plan = *given_, .plan_file = args_.plan, .outcome = worker.simulator->Judge(*given_), .result = {}};
+    RunDetail detail{.plan = *given_, .plan_file = args_.plan, .outcome = worker.Judge(*given_), .result = {}};
     detail.result = worker.campaign->ResultOf(*given_, detail.outcome);
     report_.totals.Add(detail.result);
     report_.totals.seconds = static_cast<double>((clock_.Now() - start).count()) / 1e9;

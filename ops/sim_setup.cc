@@ -5,6 +5,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -116,23 +118,31 @@ absl::Status SimSetup::Load(const Program& program, std::ostream& log) {
 }
 
 absl::Status SimSetup::ReadInputs() {
-  absl::StatusOr<std::vector<sim::Input>> inputs;
+  std::vector<sim::Input> inputs;
   if (scope_.inputs.empty()) {
-    inputs = subject_.ReadSources(std::max(kInputsMost, scope_.jobs_max));
-    if (inputs.ok() && inputs->empty()) {
+    absl::StatusOr<std::vector<sim::Input>> read = subject_.ReadSources(std::max(kInputsMost, scope_.jobs_max));
+    if (!read.ok()) return read.status();
+    inputs = *std::move(read);
+    if (inputs.empty()) {
       return absl::InvalidArgumentError(
           path_ + ": its sources give no input, so there is nothing to simulate; give --inputs FILE with a job a line");
     }
-  } else {
-    const absl::StatusOr<std::string> text = ReadTextFile(scope_.inputs);
+  }
+  std::set<std::string> names;
+  for (const std::string& path : scope_.inputs) {
+    const absl::StatusOr<std::string> text = ReadTextFile(path);
     if (!text.ok()) return absl::Status(text.status().code(), "--inputs: " + std::string(text.status().message()));
     // Ids do not depend on the folder that the file lies in, so that plans fit wherever it is.
-    inputs = subject_.InputsOfLines(*text, std::filesystem::path(scope_.inputs).filename().string());
-    if (inputs.ok() && inputs->empty())
-      return absl::InvalidArgumentError("--inputs: " + scope_.inputs + " has no line; give a job a line");
+    const std::string name = std::filesystem::path(path).filename().string();
+    if (!names.insert(name).second)
+      return absl::InvalidArgumentError("--inputs: two files are called " + name +
+                                        "; rename one, as ids begin with it");
+    absl::StatusOr<std::vector<sim::Input>> read = subject_.InputsOfLines(*text, name);
+    if (!read.ok()) return read.status();
+    if (read->empty()) return absl::InvalidArgumentError("--inputs: " + path + " has no line; give a job a line");
+    std::move(read->begin(), read->end(), std::back_inserter(inputs));
   }
-  if (!inputs.ok()) return inputs.status();
-  subject_.SetInputs(*std::move(inputs));
+  subject_.SetInputs(std::move(inputs));
   return absl::OkStatus();
 }
 
@@ -175,7 +185,7 @@ absl::StatusOr<sim::PlanFile> SimSetup::ReadPlan(const std::string& path) const 
 // What plans do not say: which inputs they are about.
 std::string SimSetup::Again() const {
   std::string options;
-  if (!scope_.inputs.empty()) options += " --inputs " + ShellWord(scope_.inputs);
+  for (const std::string& path : scope_.inputs) options += " --inputs " + ShellWord(path);
   if (scope_.partitions_max > 0) options += " --partitions " + std::to_string(scope_.partitions_max);
   if (scope_.inputs.empty() && scope_.jobs_max > kInputsMost) options += " --jobs " + std::to_string(scope_.jobs_max);
   std::string promises;

@@ -25,7 +25,7 @@ namespace millrace::ops {
 
 struct SimScope {
   std::string pipeline;               // empty: the program's default
-  std::string inputs;                 // a file with a job a line; empty: what the pipeline's sources give
+  std::vector<std::string> inputs;    // files with a job a line; empty: what the pipeline's sources give
   std::string semantics;              // "log", "queue"; empty: seeds draw it
   uint32_t jobs_max = 200;            // of a run
   uint32_t partitions_max = 0;        // of a topic, whatever the pipeline says; 0: as it says
