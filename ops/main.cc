@@ -1,106 +1,24 @@
 #include "ops/main.h"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <filesystem>
-#include <iostream>
 #include <string>
-#include <vector>
 
-#include "bus/check.h"
 #include "ops/backends.h"
+#include "ops/command_line.h"
 #include "ops/program.h"
-#include "ops/system_clock.h"
-#include "stages/discard.h"
-#include "stages/suggest.h"
 
 namespace millrace::ops {
-namespace {
-
-// A file that was built into the runfiles of this program: beside the binary, or around it where another program's
-// runfiles hold both.
-std::string FindRunfile(const std::string& binary, std::string_view path) {
-  if (path.empty()) return "";
-  std::error_code ignored;
-  const std::filesystem::path name = std::filesystem::path(std::string(path));
-  if (const auto beside = std::filesystem::path(binary + ".runfiles") / name;
-      std::filesystem::exists(beside, ignored)) {
-    return beside.string();
-  }
-  for (std::filesystem::path folder = std::filesystem::path(binary).parent_path(); folder != folder.parent_path();
-       folder = folder.parent_path()) {
-    if (folder.extension() == ".runfiles" && std::filesystem::exists(folder / name, ignored))
-      return (folder / name).string();
-  }
-  return "";
-}
-
-std::string Absolute(const char* binary) {
-  std::error_code error;
-  const std::filesystem::path path = std::filesystem::absolute(binary, error);
-  return error ? binary : path.string();
-}
-
-std::string Footer(const Program& program) {
-  std::string footer = "Buses:\n";
-  for (const Backend& backend : KnownBackends()) footer += "  " + backend.scheme + ":  " + backend.summary + "\n";
-  const auto list = [&](const char* what, const std::vector<std::string>& names) {
-    footer += std::string(what) + ":";
-    for (const std::string& name : names) footer += " " + name;
-    footer += names.empty() ? " none\n" : "\n";
-  };
-  list("Kinds of sources", program.registry->SourceKinds());
-  list("Kinds of stages", program.registry->StageKinds());
-  list("Kinds of ports", program.registry->PortKinds());
-  footer += "Exit codes: 0 well, 1 a promise broken, 2 wrong usage or configuration, 3 environment.\n";
-  return footer + "More: " + program.name + " COMMAND --help";
-}
-
-}  // namespace
 
 int MillraceMain(int argc, char** argv, const std::vector<stages::Registrar>& registrars,
                  std::string_view default_config) {
-  const SystemClock clock;
-  stages::Registry registry;
-  Program program;
-  program.name = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : "millrace";
-  program.default_config = argc > 0 ? FindRunfile(Absolute(argv[0]), default_config) : "";
-  program.registry = &registry;
-  program.clock = &clock;
-  for (const stages::Registrar registrar : registrars) {
-    if (absl::Status status = registrar(registry); !status.ok()) {
-      std::cerr << program.name << ": a registrar failed: " << status.message() << "\n";
-      return kUsage;
-    }
-  }
-  // Kinds that every program has, unless its own stages go by the same name.
-  if (registry.FindStage("discard") == nullptr) {
-    const absl::Status added = stages::RegisterDiscard(registry);
-    MR_CHECK(added.ok()) << added.ToString();
-  }
-  int exit_code = kWell;
-  CLI::App app("Message-passing dataflow: runs a pipeline of stages over a bus, and accounts for every job by its id.",
-               program.name);
-  app.require_subcommand(1);
-  app.footer(Footer(program));
-  AddRunCommand(program, app, &exit_code);
-  AddLintCommand(program, app, &exit_code);
-  if (argc > 1 && argv[1][0] != '-') {
-    std::vector<std::string> known;
-    for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
-    if (std::find(known.begin(), known.end(), argv[1]) == known.end()) {
-      std::cerr << program.name << ": there is no command \"" << argv[1] << "\"; " << stages::Suggest(argv[1], known)
-                << "\n";
-      return kUsage;
-    }
-  }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    // Help is an "error" of code 0.
-    return app.exit(error) == 0 ? kWell : kUsage;
-  }
-  return exit_code;
+  std::string buses = "Buses:\n";
+  for (const Backend& backend : KnownBackends()) buses += "  " + backend.scheme + ":  " + backend.summary + "\n";
+  return RunCommandLine(
+      argc, argv,
+      {.registrars = registrars,
+       .default_config = default_config,
+       .about = "Message-passing dataflow: runs a pipeline of stages over a bus, and accounts for every job by its id.",
+       .footer = buses,
+       .commands = {AddRunCommand, AddLintCommand, AddSimCommand}});
 }
 
 }  // namespace millrace::ops

@@ -22,13 +22,14 @@ namespace millrace::ops {
 // What the exit codes of all commands mean.
 enum ExitCode : int {
   kWell = 0,
-  kPromiseBroken = 1,  // something was lost, or has two contents
+  kPromiseBroken = 1,  // something was lost, or has two contents; in a simulation: a finding
   kUsage = 2,          // the command line or the pipeline is wrong
   kEnvironment = 3,    // the machine, its files or the broker
 };
 
 struct Program {
   std::string name;            // as it was called, for messages
+  std::string binary;          // … with its path
   std::string default_config;  // the pipeline that is meant where none is given; empty: none
   const stages::Registry* registry = nullptr;
   const Clock* clock = nullptr;
@@ -52,6 +53,8 @@ inline ExitCode ExitCodeOf(const absl::Status& status) {
 
 void AddLintCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddRunCommand(const Program& program, CLI::App& app, int* exit_code);
+void AddSimCommand(const Program& program, CLI::App& app, int* exit_code);
+void AddFaultTestCommand(const Program& program, CLI::App& app, int* exit_code);
 
 }  // namespace millrace::ops
 

@@ -33,6 +33,20 @@ void Progress::Show(MonotonicTime now, const ProgressState& state) {
   line += "  accepted " + WithCommas(state.accepted) + " (" + WithCommas(rate) + "/s)  on the bus " +
           WithCommas(state.on_bus) + "  dead " + WithCommas(state.dead);
   if (!state.note.empty()) line += "  " + state.note;
+  Put(line);
+  last_ = now;
+  last_accepted_ = state.accepted;
+}
+
+void Progress::Draw(MonotonicTime now, std::optional<double> part, const std::string& text) {
+  const std::string much = !part.has_value() ? ""
+                           : terminal_       ? Bar(*part) + "  "
+                                             : std::to_string(static_cast<int>(*part * 100)) + " %  ";
+  Put((terminal_ ? "" : ForPeople((now - start_).count()) + "  ") + much + text);
+  last_ = now;
+}
+
+void Progress::Put(const std::string& line) {
   if (terminal_) {
     out_ << "\r\x1b[K" << Shortened(line, 110);
     drawn_ = true;
@@ -40,8 +54,6 @@ void Progress::Show(MonotonicTime now, const ProgressState& state) {
     out_ << line << "\n";
   }
   out_.flush();
-  last_ = now;
-  last_accepted_ = state.accepted;
 }
 
 void Progress::Say(const std::string& line) {

@@ -30,12 +30,16 @@ class Progress {
   // Whether it is time to Show again.
   bool Due(MonotonicTime now) const { return now - last_ >= (terminal_ ? kRedraw : kLine); }
   void Show(MonotonicTime now, const ProgressState& state);
+  // The same for any work: how much of it is done, 0 … 1, and in words.
+  void Draw(MonotonicTime now, std::optional<double> part, const std::string& text);
   // A line by itself, above the bar.
   void Say(const std::string& line);
   // Takes the bar away.
   void Clear();
 
  private:
+  void Put(const std::string& line);
+
   static constexpr Duration kRedraw = std::chrono::milliseconds(200);
   static constexpr Duration kLine = std::chrono::seconds(5);
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bus/digest.h"
+#include "sim/fault.h"
 #include "sim/history_index.h"
 #include "sim/ledger.h"
 
@@ -55,6 +56,11 @@ SeedResult Campaign::RunSeed(uint64_t seed) {
 SeedResult Campaign::RunPlan(const Plan& plan) {
   running_ = &plan;
   const Outcome outcome = simulator_.Judge(plan);
+  running_ = nullptr;
+  return ResultOf(plan, outcome);
+}
+
+SeedResult Campaign::ResultOf(const Plan& plan, const Outcome& outcome) const {
   SeedResult result;
   result.seed = plan.seed;
   result.effective = outcome.effective;
@@ -65,6 +71,11 @@ SeedResult Campaign::RunPlan(const Plan& plan) {
   const std::span<const Checker* const> checkers = AllCheckers();
   for (size_t i = 0; i < outcome.verdicts.results.size(); ++i) {
     if (outcome.verdicts.results[i].verdict == Verdict::kNotCheckable) result.not_checked.push_back(checkers[i]->name);
+  }
+  for (const Record& record : outcome.history.records) {
+    if (record.kind != Kind::kFault) continue;
+    if (const FaultType* type = FindFault(plan.faults[record.value].kind); type != nullptr)
+      result.fired.push_back(type->name);
   }
   const HistoryIndex index(outcome.history);
   const Balance balance = BalanceOf(index);
@@ -79,15 +90,16 @@ SeedResult Campaign::RunPlan(const Plan& plan) {
                       .job = finding->job == kNoJob ? "" : outcome.history.jobs[finding->job].name};
     result.plan = plan;
   }
-  running_ = nullptr;
   return result;
 }
 
-absl::StatusOr<ShrinkResult> Campaign::ShrinkPlan(const Plan& plan, const Failure& failure, uint64_t runs_max) {
+absl::StatusOr<ShrinkResult> Campaign::ShrinkPlan(const Plan& plan, const Failure& failure, uint64_t runs_max,
+                                                  const std::function<bool()>& give_up) {
   StrikeSink* const strikes = std::exchange(simulator_.options().strikes, nullptr);
   const Checker* checker = FindChecker(failure.promise);
   const bool faultless = checker == nullptr || checker->needs_faultless;
   auto fails = [&](const Plan& candidate) {
+    if (give_up != nullptr && give_up()) return false;
     const Outcome outcome = simulator_.Judge(candidate, faultless);
     for (const CheckResult& result : outcome.verdicts.results) {
       for (const Finding& finding : result.findings) {

@@ -11,6 +11,7 @@
 #define MILLRACE_SIM_CAMPAIGN_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ struct SeedResult {
   uint64_t accepted = 0, settled = 0, dead_lettered = 0;
   uint64_t schedule_hash = 0, content_hash = 0;
   std::vector<std::string_view> not_checked;  // promises that this run says nothing about
+  std::vector<std::string_view> fired;        // kinds of the faults that fired
 };
 
 class Campaign final : private StrikeSink {
@@ -60,8 +62,11 @@ class Campaign final : private StrikeSink {
   SeedResult RunSeed(uint64_t seed);
   // Like a seed's, for any valid plan.
   SeedResult RunPlan(const Plan& plan);
-  // Smaller, failing with the same promise and signature.
-  absl::StatusOr<ShrinkResult> ShrinkPlan(const Plan& plan, const Failure& failure, uint64_t runs_max = 20'000);
+  // Smaller, failing with the same promise and signature. Once `give_up` is true it stops with what it has.
+  absl::StatusOr<ShrinkResult> ShrinkPlan(const Plan& plan, const Failure& failure, uint64_t runs_max = 20'000,
+                                          const std::function<bool()>& give_up = nullptr);
+  // Like RunPlan's result, of an outcome that is there already.
+  SeedResult ResultOf(const Plan& plan, const Outcome& outcome) const;
   // The first failing finding of an outcome among the promises that are checked; nullptr where none failed.
   const Finding* FailureOf(const Outcome& outcome) const;
 

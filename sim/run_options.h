@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "sim/fiber.h"
 #include "sim/plan.h"
@@ -21,6 +22,8 @@ class StrikeSink {
 struct RunOptions {
   FiberPool* fibers = nullptr;  // not null; outlives the run; of the thread that runs
   StrikeSink* strikes = nullptr;
+  // Of each slot: every action that it carried out, in order, as triggers count them. May be null; of one run.
+  std::vector<std::vector<ActionKind>>* trace = nullptr;
   // Put around each stage object that is made, e.g. to call it twice (sim/guard). May be null.
   std::function<stages::MadeStage(stages::MadeStage stage, uint16_t index)> wrap = nullptr;
   // On logs, clients commit what was delivered this often, finished or not: loses jobs (sim/story). 0: never.

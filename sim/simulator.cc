@@ -107,8 +107,10 @@ Outcome Simulator::Judge(const Plan& plan, bool faultless) {
       return std::find(left_out.begin(), left_out.end(), job.id) != left_out.end();
     });
     StrikeSink* const strikes = std::exchange(options_.strikes, nullptr);
+    auto* const trace = std::exchange(options_.trace, nullptr);
     without = Run(calm);
     options_.strikes = strikes;
+    options_.trace = trace;
   }
   outcome.verdicts = CheckAll({.plan = plan,
                                .history = outcome.history,

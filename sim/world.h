@@ -28,6 +28,7 @@
 #include "sim/broker_side.h"
 #include "sim/fault.h"
 #include "sim/fiber.h"
+#include "sim/guard/stage_marker.h"
 #include "sim/plan.h"
 #include "sim/recorder.h"
 #include "sim/run_options.h"
@@ -197,7 +198,8 @@ class World final : public Surface {
     uint32_t member = 0;
     uint64_t run = 0;  // of the member's Attempts
     bool closing = false;
-    uint64_t sleep = 0;  // counts sleeps: an older wake-up is void
+    uint64_t sleep = 0;               // counts sleeps: an older wake-up is void
+    StageCall* stage_call = nullptr;  // while a port works: what of the stage goes on when it returns
   };
   uint32_t AddFiberCall(Member& member, uint64_t run, bool closing);
   void StartFiber(uint32_t call, std::function<void()> body);
@@ -205,6 +207,7 @@ class World final : public Surface {
   // The call whose fiber runs; kNobody outside.
   uint32_t CurrentCall() const { return call_stack_.empty() ? kNobody : call_stack_.back(); }
   const FiberCall& fiber_call(uint32_t call) const { return fiber_calls_[call]; }
+  void SetStageCall(uint32_t call, StageCall* stage_call) { fiber_calls_[call].stage_call = stage_call; }
   // From inside a fiber: stands still for that long, or until somebody resumes it.
   void SleepInFiber(int64_t ns);
   stages::Ports& ports() { return ports_; }

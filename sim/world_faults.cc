@@ -42,6 +42,10 @@ bool World::Begin(Member& member, ActionKind kind, std::span<const uint32_t> mes
 
 void World::End(Member& member, ActionKind kind) {
   ++slots_[member.slot].actions;
+  if (options_.trace != nullptr) {
+    if (options_.trace->size() <= member.slot) options_.trace->resize(member.slot + 1);
+    (*options_.trace)[member.slot].push_back(kind);
+  }
   if (!by_action_.empty() || (kind == ActionKind::kPort && !in_port_.empty()))
     FireTriggered(member, kind, {}, /*after=*/true);
 }

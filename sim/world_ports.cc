@@ -24,7 +24,19 @@ int64_t PortOfWorld::Travel(Member& member) {
                                    static_cast<uint64_t>(timing.port_max_ns - timing.port_min_ns) + 1));
 }
 
+// The port is no part of the stage that calls it.
 absl::Status PortOfWorld::Enter(std::string_view) {
+  StageCall* const paused = StageMarker::Pause();
+  absl::Status entered = Arrive();
+  if (entered.ok()) {
+    world_.SetStageCall(world_.CurrentCall(), paused);
+  } else {
+    StageMarker::Restore(paused);
+  }
+  return entered;
+}
+
+absl::Status PortOfWorld::Arrive() {
   Member* member = Caller();
   if (member == nullptr) return Dead();
   ++world_.slot(member->slot).port_calls;
@@ -49,6 +61,13 @@ void PortOfWorld::Effect(const stages::PortEffect& effect) {
 }
 
 absl::Status PortOfWorld::Leave() {
+  const uint32_t call = world_.CurrentCall();
+  absl::Status left = Return();
+  StageMarker::Restore(world_.fiber_call(call).stage_call);
+  return left;
+}
+
+absl::Status PortOfWorld::Return() {
   Member* member = Caller();
   if (member == nullptr) return Dead();
   world_.End(*member, ActionKind::kPort);

@@ -27,6 +27,8 @@ class PortOfWorld final : public stages::PortWorld {
   // The member whose attempt calls; nullptr where that is dead.
   Member* Caller();
   int64_t Travel(Member& member);
+  absl::Status Arrive();
+  absl::Status Return();
 
   World& world_;
   const uint16_t index_;

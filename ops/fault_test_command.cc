@@ -1,0 +1,277 @@
+// `fault-test`: what a test target of fault_injection_test (ops/pipeline.bzl) runs.
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ops/program.h"
+#include "ops/progress.h"
+#include "ops/sim_campaign.h"
+#include "ops/sim_failure.h"
+#include "ops/sim_hidden.h"
+#include "ops/sim_plans.h"
+#include "ops/sim_report.h"
+#include "ops/sim_setup.h"
+#include "ops/text.h"
+
+namespace millrace::ops {
+namespace {
+
+constexpr Duration kShrinkLimit = std::chrono::seconds(20);
+
+struct TestArguments {
+  SimScope scope;
+  uint64_t min_seeds = 500;
+  double budget_seconds = 60;
+  double max_dead_share = 0.5;
+  std::vector<std::string> corpus;
+};
+
+// What Bazel and whoever starts the test say in the environment.
+struct TestEnvironment {
+  uint64_t first_seed = 1;
+  std::optional<uint64_t> seeds;  // all of these, instead of as many as it takes
+  std::optional<uint64_t> budget_seconds;
+  uint64_t shards = 1, shard = 0;
+  std::string outputs = "sim-failures";
+};
+
+absl::Status ReadNumber(const char* name, uint64_t least, std::optional<uint64_t>* value) {
+  const char* const text = std::getenv(name);
+  if (text == nullptr || *text == 0) return absl::OkStatus();
+  uint64_t number = 0;
+  const std::string_view view(text);
+  const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), number);
+  if (error != std::errc() || end != view.data() + view.size() || number < least) {
+    return absl::InvalidArgumentError("environment: " + std::string(name) + "=" + text + " is no number from " +
+                                      std::to_string(least) + " on; correct it, or unset it");
+  }
+  *value = number;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TestEnvironment> ReadEnvironment() {
+  TestEnvironment environment;
+  std::optional<uint64_t> first, shards, shard;
+  for (const absl::Status& s :
+       {ReadNumber("MILLRACE_FIRST_SEED", 0, &first), ReadNumber("MILLRACE_SEEDS", 1, &environment.seeds),
+        ReadNumber("MILLRACE_BUDGET_SECONDS", 1, &environment.budget_seconds),
+        ReadNumber("TEST_TOTAL_SHARDS", 1, &shards), ReadNumber("TEST_SHARD_INDEX", 0, &shard)}) {
+    if (!s.ok()) return s;
+  }
+  environment.first_seed = first.value_or(1);
+  environment.shards = shards.value_or(1);
+  environment.shard = shard.value_or(0);
+  if (environment.shard >= environment.shards)
+    return absl::InvalidArgumentError("environment: TEST_SHARD_INDEX is not below TEST_TOTAL_SHARDS; correct them");
+  if (const char* file = std::getenv("TEST_SHARD_STATUS_FILE"); file != nullptr && *file != 0)
+    std::ofstream(file, std::ios::app) << "";
+  if (const char* folder = std::getenv("TEST_UNDECLARED_OUTPUTS_DIR"); folder != nullptr && *folder != 0)
+    environment.outputs = folder;
+  return environment;
+}
+
+// Seeds until enough of them were effective.
+class EnoughSeeds final : public PlanSource {
+ public:
+  EnoughSeeds(SeedPlans* seeds, uint64_t effective) : seeds_(*seeds), wanted_(effective) {}
+  std::optional<sim::SeedResult> RunNext(SimWorker& worker) override {
+    if (effective_.load() >= wanted_) return std::nullopt;
+    std::optional<sim::SeedResult> result = seeds_.RunNext(worker);
+    if (result.has_value() && result->effective) ++effective_;
+    return result;
+  }
+  std::optional<uint64_t> count() const override { return std::nullopt; }
+
+ private:
+  SeedPlans& seeds_;
+  const uint64_t wanted_;
+  std::atomic<uint64_t> effective_{0};
+};
+
+class FaultTest {
+ public:
+  FaultTest(const Program& program, const TestArguments& arguments)
+      : program_(program), args_(arguments), clock_(*program.clock) {}
+
+  ExitCode Run() {
+    if (!(args_.budget_seconds > 0) || args_.min_seeds == 0)
+      return Fail(absl::InvalidArgumentError("--min-seeds and --budget-seconds: give more than 0"));
+    absl::StatusOr<TestEnvironment> environment = ReadEnvironment();
+    if (!environment.ok()) return Fail(environment.status());
+    env_ = *std::move(environment);
+    absl::StatusOr<std::unique_ptr<SimSetup>> setup = SimSetup::Make(program_, args_.scope, std::cerr);
+    if (!setup.ok()) return Fail(setup.status());
+    setup_ = *std::move(setup);
+    report_.first_seed = env_.first_seed;
+    report_.what = "seeds from " + std::to_string(env_.first_seed) + " on";
+    if (env_.shards > 1)
+      report_.what += ", shard " + std::to_string(env_.shard + 1) + " of " + std::to_string(env_.shards);
+    std::cout << HeadAsText(*setup_, report_) << std::flush;
+    HiddenState hidden = FindHiddenStateOf(*setup_, PlansForHiddenState(*setup_, env_.first_seed));
+    if (hidden.finding.has_value()) report_.stage_findings.emplace_back(*std::move(hidden.finding), 1);
+    if (!hidden.problem.empty()) report_.findings.push_back(std::move(hidden.problem));
+    team_ = std::make_unique<SimTeam>(
+        *setup_, &clock_,
+        TeamOptions{.threads = 1, .on_stuck = [this](const auto& finding, const auto& plan) { Stuck(finding, plan); }});
+    if (absl::Status s = team_->Begin(); !s.ok()) return Fail(s);
+    teller_ = std::make_unique<FailureTeller>(*setup_, team_->main(), clock_, Telling());
+    RunCalmFirst();
+    if (absl::Status s = RunCorpus(); !s.ok()) return Fail(s);
+    if (report_.findings.empty() && report_.totals.failures.empty()) RunSeeds();
+    return Finish();
+  }
+
+ private:
+  ExitCode Fail(const absl::Status& status) const {
+    std::cerr << program_.name << ": " << status.message() << "\n";
+    return ExitCodeOf(status);
+  }
+
+  // Plans are written among the test's outputs; whoever replays has them in the folder where he stands.
+  TellOptions Telling() const {
+    return {.out = env_.outputs, .shrink_limit = kShrinkLimit, .plan_inline = true, .out_in_replay = "."};
+  }
+
+  void Stuck(const sim::StageFinding& finding, const sim::Plan& plan) {
+    FailureTeller teller(*setup_, team_->main(), clock_, Telling());
+    const std::string name = "stuck-" + std::to_string(plan.seed);
+    teller.Save(plan, {.promise = "", .signature = "", .text = finding.text, .job = ""}, name);
+    SimReport report;
+    report.stage_findings.emplace_back(finding, 1);
+    std::cout << StageFindingsAsText(report) << "replay:  " << setup_->ReplayPlan("./" + name + ".plan")
+              << "\nplan:    " << env_.outputs << "/" << name << ".plan" << std::endl;
+  }
+
+  void Say(std::vector<ToldFailure> told) {
+    for (ToldFailure& failure : told) {
+      std::cout << "\n" << failure.text;
+      if (!failure.alike.empty()) std::cout << "and " << failure.alike.size() << " more seeds fail alike\n";
+      report_.failures.push_back(std::move(failure));
+    }
+    std::cout << std::flush;
+  }
+
+  void RunCalmFirst() {
+    SimTotals calm;
+    report_.calm = RunCalm(*setup_, team_->main(), args_.max_dead_share, &calm);
+    std::cout << CalmAsText(report_.calm) << std::flush;
+    for (const CalmRun& run : report_.calm) {
+      if (!run.finding.empty()) report_.findings.push_back(run.finding);
+    }
+    Say(teller_->TellAll(calm.failures, "no-faults-"));
+    report_.totals.Merge(std::move(calm));
+  }
+
+  // What once failed must hold now.
+  absl::Status RunCorpus() {
+    SimTotals totals;
+    for (size_t i = env_.shard; i < args_.corpus.size(); i += env_.shards) {
+      const std::string& path = args_.corpus[i];
+      const absl::StatusOr<sim::PlanFile> file = setup_->ReadPlan(path);
+      if (!file.ok()) return file.status();
+      sim::SeedResult result = team_->main().RunPlan(file->plan, file->plan.seed);
+      const bool same = result.failure.promise == file->promise && result.failure.signature == file->signature;
+      std::cout << path << ": ";
+      if (!result.failed) {
+        std::cout << "holds" << (file->promise.empty() ? "" : "; once broken was " + file->promise) << "\n";
+      } else {
+        std::cout << result.failure.promise << " is broken" << (same ? ", as it was once" : "") << "\n";
+        std::vector<ToldFailure> told;
+        told.push_back(teller_->Tell(result, std::filesystem::path(path).stem().string()));
+        Say(std::move(told));
+        ++totals.broken[result.failure.promise];
+        totals.failures.push_back(std::move(result));
+      }
+    }
+    report_.totals.Merge(std::move(totals));
+    return absl::OkStatus();
+  }
+
+  void RunSeeds() {
+    const uint64_t most = env_.seeds.value_or(UINT64_MAX / 2);
+    SeedPlans all(env_.first_seed + env_.shard, most / env_.shards + (env_.shard < most % env_.shards ? 1 : 0),
+                  env_.shards);
+    const uint64_t wanted = (args_.min_seeds + env_.shards - 1) / env_.shards;
+    EnoughSeeds enough(&all, wanted);
+    const double budget =
+        env_.budget_seconds.has_value() ? static_cast<double>(*env_.budget_seconds) : args_.budget_seconds;
+    const MonotonicTime start = clock_.Now();
+    Progress progress(std::cout, /*terminal=*/false, start);
+    SimTotals totals =
+        team_->Run(env_.seeds.has_value() ? static_cast<PlanSource&>(all) : enough,
+                   [&](const SimTotals& so_far, MonotonicTime now) {
+                     if (progress.Due(now)) {
+                       progress.Draw(now, std::nullopt,
+                                     WithCommas(so_far.runs) + " seeds  effective " + WithCommas(so_far.effective) +
+                                         "  failures " + WithCommas(so_far.failures.size()));
+                     }
+                     return now - start < Duration(static_cast<int64_t>(budget * 1e9));
+                   });
+    Say(teller_->TellAll(totals.failures, "seed-"));
+    // Whoever names the seeds gets these, however many of them are effective.
+    if (!env_.seeds.has_value() && totals.effective < wanted) {
+      report_.findings.push_back("only " + WithCommas(totals.effective) + " of " + WithCommas(totals.runs) +
+                                 " seeds were effective within the budget, and " + WithCommas(wanted) +
+                                 " are wanted; raise budget_seconds or shards, or lower min_seeds");
+    }
+    if (totals.stopped && env_.seeds.has_value())
+      std::cout << "the time was over after " << WithCommas(totals.runs) << " seeds\n";
+    report_.totals.Merge(std::move(totals));
+  }
+
+  ExitCode Finish() {
+    for (const sim::StageFinding& finding : team_->findings().all())
+      report_.stage_findings.emplace_back(finding, team_->findings().count(finding));
+    report_.not_checkable = team_->findings().not_checkable();
+    for (const std::string& problem : teller_->problems()) std::cerr << program_.name << ": " << problem << "\n";
+    std::cout << "\n" << ReportAsText(*setup_, report_);
+    if (!report_.failures.empty()) {
+      std::cout << "plans and pages are among the test's outputs (" << env_.outputs
+                << "); a plan goes on failing in a folder of plans that the test is given as its corpus\n";
+    }
+    std::cout.flush();
+    if (!report_.well()) return kPromiseBroken;
+    return teller_->problems().empty() ? kWell : kEnvironment;
+  }
+
+  const Program& program_;
+  const TestArguments& args_;
+  const Clock& clock_;
+  TestEnvironment env_;
+  std::unique_ptr<SimSetup> setup_;
+  std::unique_ptr<SimTeam> team_;
+  std::unique_ptr<FailureTeller> teller_;
+  SimReport report_;
+};
+
+}  // namespace
+
+void AddFaultTestCommand(const Program& program, CLI::App& app, int* exit_code) {
+  auto arguments = std::make_shared<TestArguments>();
+  TestArguments* a = arguments.get();
+  CLI::App* test = app.add_subcommand("fault-test", "What a test of fault_injection_test runs (ops/pipeline.bzl)");
+  test->add_option("PIPELINE", a->scope.pipeline, "Pipeline file; default: the one this program was built with");
+  test->add_option("--min-seeds", a->min_seeds, "As many seeds must be effective, over all shards; default 500");
+  test->add_option("--budget-seconds", a->budget_seconds, "… within that time, default 60");
+  test->add_option("--max-dead-share", a->max_dead_share, "As for sim, default 0.5");
+  test->add_option("--inputs", a->scope.inputs, "As for sim");
+  test->add_option("--faults", a->scope.faults, "As for sim")->delimiter(',');
+  test->add_option("--promises", a->scope.promises, "As for sim")->delimiter(',');
+  test->add_option("--corpus", a->corpus, "A plan that once failed; may be repeated");
+  test->add_option("--replay-command", a->scope.command, "What starts sim for a replay, before its options");
+  test->footer(
+      "Environment: MILLRACE_FIRST_SEED, MILLRACE_SEEDS (exactly so many), MILLRACE_BUDGET_SECONDS; and what Bazel "
+      "says to tests about shards and outputs.");
+  test->callback([&program, arguments, exit_code] { *exit_code = FaultTest(program, *arguments).Run(); });
+}
+
+}  // namespace millrace::ops

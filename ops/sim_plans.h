@@ -1,0 +1,49 @@
+// Plans that are not drawn from seeds: the run without faults, all crash schedules, and plans aimed at what luck has not hit.
+//
+// Threading: as said.
+#ifndef MILLRACE_OPS_SIM_PLANS_H_
+#define MILLRACE_OPS_SIM_PLANS_H_
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ops/sim_campaign.h"
+#include "ops/sim_report.h"
+#include "ops/sim_setup.h"
+#include "sim/exhaustive.h"
+
+namespace millrace::ops {
+
+// Runs the pipeline over its inputs without faults, on each kind of broker: what is to be proved about a pipeline that
+// does nothing? Breaks of promises go to `totals`. The worker's thread.
+std::vector<CalmRun> RunCalm(const SimSetup& setup, SimWorker& worker, double dead_share_max, SimTotals* totals);
+
+// All schedules with one or two crashes over a few jobs, on each kind of broker. Any thread.
+class CrashPlans final : public PlanSource {
+ public:
+  CrashPlans(const SimSetup& setup, uint32_t jobs);
+  std::optional<sim::SeedResult> RunNext(SimWorker& worker) override;
+  std::optional<uint64_t> count() const override { return std::nullopt; }
+
+ private:
+  // The next kind of broker; false: that was the last. Runs without faults, to count actions.
+  bool Begin(SimWorker& worker);
+
+  const SimSetup& setup_;
+  const uint32_t jobs_;
+  std::mutex mutex_;
+  size_t next_semantics_ = 0;
+  std::optional<sim::Exhaustive> plans_;
+  uint64_t given_ = 0;
+};
+
+// A plan for each combination of fault and action that can be hit and was not. Gives how many there were. The worker's
+// thread.
+uint64_t AimAtUnhit(const SimSetup& setup, SimWorker& worker, SimTotals* totals);
+
+}  // namespace millrace::ops
+
+#endif  // MILLRACE_OPS_SIM_PLANS_H_
