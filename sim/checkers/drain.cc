@@ -1,4 +1,4 @@
-// A process that was asked to stop starts nothing more, and one that has left cleanly leaves nothing behind that has to be
+// A process that was asked to stop starts nothing more (but what it had decided at the very moment), and one that has left cleanly leaves nothing behind that has to be
 // done again: what it had finished in the partitions that it gave back while it drained is not run again, and what it had
 // settled of it does not even come again.
 //
@@ -50,6 +50,7 @@ class Pass {
         const Record& record = index_.records()[at];
         if (at < drain || record.process != asked.process || record.incarnation != asked.incarnation) continue;
         if (asked.stage != kNoStage && asked.stage != record.stage) continue;
+        if (record.at_ns == asked.at_ns) continue;
         findings_.Add("started after drain",
                       ProcessName(history_, record) + ", " + StageName(history_, record.stage) + " started " +
                           MessageName(history_, record.message) + " after it had been asked to stop",

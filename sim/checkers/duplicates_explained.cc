@@ -3,7 +3,8 @@
 // A message comes again only when its partition has changed hands (or its owner has come back): then what was unsettled at
 // that time, which is at most two windows and what was fetched ahead of them (the settlements of one window may be on
 // their way while the next is worked on). Deliveries to a process that has trouble with the broker may go unsettled
-// beyond that, and each explains one more. A slot's first holding explains nothing.
+// beyond that, and each explains one more. As long as a partition has had one holding only, nothing is explained;
+// but for queues once a fault has struck: a broker may hand a queue to another consumer and back, unknown to its owner.
 //
 // A message is published once for each time that it was made, and once more for each answer that was not OK. It is
 // appended as often as it was published or handed over; a client may repeat it on its own when a fault has struck.
@@ -30,20 +31,19 @@ class Redeliveries {
         delivered_(index_.pairs().size(), 0),
         again_(index_.holdings().size(), 0),
         spare_(index_.slots(), 0),
-        seen_(index_.slots(), 0),
-        first_(index_.holdings().size(), 0),
+        holdings_(index_.slots(), 0),
         trouble_(static_cast<size_t>(index_.processes()) * history_.topology.stages.size(), 0) {}
 
   void Run() {
-    for (size_t i = 0; i < index_.holdings().size(); ++i) {
-      uint8_t& seen = seen_[index_.holdings()[i].slot];
-      first_[i] = seen == 0;
-      seen = 1;
-    }
+    const auto assigned = index_.Of(Kind::kAssigned);
     const auto troubles = index_.Of(Kind::kTrouble);
-    size_t next = 0;
+    size_t next = 0, given = 0;
     for (uint32_t at : index_.Of(Kind::kDelivered)) {
       for (; next < troubles.size() && troubles[next] < at; ++next) OnTrouble(index_.records()[troubles[next]]);
+      for (; given < assigned.size() && assigned[given] < at; ++given) {
+        const uint32_t holding = index_.HoldingOf(assigned[given]);
+        if (holding != kNone) ++holdings_[index_.holdings()[holding].slot];
+      }
       OnDelivered(at);
       if (findings_.full()) return;
     }
@@ -76,9 +76,12 @@ class Redeliveries {
     }
     // A message that was appended twice comes twice; copies that are appended later are forgiven too.
     if (delivered_[number]++ < index_.message(record.message).appends) return;
-    const uint64_t allowed = first_[holding] != 0 ? 0 : SpanOf(record.stage) + spare_[slot] + index_.WentBack(slot);
+    const auto faults = index_.Of(Kind::kFault);
+    const bool struck = index_.queue() && !faults.empty() && faults.front() < at;
+    const bool first = holdings_[slot] == 1 && !struck;
+    const uint64_t allowed = first ? 0 : SpanOf(record.stage) + spare_[slot] + index_.WentBack(slot);
     if (++again_[holding] != allowed + 1) return;
-    findings_.Add(first_[holding] != 0 ? "came again with no cause" : "more came again than was in flight",
+    findings_.Add(first ? "came again with no cause" : "more came again than was in flight",
                   ProcessName(history_, record) + ", " + StageName(history_, record.stage) + " was given " +
                       MessageName(history_, record.message) + " again, the " + std::to_string(again_[holding]) +
                       ". such message of " + PlaceName(history_, record.topic, record.partition) + " where " +
@@ -94,8 +97,7 @@ class Redeliveries {
   std::vector<uint32_t> delivered_;  // by pair
   std::vector<uint32_t> again_;      // by holding
   std::vector<uint32_t> spare_;      // by slot
-  std::vector<uint8_t> seen_;        // by slot
-  std::vector<uint8_t> first_;       // by holding
+  std::vector<uint32_t> holdings_;   // by slot: so far
   std::vector<uint8_t> trouble_;     // by process and stage
 };
 
