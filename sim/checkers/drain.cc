@@ -6,7 +6,7 @@
 // partition's note, which the next owner skips by (it is delivered, and not run). Notes have room for about two hundred
 // ranges, and share it with parked keys: so stages with larger windows, or that park keys, are held to their settlements
 // only. Messages that were appended twice come twice, and are not looked at; nor are partitions whose committed offset
-// went back.
+// went back, nor what processes do that were given the partition before (and stood still since).
 #include <string>
 #include <vector>
 
@@ -131,6 +131,9 @@ class Pass {
       if (number == kNone) continue;
       const Seal& seal = seals_[number];
       if (seal.since > at || index_.message(record.message).appends > 1) continue;
+      // Who had been given it before, and stood still since, starts from where the group was then.
+      const uint32_t holding = index_.HoldingOf(at);
+      if (holding == kNone || index_.holdings()[holding].assigned < seal.since) continue;
       const bool settled = seal.settled != kNone;
       if (!settled && (kind == Kind::kDelivered || !WasTold(seal))) continue;
       const char* signature = kind == Kind::kDelivered ? "settled work came again after a clean leave"

@@ -64,6 +64,14 @@ TEST(Drain, WhatWasFinishedOutOfOrderIsNotDoneAgain) {
              {t.done, released, t.b.last()});
 }
 
+TEST(Drain, OneWhoStoodStillStartsFromWhereItWas) {
+  Leaving t;
+  t.b.Assign(1, "parse").Deliver(1, "parse", t.b.Input(t.two));
+  t.b.Drain(0).Sent(0, "parse", t.out).Release(0, "parse").Stopped(0);
+  t.b.Dispatch(1, "parse", t.b.Input(t.two)).Lose(1, "parse");
+  ExpectPass(kName, t.b.history());
+}
+
 TEST(Drain, WhatIsUnconfirmedOrLostOrLeftInHasteMayBeDoneAgain) {
   Leaving unconfirmed;
   unconfirmed.b.Drain(0).Publish(0, "parse", unconfirmed.out).Append(unconfirmed.out).Release(0, "parse").Stopped(0);

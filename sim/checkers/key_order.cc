@@ -2,10 +2,10 @@
 //   * jobs of the feed are appended in the order in which they were handed over;
 //   * outputs of a stage that keep their input's key are appended in the order of those inputs;
 //   * the effects of a sink are made in that order.
-// The order of inputs is the order of first appends in their partition; inputs in different partitions, and topics without
-// order, promise nothing. What became a dead letter of the stage is out of the order: its key goes on without it, unless
-// the stage parks keys. Then nothing that was tried after the dead letter may come of that key, until it is appended
-// again (redriven) or succeeds after all.
+// The order of inputs is the order of first appends in their partition. Inputs in different partitions, and topics without
+// order, promise nothing; what was destroyed in front of the stage may have come again later. What became a dead letter
+// of the stage is out of the order: its key goes on without it, unless the stage parks keys. Then nothing that was tried
+// after the dead letter may come of that key, until it is appended again (redriven) or succeeds after all.
 #include <string>
 #include <vector>
 
@@ -120,7 +120,7 @@ class Pass {
     if (input.key != facts.key || input.first_append == kNever || !Ordered(input.topic)) return;
     const uint32_t message = index_.records()[at].message;
     CheckParked(at, pair, facts.first_output, "output");
-    if (pair.dead_at != kNever) return;
+    if (pair.dead_at != kNever || pair.destroyed > 0) return;
     Mark& mark = MarkAt(&outputs_[pair.stage * history_.topology.topics.size() + facts.topic], facts.key);
     const uint32_t before = mark.record, other = mark.message;
     if (Advance(&mark, input.partition, input.position, at, message)) return;
@@ -145,7 +145,7 @@ class Pass {
     const MessageFacts& input = index_.message(record.message);
     if (pair.first_effect != at || input.key >= keys_ || input.first_append == kNever || !Ordered(input.topic)) return;
     CheckParked(at, pair, at, "effect");
-    if (pair.dead_at != kNever) return;
+    if (pair.dead_at != kNever || pair.destroyed > 0) return;
     Mark& mark = MarkAt(&sinks_[record.stage], input.key);
     const uint32_t before = mark.record, other = mark.message;
     if (Advance(&mark, input.partition, input.position, at, record.message)) return;
