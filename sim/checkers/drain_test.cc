@@ -34,6 +34,15 @@ TEST(Drain, StartsNothing) {
   ExpectPass(kName, t.b.history());
 }
 
+TEST(Drain, WhatWasDecidedAtThatMomentStillStarts) {
+  Leaving t;
+  t.b.Drain(0);
+  const int64_t now = t.b.record(t.b.last()).at_ns;
+  t.b.Dispatch(0, "parse", t.b.Input(t.one));
+  t.b.record(t.b.last()).at_ns = now;
+  ExpectPass(kName, t.b.history());
+}
+
 TEST(Drain, OfOneStage) {
   Leaving t;
   t.b.Drain(0);
@@ -53,6 +62,14 @@ TEST(Drain, WhatWasFinishedOutOfOrderIsNotDoneAgain) {
   t.b.Dispatch(1, "parse", t.b.Input(t.two));
   ExpectFail(kName, t.b.history(), "finished work was done again after a clean leave", t.two,
              {t.done, released, t.b.last()});
+}
+
+TEST(Drain, OneWhoStoodStillStartsFromWhereItWas) {
+  Leaving t;
+  t.b.Assign(1, "parse").Deliver(1, "parse", t.b.Input(t.two));
+  t.b.Drain(0).Sent(0, "parse", t.out).Release(0, "parse").Stopped(0);
+  t.b.Dispatch(1, "parse", t.b.Input(t.two)).Lose(1, "parse");
+  ExpectPass(kName, t.b.history());
 }
 
 TEST(Drain, WhatIsUnconfirmedOrLostOrLeftInHasteMayBeDoneAgain) {

@@ -34,6 +34,13 @@ TEST(DuplicatesExplained, AgainWithNoCause) {
   ExpectFail(kName, b.history(), "came again with no cause", 0, {first - 1, first, b.last()});
 }
 
+TEST(DuplicatesExplained, AQueueThatWentAwayAndCameBack) {
+  HistoryBuilder b = TwoStages(/*queues=*/true);
+  const auto inputs = Fill(b, 1);
+  b.Assign(0, "parse").Deliver(0, "parse", inputs[0]).Fault().Deliver(0, "parse", inputs[0]);
+  ExpectPass(kName, b.history());
+}
+
 // Nothing is ever committed: each owner begins at the beginning.
 TEST(DuplicatesExplained, MoreThanWindowsExplain) {
   HistoryBuilder b = TwoStages();

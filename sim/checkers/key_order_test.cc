@@ -84,6 +84,13 @@ TEST(KeyOrder, DeadLettersAreOutOfTheOrder) {
   ExpectPass(kName, t.b.history());
 }
 
+TEST(KeyOrder, WhatWasDestroyedMayComeAgainLater) {
+  Pair t;
+  t.b.Destroy("parse", t.b.Input(t.one)).Append(t.b.Input(t.one));
+  t.b.Work(0, "parse", t.b.Input(t.two), {t.out2}).Work(0, "parse", t.b.Input(t.one), {t.out1});
+  ExpectPass(kName, t.b.history());
+}
+
 TEST(KeyOrder, AParkedKeyStaysParked) {
   Pair t;
   t.b.history().topology.stages[t.b.stage("parse")].park_key = true;

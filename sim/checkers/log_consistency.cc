@@ -4,7 +4,8 @@
 //   int-poll-skip         a holding was not delivered a record that lay in between, and was there (logs)
 //   nonmonotonic-send     what one producer published first was appended behind what it published later
 //   lost-write            a publish was confirmed before it was appended
-// Sends are judged by first occurrences, and only those whose publish did not fail in between. What its transactions
+// Sends are judged by first occurrences, and only those whose publish did not fail in between and that no other process
+// published as well: whose of them it is cannot be told. What transactions
 // read (aborted or uncommitted records) is not checkable: there are no transactions.
 #include <string>
 #include <utility>
@@ -112,12 +113,21 @@ class Pass {
         failed[record.message] = 1;
       }
     }
-    std::vector<uint8_t> published(index_.messages().size(), 0);
+    std::vector<uint32_t> publisher(index_.messages().size(), kNone);  // its first publish
     for (uint32_t at : index_.Of(Kind::kPublish)) {
       const Record& record = index_.records()[at];
-      if (record.message >= published.size() || record.stage >= stages || record.process >= index_.processes())
+      if (record.message >= publisher.size()) continue;
+      uint32_t& first = publisher[record.message];
+      if (first == kNone) first = at;
+      const Record& other = index_.records()[first];
+      if (other.process == record.process && other.incarnation == record.incarnation) continue;
+      if (at < index_.message(record.message).first_append) failed[record.message] = 1;
+    }
+    for (uint32_t at : index_.Of(Kind::kPublish)) {
+      const Record& record = index_.records()[at];
+      if (record.message >= publisher.size() || record.stage >= stages || record.process >= index_.processes())
         continue;
-      if (std::exchange(published[record.message], 1) != 0) continue;
+      if (publisher[record.message] != at) continue;
       const MessageFacts& facts = index_.message(record.message);
       if (facts.partition == kNone || failed[record.message] != 0) continue;
       // Where somebody else's publish of it came first, this one's place tells nothing.
