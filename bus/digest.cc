@@ -2,6 +2,9 @@
 
 #include <xxhash.h>
 
+#include <array>
+#include <cstring>
+
 namespace millrace::bus {
 
 uint64_t Digest64(std::string_view bytes, uint64_t seed) {
@@ -13,8 +16,22 @@ Digest128 DigestOf(std::string_view bytes) {
   return {h.high64, h.low64};
 }
 
+namespace {
+
+// The two digits of each byte.
+constexpr std::array<char, 512> kHexPairs = [] {
+  std::array<char, 512> pairs{};
+  for (size_t byte = 0; byte < 256; ++byte) {
+    pairs[2 * byte] = "0123456789abcdef"[byte >> 4];
+    pairs[2 * byte + 1] = "0123456789abcdef"[byte & 15];
+  }
+  return pairs;
+}();
+
+}  // namespace
+
 char* WriteHex(uint64_t value, char* out) {
-  for (int shift = 60; shift >= 0; shift -= 4) *out++ = "0123456789abcdef"[(value >> shift) & 15];
+  for (int shift = 56; shift >= 0; shift -= 8, out += 2) std::memcpy(out, &kHexPairs[2 * ((value >> shift) & 255)], 2);
   return out;
 }
 

@@ -16,11 +16,7 @@ bool Headers::Valid(std::string_view block) {
 }
 
 HeaderBuilder& HeaderBuilder::Add(std::string_view name, std::optional<std::string_view> value) {
-  const uint32_t lengths[2] = {static_cast<uint32_t>(name.size()),
-                               value.has_value() ? static_cast<uint32_t>(value->size() + 1) : 0};
-  out_->append(reinterpret_cast<const char*>(lengths), sizeof(lengths));
-  out_->append(name);
-  if (value.has_value()) out_->append(*value);
+  Write(name, value, Extend(BytesOf(name, value)));
   return *this;
 }
 

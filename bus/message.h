@@ -95,6 +95,26 @@ class HeaderBuilder {
     out_->append(headers.block());
     return *this;
   }
+  // One header as it lies in a block: how long it is, and written at `at`, of which the end is returned.
+  static size_t BytesOf(std::string_view name, std::optional<std::string_view> value) {
+    return 8 + name.size() + (value.has_value() ? value->size() : 0);
+  }
+  static char* Write(std::string_view name, std::optional<std::string_view> value, char* at) {
+    const uint32_t lengths[2] = {static_cast<uint32_t>(name.size()),
+                                 value.has_value() ? static_cast<uint32_t>(value->size() + 1) : 0};
+    std::memcpy(at, lengths, sizeof(lengths));
+    at += sizeof(lengths);
+    std::memcpy(at, name.data(), name.size());
+    at += name.size();
+    if (!value.has_value() || value->empty()) return at;
+    std::memcpy(at, value->data(), value->size());
+    return at + value->size();
+  }
+  // Room for `bytes` more, to be filled by the caller with headers so written.
+  char* Extend(size_t bytes) {
+    out_->resize(out_->size() + bytes);
+    return out_->data() + out_->size() - bytes;
+  }
   void Clear() { out_->clear(); }
   // Valid until the next Add or Clear.
   Headers View() const { return Headers(*out_); }

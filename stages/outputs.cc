@@ -1,6 +1,7 @@
 #include "stages/outputs.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "bus/partition.h"
@@ -96,15 +97,23 @@ Emission Outputs::Emitted(size_t index) const {
 }
 
 bus::Digest128 Outputs::DerivedId(std::string_view name, size_t index) {
-  scratch_.clear();
-  for (std::string_view part : {envelope_->source, id_, std::string_view(settings_.stage)})
-    scratch_.append(part).push_back('\0');
+  char number[24] = "#";
   if (name.empty()) {
-    scratch_.push_back('#');
-    scratch_.append(std::to_string(index));
-  } else {
-    scratch_.append(name);
+    const char* end = std::to_chars(number + 1, number + sizeof(number), index).ptr;
+    name = {number, static_cast<size_t>(end - number)};
   }
+  const std::string_view source = envelope_->source, stage = settings_.stage;
+  scratch_.resize(source.size() + id_.size() + stage.size() + name.size() + 3);
+  char* at = scratch_.data();
+  const auto put = [&at](std::string_view bytes) {
+    if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
+    at += bytes.size();
+  };
+  for (std::string_view part : {source, id_, stage}) {
+    put(part);
+    *at++ = '\0';
+  }
+  put(name);
   return bus::DigestOf(scratch_);
 }
 

@@ -62,8 +62,13 @@ Worker::Held& Worker::PartitionAt(bus::Partition partition) {
 }
 
 Worker::Held* Worker::FindHeld(const bus::Holding& holding) {
-  Held& held = PartitionAt(holding.partition);
-  return held.held() && held.holding.epoch == holding.epoch ? &held : nullptr;
+  // Asked several times for each message.
+  const auto topic = static_cast<size_t>(holding.partition.topic),
+             number = static_cast<size_t>(holding.partition.number);
+  MR_CHECK(topic < partitions_.size()) << "input " << holding.partition.topic;
+  const auto& numbers = partitions_[topic];
+  Held* held = number < numbers.size() ? numbers[number].get() : nullptr;
+  return held != nullptr && held->held() && held->holding.epoch == holding.epoch ? held : nullptr;
 }
 
 void Worker::On(const AssignedEvent& event) {
