@@ -34,7 +34,7 @@ struct Setting {
     auto made = Subject::Make(*stages::Resolve(file.pipeline()), registry, {});
     MR_CHECK(made.ok()) << made.status().ToString();
     subject = *std::move(made);
-    subject.SetInputs(*subject.ReadSources(jobs));
+    subject.SetInputs(*subject.ReadSources(jobs, jobs));
   }
 };
 

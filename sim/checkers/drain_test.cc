@@ -34,15 +34,6 @@ TEST(Drain, StartsNothing) {
   ExpectPass(kName, t.b.history());
 }
 
-TEST(Drain, WhatWasDecidedAtThatMomentStillStarts) {
-  Leaving t;
-  t.b.Drain(0);
-  const int64_t now = t.b.record(t.b.last()).at_ns;
-  t.b.Dispatch(0, "parse", t.b.Input(t.one));
-  t.b.record(t.b.last()).at_ns = now;
-  ExpectPass(kName, t.b.history());
-}
-
 TEST(Drain, OfOneStage) {
   Leaving t;
   t.b.Drain(0);

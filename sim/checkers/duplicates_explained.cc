@@ -41,16 +41,9 @@ class Redeliveries {
       first_[i] = seen == 0;
       seen = 1;
     }
-    // On queues the broker may go on to another consumer, or come back to the same one, by itself.
-    std::vector<uint8_t> moved(history_.topology.stages.size(), 0);
-    for (uint32_t at : index_.Of(Kind::kMoved)) {
-      const Record& record = index_.records()[at];
-      if (index_.queue() && record.stage < moved.size()) moved[record.stage] = 1;
-    }
-    for (size_t i = 0; i < index_.holdings().size(); ++i) {
-      const uint16_t stage = index_.records()[index_.holdings()[i].assigned].stage;
-      if (stage < moved.size() && moved[stage] != 0) first_[i] = 0;
-    }
+    // On queues the broker may go on to another consumer, or come back to the same one, by itself, whenever something is
+    // wrong; then a window explains it, as after a new assignment.
+    if (index_.queue() && !index_.Of(Kind::kFault).empty()) std::fill(first_.begin(), first_.end(), 0);
     const auto troubles = index_.Of(Kind::kTrouble);
     size_t next = 0;
     for (uint32_t at : index_.Of(Kind::kDelivered)) {
