@@ -20,7 +20,7 @@ struct Workload {
   int64_t gap_ns = 10 * kStoryMs;
   int64_t service_ns = 2 * kStoryMs;  // of each service
   int64_t slow_at_ns = 500 * kStoryMs;
-  int64_t slow_for_ns = 1000 * kStoryMs;
+  int64_t slow_for_ns = 1500 * kStoryMs;
   int64_t slow_by_ns = 200 * kStoryMs;
   int64_t crash_at_ns = 1200 * kStoryMs;
   int64_t restart_ns = 300 * kStoryMs;
