@@ -103,13 +103,17 @@ std::string HeadAsText(const SimSetup& setup, const SimReport& report) {
   for (const sim::StageInfo& stage : subject.topology().stages) stages += (stages.empty() ? "" : ", ") + stage.name;
   std::string text =
       "simulating " + setup.name() + " (" + stages + ") with " + Count(subject.inputs().size(), "input", "inputs") +
-      (scope.inputs.empty() ? " of its sources" : " of " + Listed(scope.inputs, "")) + ": " + report.what + "; " +
-      (scope.semantics.empty() ? "on logs and on queues" : "on " + scope.semantics + "s");
-  text += "; at most " + Count(scope.jobs_max, "job", "jobs") + " a run; faults: " + Listed(scope.faults, "all kinds") +
-          "; promises: " + Listed(scope.promises, "all");
+      (scope.inputs.empty() ? " of its sources" : " of " + Listed(scope.inputs, "")) + ": " + report.what;
+  if (!report.one_run) {
+    text += std::string("; ") + (scope.semantics.empty() ? "on logs and on queues" : "on " + scope.semantics + "s") +
+            "; at most " + Count(scope.jobs_max, "job", "jobs") +
+            " a run; faults: " + Listed(scope.faults, "all kinds");
+  }
+  text += "; promises: " + Listed(scope.promises, "all");
   if (scope.partitions_max > 0)
     text += "; at most " + Count(scope.partitions_max, "partition", "partitions") + " a topic";
-  return text + "; " + Count(static_cast<uint64_t>(report.threads), "thread", "threads") + "\n";
+  if (!report.one_run) text += "; " + Count(static_cast<uint64_t>(report.threads), "thread", "threads");
+  return text + "\n";
 }
 
 std::string CalmAsText(const std::vector<CalmRun>& calm) {

@@ -36,7 +36,8 @@ struct RunDetail {
 struct SimReport {
   uint64_t first_seed = 1;
   int threads = 1;
-  std::string what;  // "seeds 1 … 1,000", "all schedules with one or two crashes"
+  bool one_run = false;  // of a seed or a plan that was named
+  std::string what;      // "seeds 1 … 1,000", "all schedules with one or two crashes"
   SimTotals totals;
   std::vector<CalmRun> calm;
   std::vector<ToldFailure> failures;

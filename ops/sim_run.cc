@@ -127,13 +127,15 @@ class SimRun {
     if (args_.shrink && args_.no_shrink)
       return absl::InvalidArgumentError("--shrink and --no-shrink; give one of them");
     if (args_.jobs.has_value() && (*args_.jobs == 0 || *args_.jobs > kJobsMost))
-      return absl::InvalidArgumentError("--jobs: give a number from 1 to " + WithCommas(kJobsMost));
+      return absl::InvalidArgumentError("--jobs: so many cannot be run; give a number from 1 to " +
+                                        WithCommas(kJobsMost));
     if (args_.threads < 0 || args_.threads > kThreadsMost)
-      return absl::InvalidArgumentError("--threads: give a number from 1 to " + std::to_string(kThreadsMost));
+      return absl::InvalidArgumentError("--threads: so many cannot be started; give a number from 1 to " +
+                                        std::to_string(kThreadsMost));
     if (args_.budget_seconds.has_value() && !(*args_.budget_seconds > 0 && std::isfinite(*args_.budget_seconds)))
       return absl::InvalidArgumentError("--budget-seconds: in no time nothing can be run; give more than 0");
     if (!(args_.max_dead_share >= 0 && args_.max_dead_share <= 1))
-      return absl::InvalidArgumentError("--max-dead-share: give a share from 0 to 1");
+      return absl::InvalidArgumentError("--max-dead-share: no share of a whole; give a number from 0 to 1");
     if (absl::Status s = ParseSeeds(args_, &report_.first_seed, &seeds_); !s.ok()) return s;
     if (!args_.report.empty()) {
       if (absl::Status s = CheckWritable(args_.report); !s.ok())
@@ -144,6 +146,7 @@ class SimRun {
     if (args_.exhaustive && args_.scope.partitions_max == 0) args_.scope.partitions_max = kExhaustivePartitions;
     args_.scope.jobs_max = args_.jobs.value_or(args_.exhaustive ? kExhaustiveJobs : SimScope().jobs_max);
     report_.show_coverage = args_.coverage;
+    report_.one_run = one;
     report_.what = args_.seed.has_value() ? "seed " + std::to_string(*args_.seed)
                    : !args_.plan.empty()  ? args_.plan
                    : args_.exhaustive     ? "all schedules with one or two crashes"

@@ -98,8 +98,10 @@ absl::Status SimSetup::Load(const Program& program, std::ostream& log) {
   }
   absl::StatusOr<stages::PipelineFile> file = stages::PipelineFile::Load(path_);
   if (!file.ok()) return file.status();
-  const std::vector<stages::Problem> problems =
-      stages::Lint(*file, {.registry = program.registry, .capabilities = AnyBus, .bus = "mem:"});
+  // With inputs of a file, topics that no source writes to are as good as written by other programs.
+  const std::vector<stages::Problem> problems = stages::Lint(
+      *file,
+      {.registry = program.registry, .capabilities = AnyBus, .bus = scope_.inputs.empty() ? "" : "simulated://inputs"});
   for (const stages::Problem& problem : problems) log << problem.ToString() << "\n";
   if (stages::HasErrors(problems))
     return absl::InvalidArgumentError(path_ + " cannot be simulated; correct what is named above");

@@ -21,6 +21,11 @@ def _broker_client(label):
 RULES = [
     (_below("stages"), _broker_client, "stages never see a broker client"),
     (_below("sim"), _broker_client, "the simulator never sees a broker client"),
+    (
+        lambda label: label == "//ops:sim_main",
+        _broker_client,
+        "what a fault test runs links no broker client",
+    ),
     (_below("bus"), _below("stages", "sim", "ops", "tests"), "the bus stands below stages, simulator and ops"),
     (_below("stages"), _below("sim", "ops", "tests"), "stages stand below simulator and ops"),
     (lambda label: label.startswith("//stages:"), _below("stages/property"), "the core of stages knows no pipeline"),

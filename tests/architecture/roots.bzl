@@ -5,10 +5,15 @@ ROOTS = {
         "//bus",
         "//bus/memory:memory_bus",
     ],
+    "fault_test": [
+        "//ops:sim_main",
+        "//tests/example:one_sim",
+    ],
     "property": [
         "//stages/property:register",
     ],
     "sim": [
+        "//sim/guard",
         "//sim/guard:interpose",
         "//sim/report:page",
         "//sim/report:words",

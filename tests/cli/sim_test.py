@@ -1,0 +1,328 @@
+"""`sim` as its user sees it: results, exit codes, replays, stages that are not well, and what the reference says about it."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+HERE = os.getcwd()
+BUILT = "" if os.path.exists("tests/cli/sim_demo") else "bazel-bin/"
+DEMO = os.path.abspath(BUILT + "tests/cli/sim_demo")
+SMALL = os.path.abspath(BUILT + "tests/cli/sim_demo_sim")  # only simulates
+MILLRACE = os.path.abspath(BUILT + "ops/millrace")
+PIPELINE = os.path.abspath("tests/example/one.textproto")
+PROPERTY = os.path.abspath("stages/property/property.textproto")
+# What a stage does wrong shows under few promises, and they are all that these tests are about.
+QUIET = ("--faults=crash", "--semantics=log", "--jobs=20", "--promises=no-loss")
+
+
+class SimTest(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def sim(self, *arguments, code=0, pipeline=PIPELINE, program=DEMO, **kwargs):
+        command = [program, "sim", *([pipeline] if pipeline else []), *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, **kwargs)
+        self.assertEqual(result.returncode, code, f"{command}\n{result.stdout}\n{result.stderr}")
+        return result
+
+    def report(self, *arguments, **kwargs):
+        return json.loads(self.sim(*arguments, "--format=json", **kwargs).stdout)
+
+    def refused(self, *arguments, says, code=2, **kwargs):
+        result = self.sim(*arguments, code=code, **kwargs)
+        self.assertIn(says, result.stderr)
+        self.assertRegex(result.stderr, r"; |--help", "it says what to do")
+        self.assertEqual(list(self.folder.glob("sim-failures")), [], "nothing was begun")
+        return result
+
+    def with_stage(self, kind):
+        text = pathlib.Path(PIPELINE).read_text(encoding="utf-8")
+        self.assertIn('kind: "relay"', text)
+        path = self.folder / (kind + ".textproto")
+        path.write_text(text.replace('kind: "relay"', f'kind: "{kind}"'), encoding="utf-8")
+        return str(path)
+
+    # ---- results
+
+    def test_seeds(self):
+        report = self.report("--seeds=60", "--threads=2")
+        self.assertEqual(report["seeds"], 60)
+        self.assertGreater(report["effective_seeds"], 20)
+        self.assertEqual(report["failures"], [])
+        self.assertEqual(report["findings"], [])
+        self.assertEqual(report["stage_findings"], [])
+        self.assertGreater(report["broker_events"], 1000)
+        self.assertGreater(report["broker_events_per_second"], 0)
+        self.assertGreater(report["seeds_per_second"], 0)
+        self.assertEqual([run["accepted"] for run in report["without_faults"]], [200, 200])
+        self.assertEqual([run["settled"] for run in report["without_faults"]], [200, 200])
+        promises = {promise["promise"]: promise for promise in report["promises"]}
+        self.assertEqual(promises["no-loss"]["checked"] + promises["no-loss"]["not_checkable"], 60)
+        self.assertEqual({promise["broken"] for promise in report["promises"]}, {0})
+        self.assertGreater(report["faults_fired"]["crash"], 0)
+        cells = report["coverage"]["cells"]
+        self.assertEqual(report["coverage"]["hit"], len([cell for cell in cells if cell["hits"]]))
+        self.assertFalse((self.folder / "sim-failures").exists(), "well: nothing is left behind")
+
+    def test_keys_of_json_keep_their_order(self):
+        text = self.sim("--seeds=3", "--format=json").stdout
+        keys = list(json.loads(text))
+        self.assertEqual(keys[:10], ["pipeline", "inputs", "first_seed", "threads", "seeds", "effective_seeds",
+                                     "min_effective", "stopped", "failures", "stage_findings"])
+        self.assertEqual(text.count("\n"), 1, "one object, one line")
+
+    def test_text(self):
+        out = self.sim("--seeds=20", "--threads=1").stdout
+        self.assertRegex(out, r"^simulating one \(relay, end\) with 200 inputs of its sources: seeds 1 to 20; ")
+        self.assertRegex(out, r"(?m)^without faults, on logs: 200 accepted = 200 settled \+ 0 dead-lettered$")
+        self.assertRegex(out, r"(?m)^  promise +checked +not checkable +broken$")
+        self.assertRegex(out, r"(?m)^  no-loss +\d+ +\d+ +-$")
+        self.assertRegex(out, r"(?m)^faults fired: [a-z]")
+        self.assertRegex(out, r"(?m)^20 seeds, \d+ effective, 0 failures; [\d,]+ broker events \([\d,]+/s\), [\d,]+ seeds/s in ")
+        self.assertNotIn("\x1b", out, "no terminal, no escapes")
+
+    def test_threads_change_nothing_of_what_seeds_give(self):
+        reports = [self.report("--seeds=40", "--first-seed=7", f"--threads={threads}") for threads in (1, 2)]
+        for key in ("seeds", "effective_seeds", "broker_events", "schedule_hash", "content_hash", "faults_fired", "promises",
+                    "coverage", "failures"):
+            self.assertEqual(reports[0][key], reports[1][key], key)
+
+    def test_a_range_of_seeds(self):
+        both = [self.report("--seeds=11..30", "--threads=1"), self.report("--seeds=20", "--first-seed=11", "--threads=1")]
+        self.assertEqual(both[0]["schedule_hash"], both[1]["schedule_hash"])
+        self.assertEqual(both[0]["first_seed"], 11)
+
+    def test_one_seed_and_its_plan_again(self):
+        first = self.sim("--seed=3").stdout
+        self.assertIn("the plan:", first)
+        self.assertRegex(first, r"(?m)^what happened: 1?\d")
+        self.assertRegex(first, r"(?m)^  no-loss +pass")
+        self.assertRegex(first, r"(?m)^ledger: ")
+        plan = first.split("the plan:\n\n")[1].split("\n\nwhat happened")[0]
+        (self.folder / "3.plan").write_text(plan + "\n", encoding="utf-8")
+        again = self.sim("--plan=3.plan").stdout
+        hashes = [re.search(r"(?m)^schedule hash ([0-9a-f]{16}), content hash ([0-9a-f]{16})$", out).groups()
+                  for out in (first, again)]
+        self.assertEqual(hashes[0], hashes[1])
+        run = self.report("--plan=3.plan", program=SMALL)["run"]
+        self.assertEqual((run["schedule_hash"], run["content_hash"]), hashes[0], "also in the program that only simulates")
+        self.assertEqual({verdict["verdict"] for verdict in run["verdicts"]} - {"pass", "not checkable"}, set())
+
+    def test_a_page_of_a_run_that_is_well(self):
+        self.sim("--seed=3", "--report=run.html")
+        self.assertIn("</html>", (self.folder / "run.html").read_text(encoding="utf-8"))
+
+    def test_nothing_to_shrink(self):
+        self.assertIn("nothing to shrink", self.sim("--seed=3", "--shrink").stdout)
+
+    def test_exhaustive(self):
+        report = self.report("--exhaustive", "--jobs=1", "--semantics=log", "--budget-seconds=20", "--threads=2")
+        self.assertGreater(report["seeds"], 50)
+        self.assertEqual(report["failures"], [])
+        self.assertEqual(set(report["faults_fired"]), {"crash"})
+
+    def test_coverage_aims_at_what_seeds_have_not_hit(self):
+        few = self.report("--seeds=5", "--threads=1")
+        aimed = self.report("--seeds=5", "--threads=1", "--coverage")
+        self.assertGreater(aimed["coverage"]["hit"], few["coverage"]["hit"] + 50)
+        self.assertEqual(aimed["failures"], [])
+        self.assertRegex(self.sim("--seeds=5", "--coverage").stdout, r"(?m)^ *crash .*\d")
+
+    def test_inputs_of_a_file(self):
+        (self.folder / "in.jsonl").write_text("".join(f'{{"key": "k{n % 3}", "n": {n}}}\n' for n in range(30)), encoding="utf-8")
+        report = self.report("--inputs=in.jsonl", "--seeds=10")
+        self.assertEqual(report["inputs"], 30)
+        self.assertEqual(report["without_faults"][0]["settled"], 30)
+
+    def test_budget(self):
+        report = self.report("--seeds=100000000", "--budget-seconds=1", "--threads=1")
+        self.assertTrue(report["stopped"])
+        self.assertLess(report["elapsed_seconds"], 30)
+        self.assertGreater(report["seeds"], 0)
+
+    def test_only_some_faults_and_promises(self):
+        report = self.report("--seeds=20", "--faults=crash,pause", "--promises=no-loss")
+        self.assertEqual(set(report["faults_fired"]) - {"crash", "pause"}, set())
+        self.assertEqual([promise["promise"] for promise in report["promises"]], ["no-loss"])
+
+    def test_the_default_is_the_pipeline_it_was_built_with(self):
+        self.assertIn("simulating one ", self.sim("--seeds=2", pipeline=None).stdout)
+
+    def test_the_property_pipeline(self):
+        report = self.report("--seeds=5", "--jobs=30", pipeline=PROPERTY, program=MILLRACE)
+        self.assertEqual(report["seeds"], 5)
+        self.assertEqual(report["stage_findings"], [])
+        self.assertEqual([stage["stage"] for stage in report["stages_not_checkable"]], ["store"])
+
+    # ---- findings
+
+    def test_too_few_effective_seeds(self):
+        result = self.sim("--seeds=5", "--min-effective=6", code=1)
+        self.assertRegex(result.stdout, r"(?m)^finding: only \d of 5 seeds were effective .*; give more")
+
+    def test_a_pipeline_that_refuses_everything(self):
+        report = self.report("--seeds=50", pipeline=self.with_stage("refuse"), code=1)
+        self.assertEqual(report["seeds"], 0, "there is nothing to prove")
+        self.assertRegex(report["findings"][0], r"refuses all 200 inputs \(most often: .*not wanted here.*\).*; give it inputs")
+
+    def test_a_pipeline_that_refuses_most(self):
+        picky = self.with_stage("picky")
+        report = self.report("--seeds=5", pipeline=picky, code=1)
+        self.assertRegex(report["findings"][0], r"\d+ of 200 jobs are dead-lettered .*--max-dead-share")
+        self.assertEqual(self.report("--seeds=5", "--max-dead-share=0.9", pipeline=picky)["findings"], [])
+
+    def test_a_stage_that_is_not_deterministic(self):
+        result = self.sim("--seeds=3", *QUIET, pipeline=self.with_stage("moody"), code=1)
+        self.assertIn("about your stages, and not about Millrace", result.stdout)
+        self.assertRegex(result.stdout, r"not-deterministic: the stage relay is not deterministic: called twice for input job-\d+")
+        report = self.report("--seeds=3", *QUIET, pipeline=self.with_stage("moody"), code=1)
+        finding = report["stage_findings"][0]
+        self.assertEqual((finding["kind"], finding["stage"]), ("not-deterministic", "relay"))
+        self.assertNotEqual(finding["first"], finding["second"])
+
+    def test_a_stage_that_reads_the_clock(self):
+        report = self.report("--seeds=3", *QUIET, pipeline=self.with_stage("clock"), code=1)
+        self.assertEqual([finding["kind"] for finding in report["stage_findings"]], ["real-clock"])
+        self.assertGreater(report["stage_findings"][0]["count"], 1)
+
+    def test_a_stage_that_hides_state(self):
+        hidden = self.with_stage("hidden")
+        self.assertEqual(self.report("--seeds=3", *QUIET, pipeline=hidden)["stage_findings"], [])
+        report = self.report("--seeds=3", *QUIET, "--isolate", pipeline=hidden, code=1)
+        self.assertEqual([finding["kind"] for finding in report["stage_findings"]], ["static-state"])
+        self.assertEqual(self.report("--seeds=3", *QUIET, "--isolate")["stage_findings"], [])
+
+    def test_a_stage_that_does_not_return(self):
+        result = self.sim("--seeds=3", *QUIET, pipeline=self.with_stage("endless"), code=1)
+        self.assertRegex(result.stdout + result.stderr, r"stage relay does not return for input job-7")
+        self.assertRegex(result.stdout, r"(?m)^replay: .* --plan sim-failures/stuck-0.plan$")
+        self.assertTrue((self.folder / "sim-failures" / "stuck-0.plan").exists())
+
+    def test_a_stage_that_ends_the_process_says_in_which_run(self):
+        result = self.sim("--seed=4", "--jobs=200", "--faults=pause", pipeline=self.with_stage("abort"), code=-6)
+        self.assertRegex(result.stderr, r"the process dies in seed 4; run it alone with\n.* --seed 4")
+
+    # ---- failures. What fails here is a stage with hidden state: one id comes to have two contents.
+
+    def failing(self):
+        return ("--promises=one-id-one-content,final-state", "--faults=crash", "--semantics=log"), self.with_stage("hidden")
+
+    def test_a_failure_is_shrunk_and_its_plan_fails_again(self):
+        options, pipeline = self.failing()
+        report = self.report("--seeds=30", *options, pipeline=pipeline, code=1)
+        self.assertGreater(len(report["failures"]), 0)
+        first = report["failures"][0]
+        self.assertIn(first["promise"], ("one-id-one-content", "final-state"))
+        self.assertTrue(first["shrunk"])
+        self.assertLess(first["jobs"], 5)
+        self.assertLessEqual(first["faults"], 2)
+        self.assertEqual(first["plan"], f"sim-failures/seed-{first['seed']}.plan")
+        self.assertIn("</html>", (self.folder / first["page"]).read_text(encoding="utf-8"))
+        self.assertEqual({failure["like"] for failure in report["failures"][1:]} - {None, first["seed"]}, set())
+        again = subprocess.run(first["replay"] + " --format json", shell=True, capture_output=True, text=True, check=False,
+                               cwd=self.folder)
+        self.assertEqual(again.returncode, 1, again.stdout + again.stderr)
+        self.assertEqual(json.loads(again.stdout)["failures"][0]["promise"], first["promise"])
+
+    def test_a_failure_in_words(self):
+        options, pipeline = self.failing()
+        out = self.sim("--seeds=30", *options, "--report=first.html", pipeline=pipeline, code=1).stdout
+        self.assertRegex(out, r"(?m)^(one-id-one-content|final-state) is broken: ")
+        self.assertRegex(out, r"(?m)^shrunk from \d+ jobs? and \d+ faults? to \d jobs? and \d faults? in ")
+        self.assertRegex(out, r"(?m)^replay:  .* --plan sim-failures/seed-\d+\.plan$")
+        self.assertRegex(out, r"(?m)^page:    first\.html$")
+        self.assertLess(out.index("is broken"), out.index("replay:"))
+        self.assertLess(out.index("replay:"), out.index("  promise "), "the failure first, the tables at the end")
+        self.assertTrue((self.folder / "first.html").exists())
+
+    def test_no_shrink_and_another_folder(self):
+        options, pipeline = self.failing()
+        report = self.report("--seeds=30", *options, "--no-shrink", "--out=found", pipeline=pipeline, code=1)
+        self.assertFalse(report["failures"][0]["shrunk"])
+        self.assertTrue(report["failures"][0]["plan"].startswith("found/"))
+        self.assertFalse((self.folder / "sim-failures").exists())
+
+    # ---- bad input
+
+    def test_arguments(self):
+        self.refused("--seeds=0", says="0 seeds show nothing")
+        self.refused("--seeds=9..3", says="upside down; write it as 3..9")
+        self.refused("--seeds=many", says='"many" is no number')
+        self.refused("--seeds=-5", says="no number")
+        self.refused("--budget-seconds=0", says="--budget-seconds")
+        self.refused("--budget-seconds=-1", says="--budget-seconds")
+        self.refused("--jobs=0", says="--jobs")
+        self.refused("--threads=-1", says="--threads")
+        self.refused("--max-dead-share=2", says="--max-dead-share")
+        self.refused("--seed=1", "--plan=x.plan", says="give one of them")
+        self.refused("--seed=1", "--exhaustive", says="leave out")
+        self.refused("--faults=crahs", says='there is no fault "crahs"; did you mean "crash"')
+        self.refused("--promises=noloss", says='there is no promise "noloss"')
+        self.refused("--semantics=both", says="--semantics")
+        self.refused("--format=xml", says="--format")
+
+    def test_files(self):
+        self.refused("--plan=none.plan", says="none.plan")
+        self.refused("--inputs=none.jsonl", says="none.jsonl")
+        self.refused("--seeds=3", pipeline="none.textproto", says="none.textproto")
+        (self.folder / "empty.jsonl").write_text("\n\n", encoding="utf-8")
+        self.refused("--inputs=empty.jsonl", says="has no line")
+        self.refused("--seeds=3", "--report=no/such/folder/run.html", says="no/such/folder/run.html", code=3)
+        self.refused("--seeds=3", "--report=.", says="--report", code=3)
+
+    def test_plans(self):
+        for text, says in (('fault { id: 1 kind: "crahs" at: "1ms" }', 'there is no fault "crahs"'),
+                           ('fault { id: 1 kind: "crash" at: "-1ms" }', "the time is negative"),
+                           ('fault { id: 1 kind: "crash" after_action { process: 99 } target: 0 }', "process"),
+                           ('nonsense', "nonsense")):
+            with self.subTest(text=text):
+                (self.folder / "bad.plan").write_text(f"version: 1\njob {{ id: 1 }}\n{text}\n", encoding="utf-8")
+                result = self.refused("--plan=bad.plan", says=says)
+                self.assertRegex(result.stderr, r"bad\.plan:\d+: ")
+
+    def test_a_pipeline_that_cannot_be_simulated(self):
+        text = pathlib.Path(PIPELINE).read_text(encoding="utf-8")
+        path = self.folder / "broken.textproto"
+        path.write_text(text.replace('kind: "relay"', 'kind: "rely"'), encoding="utf-8")
+        result = self.sim("--seeds=3", pipeline=str(path), code=2)
+        self.assertRegex(result.stderr, r'broken\.textproto:\d+: .*"rely".*; .*relay')
+
+    # ---- what there is, and what the reference says
+
+    def test_lists(self):
+        faults = self.sim("--faults=help", pipeline=None).stdout
+        self.assertRegex(faults, r"(?m)^crash +process +\w")
+        self.assertEqual(faults, self.sim("--faults=help", pipeline=None, program=SMALL).stdout)
+
+    def test_the_table_of_promises_is_in_the_reference(self):
+        """After a change on purpose: MILLRACE_UPDATE=1 python3 tests/cli/sim_test.py, run from the workspace, rewrites it."""
+        table = self.sim("--promises=help", pipeline=None).stdout
+        path = pathlib.Path(HERE) / "docs/reference/promises.md"
+        text = path.read_text(encoding="utf-8")
+        mark = "<!-- printed by: millrace sim --promises help -->\n\n"
+        self.assertIn(mark, text)
+        if os.environ.get("MILLRACE_UPDATE"):
+            path.write_text(text.split(mark)[0] + mark + table, encoding="utf-8")
+            text = path.read_text(encoding="utf-8")
+        self.assertEqual(text.split(mark)[1], table)
+
+    def test_the_reference_names_every_option_and_field(self):
+        reference = (pathlib.Path(HERE) / "docs/reference/simulator.md").read_text(encoding="utf-8")
+        options = set(re.findall(r"--[a-z-]+", self.sim("--help").stdout))
+        self.assertGreater(len(options), 20)
+        for option in sorted(options - {"--help"}):
+            self.assertIn(f"`{option}", reference, option)
+        for field in self.report("--seed=3"):
+            self.assertIn(f"`{field}`", reference, field)
+
+
+if __name__ == "__main__":
+    unittest.main()
