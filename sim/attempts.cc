@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "bus/digest.h"
+
 namespace millrace::sim {
 namespace {
 
@@ -136,6 +138,7 @@ void Attempts::Tell(uint64_t index, uint32_t to) {
       output.topic = world_.subject().ProducerTopic(member_.stage, result.outputs[o].topic);
       output.message = world_.recorder().Intern(output.topic, result.outputs[o].message);
       output.attempt = o;
+      member_.made.emplace_back(bus::Digest64(result.outputs[o].message.headers.block()), output.message);
       output.flags = world_.recorder().message(output.message).role == MessageRole::kReceipt ? kReceipt : 0;
       world_.Record(output);
     }

@@ -57,8 +57,8 @@ class BrokerSide {
 
   // Every message is settled by every group that reads it.
   virtual bool AllSettled() const = 0;
-  // Calls for each message that lies on a topic, in order.
-  virtual void ForEachOn(uint16_t topic, const std::function<void(uint16_t partition, const bus::Message&)>& visit) = 0;
+  // Calls for each message that lies on a topic, as it was interned.
+  virtual void ForEachOn(uint16_t topic, const std::function<void(uint32_t message)>& visit) = 0;
 
   // Faults; see Surface.
   virtual void Reset(uint32_t process, bool broker_too) = 0;

@@ -101,7 +101,7 @@ class LogSide final : public BrokerSide {
   int64_t DueNs() const override { return broker_.NextTimer().ns; }
   void Mended(uint32_t process) override;
   bool AllSettled() const override;
-  void ForEachOn(uint16_t topic, const std::function<void(uint16_t, const bus::Message&)>& visit) override;
+  void ForEachOn(uint16_t topic, const std::function<void(uint32_t)>& visit) override;
 
   void Reset(uint32_t process, bool broker_too) override;
   bool StopBroker() override;
@@ -551,14 +551,10 @@ bool LogSide::AllSettled() const {
   return true;
 }
 
-void LogSide::ForEachOn(uint16_t topic, const std::function<void(uint16_t, const bus::Message&)>& visit) {
+void LogSide::ForEachOn(uint16_t topic, const std::function<void(uint32_t)>& visit) {
   for (uint16_t p = 0; p < messages_[topic].size(); ++p) {
-    const bus::LogPartition& log = broker_.Log({topic, p});
-    for (int64_t offset = log.start(); offset < log.end();) {
-      const bus::LogPartition::Slice slice = log.Read(offset, SIZE_MAX);
-      for (const bus::Delivery& record : slice.records) visit(p, record.message);
-      offset = slice.next;
-    }
+    const auto start = static_cast<size_t>(broker_.Log({topic, p}).start());
+    for (size_t offset = start; offset < messages_[topic][p].size(); ++offset) visit(messages_[topic][p][offset]);
   }
 }
 

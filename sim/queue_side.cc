@@ -102,7 +102,7 @@ class QueueSide final : public BrokerSide {
   int64_t DueNs() const override { return broker_.NextTimer().ns; }
   void Mended(uint32_t process) override;
   bool AllSettled() const override;
-  void ForEachOn(uint16_t topic, const std::function<void(uint16_t, const bus::Message&)>& visit) override;
+  void ForEachOn(uint16_t topic, const std::function<void(uint32_t)>& visit) override;
 
   void Reset(uint32_t process, bool broker_too) override;
   bool StopBroker() override;
@@ -557,10 +557,10 @@ bool QueueSide::AllSettled() const {
   return true;
 }
 
-void QueueSide::ForEachOn(uint16_t topic, const std::function<void(uint16_t, const bus::Message&)>& visit) {
+void QueueSide::ForEachOn(uint16_t topic, const std::function<void(uint32_t)>& visit) {
   broker_.BrowseUnsettled(bus::KeepQueueName(world_.subject().topology().topics[topic].name),
                           [&](const bus::QueueBroker::Resting& resting) {
-                            visit(0, resting.message);
+                            visit(world_.recorder().Intern(topic, resting.message));
                             return true;
                           });
 }

@@ -17,7 +17,10 @@ uint64_t ContentOf(std::string_view type, const bus::Message& message) {
 
 }  // namespace
 
-Recorder::Recorder(Topology topology) { history_.topology = std::move(topology); }
+Recorder::Recorder(Topology topology) {
+  history_.topology = std::move(topology);
+  history_.records.reserve(4096);
+}
 
 uint32_t Recorder::AddJob(uint32_t id, uint32_t input, uint16_t topic, const bus::Message& message) {
   const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
@@ -71,14 +74,13 @@ uint32_t Recorder::Intern(uint16_t topic, const bus::Message& message) {
   if (const auto job = jobs_.find(bus::Digest64(envelope.root.empty() ? envelope.id : envelope.root));
       job != jobs_.end())
     info.job = job->second;
-  Describe(topic, message, info);
+  Describe(topic, message, envelope, info);
   content_ = Mix(Mix(content_, id.digest.low), digest);
   return index;
 }
 
-void Recorder::Describe(uint16_t topic, const bus::Message& message, MessageInfo& info) {
+void Recorder::Describe(uint16_t topic, const bus::Message& message, const bus::Envelope& envelope, MessageInfo& info) {
   const TopicInfo& place = history_.topology.topics[topic];
-  const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
   // Who made it says so in ce_source, "/<pipeline>/<stage>".
   const auto maker = [&](std::string_view source) { return StageNamed(source.substr(source.rfind('/') + 1)); };
   if (place.dead_letter) {

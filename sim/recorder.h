@@ -12,6 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "bus/digest.h"
+#include "bus/envelope.h"
 #include "bus/message.h"
 #include "sim/history.h"
 
@@ -53,6 +54,7 @@ class Recorder {
 
   const Topology& topology() const { return history_.topology; }
   size_t records() const { return history_.records.size(); }
+  const std::string& key(uint32_t index) const { return history_.keys[index]; }
   void AddFinalState(SinkEntry entry) { history_.final_state.push_back(std::move(entry)); }
   History Take();
 
@@ -70,7 +72,7 @@ class Recorder {
     hash = (hash ^ value) * 0x9fb21c651e98df25ull;
     return hash ^ (hash >> 32);
   }
-  void Describe(uint16_t topic, const bus::Message& message, MessageInfo& info);
+  void Describe(uint16_t topic, const bus::Message& message, const bus::Envelope& envelope, MessageInfo& info);
   uint32_t KeyOf(const bus::Message& message);
   uint16_t StageNamed(std::string_view name) const;
 

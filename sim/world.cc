@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "bus/check.h"
-#include "bus/envelope.h"
+#include "bus/digest.h"
 #include "sim/attempts.h"
 #include "sim/drivers.h"
 #include "sim/world_feed.h"
@@ -258,17 +258,35 @@ void World::CollectFinalState() {
     if (!topic.readers.empty()) continue;
     const std::string place = (topic.dead_letter ? "dead:" : topic.receipts ? "receipts:" : "topic:") + topic.name;
     // The set of messages of each key: copies count once, and times and histories don't.
-    std::vector<std::pair<std::string, std::string>> entries;
-    broker_->ForEachOn(t, [&](uint16_t, const bus::Message& message) {
-      const uint32_t index = recorder_.Intern(t, message);
-      const MessageInfo& info = recorder_.message(index);
-      const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
-      entries.emplace_back(info.key == kNoKey ? std::string(envelope.root) : std::string(*message.key),
-                           std::string(envelope.id) + " " + std::to_string(info.digest));
+    std::vector<uint32_t> messages;
+    broker_->ForEachOn(t, [&](uint32_t message) { messages.push_back(message); });
+    const auto name = [&](const MessageInfo& info) -> std::string_view {
+      return info.job == kNoJob ? std::string_view("(no job)") : recorder_.job(info.job).name;
+    };
+    const auto key = [&](const MessageInfo& info) -> std::string_view {
+      return info.key == kNoKey ? name(info) : recorder_.key(info.key);
+    };
+    std::sort(messages.begin(), messages.end(), [&](uint32_t a, uint32_t b) {
+      const MessageInfo& x = recorder_.message(a);
+      const MessageInfo& y = recorder_.message(b);
+      if (x.key != y.key || x.key == kNoKey) {
+        if (const int order = key(x).compare(key(y)); order != 0) return order < 0;
+      }
+      return x.id != y.id ? x.id < y.id : x.digest < y.digest;
     });
-    std::sort(entries.begin(), entries.end());
-    entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
-    for (auto& [key, state] : entries) recorder_.AddFinalState({place, std::move(key), std::move(state)});
+    messages.erase(std::unique(messages.begin(), messages.end()), messages.end());
+    for (size_t i = 0; i < messages.size();) {
+      const std::string_view of = key(recorder_.message(messages[i]));
+      std::string state;
+      for (; i < messages.size() && key(recorder_.message(messages[i])) == of; ++i) {
+        const MessageInfo& info = recorder_.message(messages[i]);
+        char hex[16];
+        bus::WriteHex(info.id.low ^ Random::Mix(info.digest), hex);
+        if (!state.empty()) state += ' ';
+        state.append(name(info)).append(":").append(hex, sizeof(hex));
+      }
+      recorder_.AddFinalState({place, std::string(of), std::move(state)});
+    }
   }
   for (size_t i = 0; i < port_states_.size(); ++i) {
     if (port_states_[i] == nullptr) continue;

@@ -85,8 +85,10 @@ struct Member {
     uint64_t epoch = 0;
     std::deque<Unsettled> open;
   };
-  std::vector<Holding> holdings;                         // by partition
-  std::vector<uint32_t> published;                       // by token - 1: what it was
+  std::vector<Holding> holdings;    // by partition
+  std::vector<uint32_t> published;  // by token - 1: what it was
+  // Outputs that attempts have told, by the digest of their headers, until they are published: mostly in that order.
+  std::deque<std::pair<uint64_t, uint32_t>> made;
   std::set<std::pair<uint32_t, uint64_t>> dead_letters;  // made by this incarnation: message, digest of its headers
   uint32_t MessageAt(uint32_t partition, uint64_t sequence) const;
 };
