@@ -164,7 +164,7 @@ std::string StageFindingsAsText(const SimReport& report) {
     }
     if (!report.totals.failures.empty()) text += "  correct this first: it can be what broke the promises above\n";
   }
-  for (const auto& [stage, why] : report.not_checkable) text += "  stage " + stage + ": not checkable is " + why + "\n";
+  for (const auto& [stage, why] : report.not_checkable) text += "  not checked: stage " + stage + ", " + why + "\n";
   return text;
 }
 

@@ -48,6 +48,7 @@ PLANTED = [
     ("stages/property", 'cc_library(name = "deep", deps = ["//bus/kafka"])', "stages never see"),
     ("sim", 'cc_library(name = "sim", deps = ["//bus/kafka"])', "simulator never sees"),
     ("sim", 'cc_test(name = "sim_test", deps = ["//ops:millrace"])', "simulator stands below"),
+    ("ops", 'cc_library(name = "sim_main", deps = ["//bus/kafka"])', "what a fault test runs"),
     ("bus", 'cc_library(name = "bus", deps = ["//stages:worker"])', "bus stands below"),
     ("bus", 'cc_test(name = "bus_test", deps = ["//tests/anything"])', "bus stands below"),
     ("bus/kafka/core", 'cc_library(name = "core", deps = ["@system//:rdkafka"])', "core sees no client"),
