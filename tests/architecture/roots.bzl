@@ -15,8 +15,10 @@ ROOTS = {
     "sim": [
         "//sim/guard",
         "//sim/guard:interpose",
+        "//sim/mutants:planted_main",
         "//sim/report:page",
         "//sim/report:words",
+        "//sim/story",
         "//sim:simulator",
         "//sim/testing:ledger_port",
     ],
