@@ -156,6 +156,15 @@ class SimTest(unittest.TestCase):
     def test_the_default_is_the_pipeline_it_was_built_with(self):
         self.assertIn("simulating one ", self.sim("--seeds=2", pipeline=None).stdout)
 
+    def test_paths_are_relative_to_where_bazel_run_was_typed(self):
+        (self.folder / "here").mkdir()
+        (self.folder / "here" / "mine.textproto").write_text(pathlib.Path(PIPELINE).read_text(encoding="utf-8"), encoding="utf-8")
+        typed = os.environ | {"BUILD_WORKING_DIRECTORY": str(self.folder / "here")}
+        out = self.sim("--seed=2", "--report=run.html", pipeline="mine.textproto", env=typed).stdout
+        self.assertTrue((self.folder / "here" / "run.html").exists())
+        self.assertIn(f"{DEMO} sim mine.textproto --seed 2", out)
+        self.sim("--seeds=2", pipeline=None, env=typed)
+
     def test_the_property_pipeline(self):
         report = self.report("--seeds=5", "--jobs=30", pipeline=PROPERTY, program=MILLRACE)
         self.assertEqual(report["seeds"], 5)
