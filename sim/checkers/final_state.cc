@@ -17,7 +17,10 @@ namespace {
 
 // Sorted.
 std::vector<std::string> TouchedKeys(const CheckContext& context) {
-  const std::vector<uint8_t> excused = ExcusedJobs(context);
+  // Dead letters of jobs that came to their end all the same are there too.
+  std::vector<uint8_t> excused = ExcusedJobs(context);
+  const std::vector<uint8_t> made_to_fail = JobsMadeToFail(context);
+  for (size_t job = 0; job < excused.size(); ++job) excused[job] |= made_to_fail[job];
   std::vector<std::string> keys;
   if (std::find(excused.begin(), excused.end(), 1) == excused.end()) return keys;
   for (size_t job = 0; job < excused.size(); ++job) {

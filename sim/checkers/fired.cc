@@ -1,5 +1,7 @@
 #include "sim/checkers/fired.h"
 
+#include "sim/ledger.h"
+
 namespace millrace::sim {
 
 std::vector<uint8_t> JobsMadeToFail(const CheckContext& context) {
@@ -29,6 +31,11 @@ std::vector<uint8_t> ExcusedJobs(const CheckContext& context) {
     if (job == kNoJob) continue;
     if (pair.dead_at != kNever && made_to_fail[job] != 0) excused[job] = 1;
     if (index.Announced(pair)) excused[job] = 1;
+  }
+  // Whoever came to its end all the same, beside its dead letter or before it was destroyed, has left what it leaves.
+  const std::vector<Fate> fates = FatesOf(index);
+  for (size_t job = 0; job < excused.size(); ++job) {
+    if (fates[job] == Fate::kSettled) excused[job] = 0;
   }
   return excused;
 }

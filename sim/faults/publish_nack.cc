@@ -11,7 +11,7 @@ void Draw(FaultDraw& draw, Fault& fault) {
   fault.part = draw.OneIn(2) ? -1 : static_cast<int32_t>(draw.Below(topic.partitions));
   fault.amount = draw.Between(1, draw.OneIn(4) ? 50 : 4);
   // Then the broker is well again: who tries every few seconds may not use up fifty refusals in any time worth waiting.
-  fault.duration_ns = draw.Between(500'000'000, 10'000'000'000);
+  fault.duration_ns = draw.Between(500, 10'000) * kMillisecond;
 }
 
 bool Fire(Surface& surface, const Fault& fault) {

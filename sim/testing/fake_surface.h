@@ -70,7 +70,10 @@ class FakeSurface : public Surface {
     return Say(Set("coordinator", !available), "SetCoordinator", available);
   }
   bool Refuse(uint16_t topic, int32_t partition, uint64_t count) override {
-    return Say(topic < size_.topics && count > 0, "Refuse", topic, partition, count);
+    const std::string what = "refusing " + std::to_string(topic) + "/" + std::to_string(partition);
+    if (count == 0) return wrong_.erase(what) > 0;
+    if (topic < size_.topics) wrong_.insert(what);
+    return Say(topic < size_.topics, "Refuse", topic, partition, count);
   }
   bool LoseConfirms(uint32_t p, uint32_t count) override { return Say(Link(p) && count > 0, "LoseConfirms", p, count); }
   bool SetAlarm(bool on) override { return Say(Set("alarm", on), "SetAlarm", on); }
