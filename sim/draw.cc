@@ -37,6 +37,7 @@ enum Purpose : uint64_t {
   kFaultCount,
   kFaultKinds,
   kFaultKind,
+  kStretch,
 };
 
 constexpr int64_t kArrivalMax = 30 * kSecond;
@@ -168,6 +169,11 @@ class Drawer {
     const uint64_t pattern = Below(kArrival, 4);
     // From 16 microseconds up to a second, each order of magnitude as likely, and not for ever.
     int64_t gap = int64_t{16'000} << Below(kGap, 17);
+    // Now and then over several sessions: work still comes when a missing member has been given up, and when it is back.
+    if (OneIn(kStretch, 4)) {
+      const int64_t sessions = 1 + static_cast<int64_t>(random_.Below(kStretch, {1}, 3));
+      gap = sessions * plan_.timing.session_timeout_ns / static_cast<int64_t>(std::max<size_t>(inputs.size(), 1));
+    }
     gap = std::min(gap, kArrivalMax / static_cast<int64_t>(std::max<size_t>(inputs.size(), 1)));
     const uint32_t burst = static_cast<uint32_t>(2 + Below(kBurst, 15));
     int64_t at = 0;

@@ -123,8 +123,15 @@ void AttemptRunner::RunEach(AttemptGroup* group, AttemptReporter* reporter, uint
 void AttemptRunner::RunBatch(AttemptGroup* group) {
   const auto count = static_cast<uint32_t>(group->items.size());
   while (items_.size() < count) items_.push_back(std::make_unique<Item>(config_.outputs, arena_));
+  if (RunTogether(group, 0, count) || count == 1) return;
+  // Somebody in the batch made it throw, and nobody can tell who: each is tried by itself, so that an attempt counts only
+  // against whoever it is.
+  for (uint32_t i = 0; i < count; ++i) RunTogether(group, i, i + 1);
+}
+
+bool AttemptRunner::RunTogether(AttemptGroup* group, uint32_t from, uint32_t to) {
   batch_.clear();
-  for (uint32_t i = 0; i < count; ++i) {
+  for (uint32_t i = from; i < to; ++i) {
     Begin(group, i, items_[i].get());
     batch_.push_back({.context = *items_[i]->context,
                       .message = group->items[i].delivery.message,
@@ -135,8 +142,9 @@ void AttemptRunner::RunBatch(AttemptGroup* group) {
     batch_stage_->Process(std::span<BatchItem>(batch_));
     return absl::OkStatus();
   });
-  for (uint32_t i = 0; i < count; ++i)
-    End(group, i, items_[i].get(), thrown.ok() ? std::move(batch_[i].status) : thrown);
+  for (uint32_t i = from; i < to; ++i)
+    End(group, i, items_[i].get(), thrown.ok() ? std::move(batch_[i - from].status) : thrown);
+  return thrown.ok();
 }
 
 }  // namespace millrace::stages

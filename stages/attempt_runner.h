@@ -48,6 +48,8 @@ class AttemptRunner {
   struct Item;
   void RunEach(AttemptGroup* group, AttemptReporter* reporter, uint32_t* reported);
   void RunBatch(AttemptGroup* group);
+  // Items [from, to) as one batch. False when the stage threw.
+  bool RunTogether(AttemptGroup* group, uint32_t from, uint32_t to);
   void Begin(AttemptGroup* group, uint32_t index, Item* item);
   void End(AttemptGroup* group, uint32_t index, Item* item, absl::Status status);
 

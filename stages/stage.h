@@ -51,7 +51,8 @@ struct BatchItem {
 };
 
 // A stage that is better at many messages at once (one transaction, one request). No two messages of a batch have the
-// same key.
+// same key. A batch that makes Process throw is given again, each message by itself, so that only the one that throws has
+// failed: what the batch had done by then is done again.
 class BatchStage {
  public:
   virtual ~BatchStage() = default;
