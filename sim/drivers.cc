@@ -270,8 +270,12 @@ absl::Status SimProducer::Close(bus::ProducerHandler& handler, MonotonicTime dea
     const MonotonicTime next = std::min(core_->NextTimer(), deadline);
     world_.SleepInFiber(std::max<int64_t>(next.ns - world_.Now().ns, kDozeNs));
   }
-  if (member_.dead) return absl::AbortedError("the process is dead");
   core_->Advance(world_.Now());
+  if (member_.dead) {
+    // Whoever closes is owed an answer to each publish, also on its way down; nobody else hears of it.
+    core_->Close(handler, deadline).IgnoreError();
+    return absl::AbortedError("the process is dead");
+  }
   Handler recording(world_, member_, handler);
   return core_->Close(recording, deadline);
 }
