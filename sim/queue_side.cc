@@ -1,6 +1,7 @@
 // The queue broker and the network around it: production's clients over links that take their time.
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@ using bus::EventKind;
 using bus::Method;
 using bus::Request;
 
+constexpr uint64_t kConfirmsDraw = 0x636f6e6669726d;
 constexpr size_t kSegmentBytes = 16 << 10;
 constexpr int64_t kRetransmitNs = 200'000'000;
 // Bound under nothing: what is published under it is unroutable.
@@ -143,6 +145,7 @@ class QueueSide final : public BrokerSide {
   bus::QueueSessionOptions SessionOptions();
 
   World& world_;
+  const bus::ConfirmStyle style_;
   bus::QueueBroker broker_;
   bus::Capabilities capabilities_;
   std::vector<std::unique_ptr<Connection>> connections_;
@@ -254,10 +257,19 @@ class Producer final : public SimProducerCore {
 
 // ---------------------------------------------------------------- the broker's end
 
+// Servers confirm as it suits them: in runs, one by one, or out of order. A run has one of these from its beginning.
+bus::ConfirmStyle StyleOf(const Plan& plan) {
+  static constexpr bus::ConfirmStyle kStyles[] = {bus::ConfirmStyle::kMultiple, bus::ConfirmStyle::kSingle,
+                                                  bus::ConfirmStyle::kScattered};
+  return kStyles[Random(plan.salt).Below(kConfirmsDraw, {}, std::size(kStyles))];
+}
+
 QueueSide::QueueSide(World& world)
     : world_(world),
+      style_(StyleOf(world.plan())),
       broker_({.segment_bytes = kSegmentBytes,
                .segments_kept = 8,
+               .confirms = style_,
                .heartbeat = Duration(world.plan().timing.session_timeout_ns / 2),
                .salt = world.plan().salt}),
       capabilities_(bus::MemoryQueueCapabilities()) {
@@ -693,7 +705,7 @@ bool QueueSide::Redeliver(uint16_t topic, uint16_t partition) {
 }
 
 bool QueueSide::ScatterConfirms(bool on) {
-  broker_.SetConfirmStyle(on ? bus::ConfirmStyle::kScattered : bus::ConfirmStyle::kMultiple);
+  broker_.SetConfirmStyle(on ? bus::ConfirmStyle::kScattered : style_);
   return true;
 }
 
