@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,37 @@
 namespace millrace::sim {
 namespace {
 
+// Three services in a row, as people would build them: clean a listing, look up its price, store it.
+constexpr std::string_view kPipeline = R"pb(
+  name: "story"
+
+  topic { name: "listings" partitions: 8 }
+  topic { name: "clean" partitions: 8 }
+  topic { name: "priced" partitions: 8 }
+  topic { name: "dead" dead_letter: true }
+
+  stage {
+    name: "clean"
+    kind: "story.clean"
+    input: "listings"
+    output { topic: "clean" }
+    dead_letter: "dead"
+    concurrency: 2
+    batch: 4
+  }
+  stage {
+    name: "price"
+    kind: "story.price"
+    input: "clean"
+    output { topic: "priced" }
+    dead_letter: "dead"
+    concurrency: 16
+    batch: 1
+  }
+  stage { name: "store" kind: "ledger.put" input: "priced" dead_letter: "dead" concurrency: 2 batch: 4 }
+  port { name: "prices" kind: "story.prices" }
+  port { name: "ledger" kind: "ledger" }
+)pb";
 constexpr uint32_t kProcesses = 2;
 constexpr int32_t kPricesPort = 0;
 
@@ -164,14 +197,12 @@ void Judge(const Workload& workload, const History& history, Architecture& resul
 
 }  // namespace
 
-absl::StatusOr<Architecture> RunDataflow(const Workload& workload, const std::string& pipeline,
-                                         int64_t auto_commit_ns) {
+absl::StatusOr<Architecture> RunDataflow(const Workload& workload, int64_t auto_commit_ns) {
   Architecture result{.name = auto_commit_ns > 0 ? "auto-commit on a timer" : "dataflow"};
   stages::Registry registry;
   if (absl::Status registered = RegisterStory(registry); !registered.ok()) return registered;
-  const auto file = stages::PipelineFile::Load(pipeline);
-  if (!file.ok()) return file.status();
-  auto resolved = stages::Resolve(file->pipeline());
+  const stages::PipelineFile file = stages::PipelineFile::Parse("story", kPipeline);
+  auto resolved = stages::Resolve(file.pipeline());
   if (!resolved.ok()) return resolved.status();
   auto subject = Subject::Make(*std::move(resolved), registry, {});
   if (!subject.ok()) return subject.status();

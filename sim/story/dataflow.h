@@ -4,15 +4,14 @@
 #define MILLRACE_SIM_STORY_DATAFLOW_H_
 
 #include <cstdint>
-#include <string>
 
 #include "absl/status/statusor.h"
 #include "sim/story/workload.h"
 
 namespace millrace::sim {
 
-// Reads `pipeline`, the path of story.textproto. auto_commit_ns: 0: none.
-absl::StatusOr<Architecture> RunDataflow(const Workload& workload, const std::string& pipeline, int64_t auto_commit_ns);
+// auto_commit_ns: how often; 0: never.
+absl::StatusOr<Architecture> RunDataflow(const Workload& workload, int64_t auto_commit_ns);
 
 }  // namespace millrace::sim
 

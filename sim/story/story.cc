@@ -54,10 +54,10 @@ absl::StatusOr<Story> TellStory(const StoryOptions& options) {
   chain.why = WhyChain(options.workload, chain);
   Architecture queuer = RunQueuer(options.workload);
   queuer.why = WhyQueuer(queuer);
-  auto timer = RunDataflow(options.workload, options.pipeline, options.auto_commit_ns);
+  auto timer = RunDataflow(options.workload, options.auto_commit_ns);
   if (!timer.ok()) return timer.status();
   timer->why = WhyAutoCommit(*timer);
-  auto dataflow = RunDataflow(options.workload, options.pipeline, 0);
+  auto dataflow = RunDataflow(options.workload, 0);
   if (!dataflow.ok()) return dataflow.status();
   dataflow->why = WhyDataflow(*dataflow);
   story.architectures = {std::move(chain), std::move(queuer), *std::move(timer), *std::move(dataflow)};

@@ -7,7 +7,7 @@
 // process comes. The synchronous chain and the Queuer are small programs (sim/story/comparators.h); the dataflow is the
 // real worker in the simulator, and auto-commit is the same over a client that commits on a timer.
 //
-// Errors: what reading the pipeline says. Threading: pure functions.
+// Errors: what its pipeline says, should it be broken. Threading: pure functions.
 #ifndef MILLRACE_SIM_STORY_STORY_H_
 #define MILLRACE_SIM_STORY_STORY_H_
 
@@ -22,7 +22,6 @@ namespace millrace::sim {
 struct StoryOptions {
   Workload workload;
   int64_t auto_commit_ns = 100 * kStoryMs;
-  std::string pipeline = "sim/story/story.textproto";  // relative to the working folder
 };
 
 struct Story {
