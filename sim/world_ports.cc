@@ -76,7 +76,7 @@ absl::Status PortOfWorld::Return() {
   if (Caller() == nullptr) return Dead();
   if (unanswered > 0) {
     --unanswered;
-    return absl::DeadlineExceededError("a fault: the outside system did what it was asked, and its answer was lost");
+    return absl::UnavailableError("a fault: the outside system did what it was asked, and its answer was lost");
   }
   return absl::OkStatus();
 }

@@ -5,8 +5,9 @@
 //   Geocoder* geocoder = ports.Find<Geocoder>("geocoder");      // nullptr where the pipeline has no such port, or one
 //   of another type
 //
-// A port method answers Unavailable for an outage (the stage returns it, its breaker opens, nothing is used up), and
-// any other error for what is wrong with this one call.
+// A port method answers Unavailable for an outage, an answer that does not come included (the stage returns it, its breaker
+// opens, nothing is used up; what was done is done again, and recognised by its id), and any other error for what is wrong
+// with this one call.
 //
 // Threading: a port is shared by all threads of the stages that use it, so its methods are safe to call from any
 // thread. Ownership: Ports owns; pointers live as long as it does.
