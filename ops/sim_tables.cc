@@ -20,8 +20,8 @@ const sim::Suspension* SuspensionOf(const sim::FaultType& fault, std::string_vie
 // What a verdict may be while such a fault has fired.
 std::string_view Expected(const sim::Suspension* suspension) {
   if (suspension == nullptr) return "pass";
-  return suspension->expect == sim::Expect::kAnnounced ? "pass, but for what was announced as destroyed"
-                                                       : "not checkable";
+  if (suspension->expect == sim::Expect::kAnnounced) return "pass, but for what was announced as destroyed";
+  return suspension->queues_only ? "pass; not checkable on queues" : "not checkable";
 }
 
 void Row(std::string& out, const std::vector<std::string>& cells) {
