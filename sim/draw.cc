@@ -170,7 +170,7 @@ class Drawer {
     // From 16 microseconds up to a second, each order of magnitude as likely, and not for ever.
     int64_t gap = int64_t{16'000} << Below(kGap, 17);
     // Now and then over several sessions: work still comes when a missing member has been given up, and when it is back.
-    if (OneIn(kStretch, 4)) {
+    if (OneIn(kStretch, 3)) {
       const int64_t sessions = 1 + static_cast<int64_t>(random_.Below(kStretch, {1}, 3));
       gap = sessions * plan_.timing.session_timeout_ns / static_cast<int64_t>(std::max<size_t>(inputs.size(), 1));
     }
