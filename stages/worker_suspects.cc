@@ -20,7 +20,7 @@ namespace {
 
 constexpr uint64_t kSuspectLot = 0x737573706563;  // purposes of random draws
 constexpr uint64_t kSuspectDelay = 0x737573706564;
-constexpr uint64_t kSuspectDelayMaxNs = 200'000'000;
+constexpr uint64_t kSuspectDelayMaxNs = 2'000'000'000;
 
 }  // namespace
 
