@@ -86,7 +86,7 @@ struct Timing {
 };
 
 struct Limits {
-  int64_t time_ns = 600'000'000'000;  // the run is cut off, and that is a finding
+  int64_t time_ns = 1'800'000'000'000;  // the run is cut off, and that is a finding
   uint64_t records = 4'000'000;
   bool operator==(const Limits&) const = default;
 };

@@ -42,6 +42,7 @@ struct Packet {
   bool close = false;
   std::unique_ptr<bus::StoredRequest> request;
   uint32_t message = kNoMessage;  // of a publish
+  bool nowhere = false;           // it is unroutable
 };
 
 struct Arriving {
@@ -450,7 +451,8 @@ void QueueSide::OnPublish(Connection& connection, Packet& packet, const Request&
   Request request = published;
   const uint16_t topic = world_.recorder().message(packet.message).topic;
   const uint16_t partition = PartitionOf(request);
-  if (unbound_until_ns_[topic] > world_.now_ns()) request.routing_key = kNowhere;
+  packet.nowhere = unbound_until_ns_[topic] > world_.now_ns();
+  if (packet.nowhere) request.routing_key = kNowhere;
   const uint64_t before = Put(topic, partition);
   broker_.Receive(connection.id, request, world_.Now());
   if (Put(topic, partition) > before) {
@@ -639,7 +641,7 @@ bool QueueSide::SetAlarm(bool on) {
     const std::unique_ptr<Packet> held = std::move(connection->held);
     const uint16_t topic = world_.recorder().message(held->message).topic;
     const uint16_t partition = PartitionOf(held->request->View());
-    if (Put(topic, partition) > before[topic][partition]) {
+    if (!held->nowhere && Put(topic, partition) > before[topic][partition]) {
       ++before[topic][partition];
       Appended(connection->owner, topic, partition, held->message);
     }
