@@ -82,7 +82,8 @@ Fiber::Fiber() : state_(std::make_unique<State>()) {
                                 state->Leave();
                               }
 #ifdef MILLRACE_FIBER_ASAN
-                              __sanitizer_start_switch_fiber(nullptr, state->outer_bottom, state->outer_size);
+                              // Not nullptr, which would give this stack's frames up while we are still on our way out of them.
+        __sanitizer_start_switch_fiber(&state->fake_stack, state->outer_bottom, state->outer_size);
 #endif
                               return std::move(state->outside);
                             });
