@@ -130,10 +130,11 @@ class Pass {
       if (number == kNone) continue;
       const Seal& seal = seals_[number];
       if (seal.since > at || index_.message(record.message).appends > 1) continue;
-      // Who has held a log's partition since before does not know yet that it is somebody else's, and what it had fetched
-      // may still come.
+      // Who has held the partition since before, and stood still, does not know yet that it is somebody else's: it runs what
+      // it has, and on logs what it had fetched may still come.
       const uint32_t holding = index_.HoldingOf(at);
-      if (!index_.queue() && holding != kNone && index_.holdings()[holding].assigned < seal.since) continue;
+      const bool late = holding != kNone && index_.holdings()[holding].assigned < seal.since;
+      if (late && (kind == Kind::kDispatch || !index_.queue())) continue;
       const bool settled = seal.settled != kNone;
       if (!settled && (kind == Kind::kDelivered || !WasTold(seal))) continue;
       const char* signature = kind == Kind::kDelivered ? "settled work came again after a clean leave"
