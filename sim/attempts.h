@@ -28,6 +28,7 @@ class Attempts final : public stages::Executor {
   void Ended(uint64_t run);
   // The process is dead: whatever stands still is run to its end, with every port call failing.
   void Bury();
+  bool busy() const { return busy_ > 0; }
   // Whether a fiber was left behind that still uses this.
   bool abandoned() const;
 

@@ -222,6 +222,7 @@ size_t SimProducer::Publish(std::span<const bus::Outgoing> messages, uint64_t fi
   if (!world_.Begin(member_, ActionKind::kPublish, interned)) return messages.size();
   core_->Advance(world_.Now());
   const size_t taken = core_->Publish(messages, first_token);
+  member_.unanswered += static_cast<uint32_t>(taken);
   struct Record record = world_.RecordOf(Kind::kPublish, member_);
   for (size_t i = 0; i < taken; ++i) {
     record.message = published[first_token - 1 + i];
@@ -246,6 +247,7 @@ class SimProducer::Handler final : public bus::ProducerHandler {
       world_.Record(record);
     }
     world_.recorder().CountBrokerEvents(confirm.count);
+    member_.unanswered -= std::min(member_.unanswered, confirm.count);
     inner_.OnConfirmed(confirm);
   }
   void OnWritable() override { inner_.OnWritable(); }

@@ -531,6 +531,7 @@ void QueueSide::Tell(Connection& connection, Event event) {
 void QueueSide::Break(Connection& connection) {
   connection.arriving.clear();
   connection.packets.clear();
+  connection.held.reset();
   connection.broken = false;
   Event event;
   event.kind = EventKind::kConnectionClosed;
@@ -601,6 +602,8 @@ void QueueSide::Reset(uint32_t process, bool broker_too) {
 
 bool QueueSide::StopBroker() {
   if (!broker_.up()) return false;
+  // What waited for the end of an alarm has gone with its connection.
+  for (const std::unique_ptr<Connection>& connection : connections_) connection->held.reset();
   broker_.Stop(world_.Now());
   Pump();
   return true;

@@ -181,7 +181,15 @@ void World::CheckSettled() {
   const bool told = std::none_of(untold_.begin(), untold_.end(), [this](int64_t since) {
     return since != kTold && now_ - since < kSilence * kLongestTimer;
   });
-  if (told && broker_->AllSettled() && FaultsHealed()) Quiet();
+  if (told && broker_->AllSettled() && FaultsHealed() && Resting()) Quiet();
+}
+
+// Nobody is at work: who lost a partition may still publish what came of it.
+bool World::Resting() const {
+  return std::none_of(members_.begin(), members_.end(), [](const std::unique_ptr<Member>& member) {
+    return !member->dead && !member->left &&
+           (member->unanswered > 0 || (member->attempts != nullptr && member->attempts->busy()));
+  });
 }
 
 // Nothing is left to do: everybody is asked to leave, which must bring nothing back.

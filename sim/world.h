@@ -66,6 +66,7 @@ struct Member {
   bool dead = false;
   bool turning = false;  // inside Turn, or its fiber runs
   bool drain_told = false;
+  uint32_t unanswered = 0;   // publishes
   bool left = false;         // closed
   bool leave_clean = false;  // … with every settlement taken
   bool turn_wanted = false;  // came while the process was paused
@@ -266,6 +267,7 @@ class World final : public Surface {
   bool FaultsHealed() const;
   void Look();
   void CheckSettled();
+  bool Resting() const;
   void Quiet();
   void Stuck();
   void Finish();
