@@ -105,6 +105,9 @@ absl::StatusOr<Books> CloseBooks(const stages::ResolvedPipeline& pipeline, const
   Reasons reasons;
   AddAccepted(pipeline, folder, clerk);
   AddEnds(pipeline, folder, ports, clerk, &reasons);
+  clerk.Note(ReadOutcomes(folder.destroyed(), [&](const Outcome& o) {
+    clerk.Add(Fate::kDestroyed, {.root = o.root, .share = o.share, .id = o.id, .digest = o.digest});
+  }));
   if (bus != nullptr) {
     for (const stages::StageSettings& stage : pipeline.stages) {
       AddUnsettled(stage.group, stage.input, stage.branch, bus, clerk);

@@ -127,6 +127,18 @@ void AppendReceipt(const bus::Message& message, std::string_view place, std::str
   json.Close('}');
 }
 
+void AppendDestroyed(const bus::Message& message, std::string_view place, std::string_view group,
+                     std::string_view branch, std::string* line) {
+  const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
+  const std::string_view id = envelope.id.empty() ? place : envelope.id;
+  JsonWriter json(line);
+  json.Open('{').Bytes("id", id).Bytes("root", envelope.root.empty() ? id : envelope.root);
+  AddIfAny(json, "share", std::string(envelope.share).append(branch));
+  json.Bytes("stage", group).Bytes("reason", std::string("destroyed by the bus at ").append(place));
+  AddIfAny(json, "digest", envelope.digest);
+  json.Close('}');
+}
+
 absl::Status ReadOutcomes(const std::string& path, const std::function<void(const Outcome&)>& callback) {
   simdjson::dom::parser parser;
   std::string scratch[7];

@@ -1,9 +1,10 @@
-// How jobs ended, as lines of JSON that people and the ledger read: OUT/dead_letters.jsonl and OUT/receipts.jsonl.
+// How jobs ended, as lines of JSON that people and the ledger read: OUT/dead_letters.jsonl, OUT/receipts.jsonl and
+// OUT/destroyed.jsonl.
 //
 // A dead letter: {"id", "root", "share", "stage", "field", "reason", "attempts", "source", "history": ["1 <time>
 // <status>"], "digest", "key", "headers":
-// [["name","value"]], "body"}; a receipt: {"id", "root", "share", "stage", "reason", "digest"}. What is not there is
-// left out. Values that are no UTF-8 stand in base64 under the name with `_base64` behind it.
+// [["name","value"]], "body"}; a receipt: {"id", "root", "share", "stage", "reason", "digest"}; what the bus destroyed:
+// the same, where the stage is the group that had not settled it. What is not there is left out. Values that are no UTF-8 stand in base64 under the name with `_base64` behind it.
 //
 // Threading: functions.
 #ifndef MILLRACE_OPS_OUTCOMES_H_
@@ -24,6 +25,10 @@ namespace millrace::ops {
 void AppendDeadLetter(const bus::Message& message, std::string_view place, std::string_view branch, std::string* line);
 // The line for a message of the receipts topic.
 void AppendReceipt(const bus::Message& message, std::string_view place, std::string* line);
+
+// The line for a record that was destroyed before `group` had settled it; `branch` as above.
+void AppendDestroyed(const bus::Message& message, std::string_view place, std::string_view group,
+                     std::string_view branch, std::string* line);
 
 // What the ledger and the table want to know of a line. Views are valid during the call.
 struct Outcome {

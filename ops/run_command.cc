@@ -11,6 +11,7 @@
 
 #include "ops/backends.h"
 #include "ops/books.h"
+#include "ops/destroyed_log.h"
 #include "ops/inputs.h"
 #include "ops/pipeline_run.h"
 #include "ops/program.h"
@@ -102,6 +103,9 @@ class RunCommand {
     bus_ = *std::move(bus);
     if (bus_.memory != nullptr) {
       if (ExitCode code = RestoreMemory(); code != kWell) return code;
+    }
+    if (bus_.memory != nullptr) {
+      destroyed_ = std::make_unique<DestroyedLog>(pipeline_, folder_->destroyed(), bus_.memory);
     }
     bus::Topology topology = stages::TopologyOf(pipeline_);
     // Dead letters and receipts are taken off this bus into the folder: nothing is gained by keeping them in memory
@@ -258,6 +262,7 @@ class RunCommand {
                                 " is full; make room and run again: it goes on where it stopped");
       code = kEnvironment;
     }
+    if (destroyed_ != nullptr) note(destroyed_->Close(), "writing down what the bus destroyed");
     const absl::StatusOr<Books> books = CloseBooks(pipeline_, *folder_, run_->ports(), bus_.memory);
     if (!run_->stuck()) note(run_->ports().Close(), "closing the ports");
     absl::Status saved;
@@ -268,6 +273,11 @@ class RunCommand {
     if (!books.ok()) {
       for (const std::string& problem : report.problems) std::cerr << program_.name << ": " << problem << "\n";
       return Fail(kEnvironment, "the ledger cannot be closed: " + std::string(books.status().message()));
+    }
+    if (books->balance.destroyed > 0) {
+      report.problems.push_back("the bus destroyed " + WithCommas(books->balance.destroyed) +
+                                " jobs before they were finished; they are listed in " + folder_->destroyed());
+      code = kEnvironment;
     }
     Tell(*books, &report);
     return books->balance.Kept() ? code : kPromiseBroken;
@@ -303,6 +313,7 @@ class RunCommand {
   std::string base_dir_;
   std::unique_ptr<RunFolder> folder_;
   OpenedBus bus_;
+  std::unique_ptr<DestroyedLog> destroyed_;
   Sleeper sleeper_;
   std::unique_ptr<PipelineRun> run_;
   MonotonicTime start_;
@@ -342,7 +353,7 @@ void AddRunCommand(const Program& program, CLI::App& app, int* exit_code) {
       "In DIR: dead_letters.jsonl, receipts.jsonl, what the pipeline's stores write, and what the next run needs to go "
       "on.\n"
       "Exit code: 0 well, 1 a promise is broken (jobs lost, or one id with two contents), 2 usage or configuration, 3 "
-      "environment.\n"
+      "environment (jobs that the bus destroyed, and announced, included).\n"
       "Examples:\n  " +
       program.name + " run orders.textproto\n  " + program.name +
       " run orders.textproto --input file=today.csv --out /tmp/today --format json");

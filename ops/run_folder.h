@@ -41,6 +41,7 @@ class RunFolder {
 
   const std::string& path() const { return path_; }
   std::string dead_letters() const { return path_ + "/dead_letters.jsonl"; }
+  std::string destroyed() const { return path_ + "/destroyed.jsonl"; }
   std::string receipts() const { return path_ + "/receipts.jsonl"; }
   std::string spool() const { return path_ + "/dead_letter_bodies"; }
   std::string bus_snapshot() const { return path_ + "/bus.snapshot"; }

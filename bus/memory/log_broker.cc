@@ -377,9 +377,8 @@ void LogBroker::FlushTouched() {
   for (PartitionState* state : touched_) {
     state->touched = false;
     if (options_.retention_bytes > 0 && !state->topic->spec.keep) {
-      const int64_t start = state->log.start();
-      state->log.Trim(options_.retention_bytes);
-      if (state->log.start() != start) Recount(*state);
+      const int64_t keep = state->log.TrimPoint(options_.retention_bytes);
+      if (keep > state->log.start()) Destroy(*state, keep);
     }
     std::erase_if(state->waiting, [&](const WaitingFetch& w) {
       Connection* connection = Find(w.connection);
@@ -390,6 +389,23 @@ void LogBroker::FlushTouched() {
 }
 
 // ---------------------------------------------------------------- settling
+
+void LogBroker::Destroy(PartitionState& state, int64_t before) {
+  const Topic& topic = *state.topic;
+  before = std::min(before, state.log.end());
+  for (size_t g = 0; on_destroyed_ && g < topic.groups.size(); ++g) {
+    int64_t at = std::max(state.settled[g], state.log.start());
+    while (at < before) {
+      const LogPartition::Slice slice = state.log.Read(at, SIZE_MAX);
+      for (const Delivery& record : slice.records) {
+        if (record.offset < before) on_destroyed_(topic.spec.groups[g], state.partition, record);
+      }
+      at = slice.next;
+    }
+  }
+  state.log.DropBefore(before);
+  Recount(state);
+}
 
 void LogBroker::NoteSettled(PartitionState& state, const LogGroup& group, int64_t offset) {
   const Topic& topic = *state.topic;

@@ -26,6 +26,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -107,6 +108,10 @@ class LogBroker {
   LogError DeleteGroup(std::string_view group);
   // The log starts at `offset` at least; what was there is destroyed, settled or not.
   void DeleteRecordsBefore(Partition partition, int64_t offset);
+  // Told each record that is destroyed before `group` has settled it, once for each such group of its topic; the record
+  // is there during the call. Must not call the broker.
+  using DestroyedVisitor = std::function<void(std::string_view group, Partition partition, const Delivery& record)>;
+  void WatchDestroyed(DestroyedVisitor visit) { on_destroyed_ = std::move(visit); }
 
   // ------------------------------------------------------------ faults
 
@@ -152,6 +157,7 @@ class LogBroker {
   void Confirm(Connection& connection, uint64_t first, uint64_t end, LogError error);
   // A group has committed, a group was added or records were dropped: what everybody has settled goes.
   void Recount(PartitionState& state);
+  void Destroy(PartitionState& state, int64_t before);
   void NoteSettled(PartitionState& state, const LogGroup& group, int64_t offset);
   void AddGroup(Topic& topic, const std::string& name);
   void Writable(Topic& topic);
@@ -167,6 +173,7 @@ class LogBroker {
   void UpdateTimer();
 
   LogBrokerOptions options_;
+  DestroyedVisitor on_destroyed_;
   SegmentPool pool_;
   bool up_ = true;
   bool coordinator_ = true;

@@ -173,8 +173,7 @@ LogError LogBroker::DeleteGroup(std::string_view name) {
 void LogBroker::DeleteRecordsBefore(Partition partition, int64_t offset) {
   PartitionState* state = StateOf(partition);
   MR_CHECK(state != nullptr) << "no partition " << partition.number << " of topic " << partition.topic;
-  state->log.DropBefore(offset);
-  Recount(*state);
+  Destroy(*state, offset);
   Touch(*state);
   FlushTouched();
 }

@@ -163,6 +163,33 @@ TEST_F(LogBrokerTest, RetentionByBytesDestroysTheOldest) {
   EXPECT_EQ(small.Backlog(t), log.bytes()) << "what is gone is no backlog";
 }
 
+TEST_F(LogBrokerTest, WhatIsDestroyedUnsettledIsTold) {
+  std::vector<std::string> told;
+  const auto watch = [&](std::string_view group, Partition partition, const Delivery& record) {
+    told.push_back(std::string(group) + " " + std::to_string(partition.number) + "/" + std::to_string(record.offset));
+  };
+  broker.WatchDestroyed(watch);
+  const LogConnectionId c = Open();
+  Put(4);
+  broker.AppendGap({topic, 0}, 2);
+  Put(4);
+  EXPECT_EQ(Commit(c, 3, "g"), LogError::kNone);
+  EXPECT_EQ(Commit(c, 2, "h"), LogError::kNone);
+  EXPECT_TRUE(told.empty()) << "what everybody has settled is not destroyed";
+  broker.DeleteRecordsBefore({topic, 0}, 7);
+  EXPECT_EQ(told, (std::vector<std::string>{"g 0/3", "g 0/6", "h 0/2", "h 0/3", "h 0/6"}));
+  told.clear();
+  broker.DeleteRecordsBefore({topic, 0}, 7);
+  EXPECT_TRUE(told.empty()) << "once";
+
+  LogBroker small({.segment_bytes = 2048, .retention_bytes = 4096});
+  small.WatchDestroyed(watch);
+  const int32_t t = *small.CreateTopic({.name = "t", .groups = {"g"}});
+  for (int i = 0; i < 1000; ++i) small.Append({t, 0}, {.body = "0123456789"});
+  EXPECT_EQ(told.size(), static_cast<size_t>(small.Log({t, 0}).start())) << "each, by retention too";
+  EXPECT_GT(told.size(), 0u);
+}
+
 TEST_F(LogBrokerTest, TopicsAreVerifiedAndExtended) {
   EXPECT_EQ(*broker.CreateTopic({.name = "t", .partitions = 2, .groups = {"x"}}), topic);
   EXPECT_EQ(broker.Spec(topic).groups, (std::vector<std::string>{"g", "h", "x"}));

@@ -179,6 +179,21 @@ absl::Status LogMemoryBus::DeleteRecordsBefore(const std::string& topic, int32_t
   return absl::OkStatus();
 }
 
+void LogMemoryBus::WatchDestroyed(DestroyedVisitor visit) {
+  CoreLock<LogBroker> lock(core_);
+  on_destroyed_ = std::move(visit);
+  Watch();
+}
+
+void LogMemoryBus::Watch() {
+  if (!on_destroyed_) return;
+  LogBroker& broker = *core_.broker;
+  broker.WatchDestroyed([this, &broker](std::string_view group, Partition partition, const Delivery& record) {
+    on_destroyed_(group, broker.Spec(partition.topic).name,
+                  {.partition = partition.number, .offset = record.offset, .message = record.message});
+  });
+}
+
 // ---------------------------------------------------------------- saving
 //
 //   "log", count of topics, for each topic its spec (open_checks.h), for each of its partitions:
@@ -229,6 +244,7 @@ absl::Status LogMemoryBus::LoadFrom(const std::string& path) {
   in.ExpectEnd();
   if (!in.ok()) return in.status();
   core_.broker = std::move(broker);
+  Watch();
   return absl::OkStatus();
 }
 

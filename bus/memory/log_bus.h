@@ -33,6 +33,7 @@ class LogMemoryBus : public MemoryBus {
   absl::Status SaveTo(const std::string& path) override;
   absl::Status LoadFrom(const std::string& path) override;
   absl::Status DeleteRecordsBefore(const std::string& topic, int32_t partition, int64_t offset) override;
+  void WatchDestroyed(DestroyedVisitor visit) override;
 
  private:
   using Core = MemoryCore<LogBroker>;
@@ -41,6 +42,8 @@ class LogMemoryBus : public MemoryBus {
   // All under the lock. The id, or NotFound.
   absl::StatusOr<int32_t> TopicNamed(const std::string& topic) const;
   absl::StatusOr<int32_t> TopicOfGroup(const std::string& group, const std::string& topic) const;
+  // Of core_'s broker.
+  void Watch();
   static void Save(const LogBroker& broker, SnapshotWriter& out);
   static void Load(SnapshotReader& in, LogBroker& broker);
   static void LoadPartition(SnapshotReader& in, LogBroker& broker, Partition partition);
@@ -49,6 +52,7 @@ class LogMemoryBus : public MemoryBus {
   const Capabilities capabilities_;
   mutable Core core_;
   bool opened_ = false;  // a consumer or producer, ever
+  DestroyedVisitor on_destroyed_;
 };
 
 }  // namespace millrace::bus

@@ -99,10 +99,12 @@ void LogPartition::DropBefore(int64_t offset) {
   while (chunks_.size() > 1 && chunks_[1].first <= start_) chunks_.pop_front();
 }
 
-void LogPartition::Trim(uint64_t keep_bytes) {
-  while (chunks_.size() > 1 && position_ - chunks_[1].position_before >= keep_bytes) {
-    DropBefore(chunks_[1].first);
+int64_t LogPartition::TrimPoint(uint64_t keep_bytes) const {
+  int64_t point = start_;
+  for (size_t c = 1; c < chunks_.size() && position_ - chunks_[c].position_before >= keep_bytes; ++c) {
+    point = std::max(point, chunks_[c].first);
   }
+  return point;
 }
 
 }  // namespace millrace::bus

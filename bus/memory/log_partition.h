@@ -60,8 +60,8 @@ class LogPartition {
 
   // The log starts at `offset` at least, at most at end(); segments wholly before it are given back.
   void DropBefore(int64_t offset);
-  // Gives back segments from the front as long as at least `keep_bytes` stay.
-  void Trim(uint64_t keep_bytes);
+  // Where the log has to start for whole segments at its front to be given back, and at least `keep_bytes` to stay.
+  int64_t TrimPoint(uint64_t keep_bytes) const;
 
  private:
   struct Chunk {

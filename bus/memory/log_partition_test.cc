@@ -127,7 +127,7 @@ TEST(LogPartitionTest, BehavesAsAMapOfOffsets) {
         start = std::max(start, std::min(to, end));
         model.erase(model.begin(), model.lower_bound(start));
       } else if (what == 16) {
-        log.Trim(3000);
+        log.DropBefore(log.TrimPoint(3000));
         EXPECT_GE(log.start(), start);
         start = log.start();
         model.erase(model.begin(), model.lower_bound(start));

@@ -79,6 +79,12 @@ class MemoryBus : public Bus {
   // As retention would (log only, else FailedPrecondition): destroys the records below `offset`. Consumers that had not
   // read them are told DataLoss.
   virtual absl::Status DeleteRecordsBefore(const std::string& topic, int32_t partition, int64_t offset) = 0;
+
+  // Told, from now on, each record that is destroyed before `group` has settled it, once for each such group. Runs on
+  // whatever thread destroys it, under the bus's lock: one call at a time, and it must not call the bus. Before
+  // anything is opened. Queues destroy nothing.
+  using DestroyedVisitor = std::function<void(std::string_view group, std::string_view topic, const Resting& record)>;
+  virtual void WatchDestroyed(DestroyedVisitor visit) = 0;
 };
 
 absl::StatusOr<std::unique_ptr<MemoryBus>> OpenMemoryBus(std::string_view url, const Clock& clock);

@@ -313,11 +313,16 @@ TEST(MemoryBusLogTest, DeletedRecordsAreAnnounced) {
   HandClock clock;
   CountingWaker waker;
   auto bus = *OpenMemoryBus("mem:", clock);
+  std::vector<std::string> destroyed;
+  bus->WatchDestroyed([&](std::string_view group, std::string_view topic, const Resting& record) {
+    destroyed.push_back(std::string(group) + " " + std::string(topic) + "/" + std::to_string(record.offset));
+  });
   ASSERT_TRUE(bus->Apply({.topics = {{.name = "raw", .groups = {"g"}}}}).ok());
   Producer producer(*bus->OpenProducer({.topics = {"raw"}}, waker));
   const std::vector<Outgoing> batch(5, Outgoing{.message = {.body = "x"}});
   producer.Publish(batch);
   ASSERT_TRUE(bus->DeleteRecordsBefore("raw", 0, 3).ok());
+  EXPECT_EQ(destroyed, (std::vector<std::string>{"g raw/0", "g raw/1", "g raw/2"}));
   EXPECT_TRUE(absl::IsNotFound(bus->DeleteRecordsBefore("raw", 1, 3)));
   Consumer consumer(*bus->OpenConsumer({.group = "g", .topics = {"raw"}}, waker), bus->capabilities());
   size_t got = 0;

@@ -36,6 +36,7 @@ class QueueMemoryBus : public MemoryBus {
   absl::Status SaveTo(const std::string& path) override;
   absl::Status LoadFrom(const std::string& path) override;
   absl::Status DeleteRecordsBefore(const std::string& topic, int32_t partition, int64_t offset) override;
+  void WatchDestroyed(DestroyedVisitor) override {}
 
  private:
   using Core = MemoryCore<QueueBroker>;

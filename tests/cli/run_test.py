@@ -188,6 +188,24 @@ class RunTest(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("LOST, for example: count:", result.stdout)
 
+    def test_what_the_bus_destroys_is_announced_and_counted(self):
+        pipeline = self.slow(20)
+        url = "mem:?retention_bytes=200000"
+        result = run("--out", self.out, "--format=json", "--bus", url, pipeline=pipeline)
+        report = self.report(result, code=3)
+        self.balanced(report)
+        self.assertGreater(report["destroyed"], 0)
+        self.assertEqual(report["accepted"], COUNT)
+        self.assertEqual(report["on_bus"], 0)
+        self.assertIn("DATA_LOSS", result.stderr)
+        self.assertIn("destroyed.jsonl", result.stderr)
+        with open(self.out + "/destroyed.jsonl", encoding="utf-8") as lines:
+            destroyed = {json.loads(line)["root"] for line in lines}
+        self.assertGreaterEqual(len(destroyed), report["destroyed"])
+        again = self.report(run("--out", self.out, "--format=json", "--bus", url, pipeline=pipeline), code=3)
+        self.assertEqual({name: again[name] for name in ("accepted", "settled", "dead_lettered", "lost", "destroyed")},
+                         {name: report[name] for name in ("accepted", "settled", "dead_lettered", "lost", "destroyed")})
+
     def test_idle_instances_are_reported(self):
         pipeline = self.changed(changes=[("instances: 2", "instances: 6")])
         result = run("--out", self.out, pipeline=pipeline)
