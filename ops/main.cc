@@ -18,7 +18,7 @@ int MillraceMain(int argc, char** argv, const std::vector<stages::Registrar>& re
        .default_config = default_config,
        .about = "Message-passing dataflow: runs a pipeline of stages over a bus, and accounts for every job by its id.",
        .footer = buses,
-       .commands = {AddRunCommand, AddLintCommand, AddSimCommand, AddBenchCommand}});
+       .commands = {AddRunCommand, AddWorkCommand, AddLintCommand, AddSimCommand, AddBenchCommand}});
 }
 
 }  // namespace millrace::ops

@@ -49,6 +49,12 @@ absl::Status Named(const std::string& where, const absl::Status& status) {
 
 }  // namespace
 
+std::vector<std::string> AllStages(const stages::ResolvedPipeline& pipeline) {
+  std::vector<std::string> names;
+  for (const stages::StageSettings& stage : pipeline.stages) names.push_back(stage.name);
+  return names;
+}
+
 PipelineRun::PipelineRun(const stages::ResolvedPipeline& pipeline, const stages::Registry& registry, bus::Bus* bus,
                          const Clock* clock, PipelineRunOptions options)
     : pipeline_(pipeline),
@@ -57,15 +63,19 @@ PipelineRun::PipelineRun(const stages::ResolvedPipeline& pipeline, const stages:
       clock_(clock),
       options_(std::move(options)),
       downstream_(InFlowOrder(pipeline)),
-      spool_(options_.folder->spool()),
+      spool_(options_.out_dir + RunFolder::kSpool),
       pool_(kSegmentBytes) {}
 
 PipelineRun::~PipelineRun() = default;
 
+bool PipelineRun::Works(const stages::StageSettings& stage) const {
+  return std::find(options_.work.begin(), options_.work.end(), stage.name) != options_.work.end();
+}
+
 stages::StageConfig PipelineRun::ConfigOf(const std::string& name, const stages::Options& options) const {
   return {.name = name,
           .base_dir = options_.base_dir,
-          .out_dir = options_.folder->path(),
+          .out_dir = options_.out_dir,
           .options = options,
           .ports = &ports_,
           .clock = clock_};
@@ -84,14 +94,18 @@ absl::Status PipelineRun::OpenPorts() {
 }
 
 absl::Status PipelineRun::Open(stages::Feeder::From from, std::function<bool(std::string_view)> settled) {
-  collector_ = std::make_unique<Collector>(pipeline_, bus_, options_.durable, clock_);
-  if (absl::Status s = collector_->Open(options_.folder->dead_letters(), options_.folder->receipts()); !s.ok())
-    return s;
+  if (options_.folder != nullptr) {
+    collector_ = std::make_unique<Collector>(pipeline_, bus_, options_.durable, clock_);
+    if (absl::Status s = collector_->Open(options_.folder->dead_letters(), options_.folder->receipts()); !s.ok())
+      return s;
+  }
   for (const stages::StageSettings& stage : pipeline_.stages) {
+    if (!Works(stage)) continue;
     for (int32_t number = 0; number < stage.instances; ++number) {
       if (absl::Status s = MakeMember(stage, number); !s.ok()) return Named("stage \"" + stage.name + "\"", s);
     }
   }
+  if (options_.folder == nullptr) return absl::OkStatus();
   for (const stages::SourceSettings& source : pipeline_.sources) {
     const std::string where = "source \"" + source.name + "\"";
     const stages::SourceKind* kind = registry_.FindSource(source.kind);
@@ -126,7 +140,8 @@ absl::Status PipelineRun::MakeMember(const stages::StageSettings& stage, int32_t
     runners->push_back(*std::move(runner));
   }
   const bool batch_stage = registry_.FindStage(stage.kind)->make_batch != nullptr;
-  const std::string name = stage.name + "-" + std::to_string(number);
+  const std::string name =
+      (options_.process.empty() ? "" : options_.process + ".") + stage.name + "-" + std::to_string(number);
   stages::InstanceConfig config;
   config.worker = stages::WorkerOptionsOf(pipeline_, stage, batch_stage, bus_->capabilities().message_bytes_max);
   config.consumer = stages::ConsumerOptionsOf(stage, name);
@@ -146,7 +161,9 @@ absl::Status PipelineRun::MakeMember(const stages::StageSettings& stage, int32_t
 }
 
 void PipelineRun::Start() {
-  collector_thread_ = std::thread([this] { Problem(Grave::kRun, "dead letters and receipts", collector_->Run()); });
+  if (collector_ != nullptr) {
+    collector_thread_ = std::thread([this] { Problem(Grave::kRun, "dead letters and receipts", collector_->Run()); });
+  }
   for (const std::unique_ptr<Member>& member : members_) {
     member->thread = std::thread([this, &member = *member] {
       const absl::Status result = member.instance->Run();
@@ -166,6 +183,7 @@ void PipelineRun::Start() {
 
 bool PipelineRun::Assigned() const {
   for (const stages::StageSettings& stage : pipeline_.stages) {
+    if (!Works(stage)) continue;
     int32_t busy = 0;
     for (const std::unique_ptr<Member>& member : members_) {
       if (member->stage == &stage && member->instance->Snapshot().stats.partitions > 0) ++busy;
@@ -218,6 +236,7 @@ void PipelineRun::Stop(MonotonicTime deadline) {
   for (std::thread& thread : feed_threads_) thread.join();
   for (const std::unique_ptr<Member>& member : members_) member->instance->Drain(deadline);
   for (const std::unique_ptr<Member>& member : members_) member->thread.join();
+  if (collector_ == nullptr) return;
   // What the workers gave up on or ended last is taken off the bus too, so that the ledger sees it where people will
   // look.
   const MonotonicTime until = clock_->Now() + kCollectorGrace;
@@ -236,6 +255,7 @@ void PipelineRun::Stop(MonotonicTime deadline) {
 std::vector<StageReport> PipelineRun::Stages() const {
   std::vector<StageReport> reports;
   for (const stages::StageSettings& stage : pipeline_.stages) {
+    if (!Works(stage)) continue;
     StageReport report;
     report.name = stage.name;
     report.instances = stage.instances;

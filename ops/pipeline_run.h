@@ -1,7 +1,9 @@
 // A pipeline at work in this process: ports, instances of its stages, feeds of its sources and the collector, each on a
 // thread of its own.
 //
-//   PipelineRun run(pipeline, registry, bus, clock, {.folder = &folder, .base_dir = file.base_dir()});
+//   PipelineRun run(pipeline, registry, bus, clock,
+//                   {.out_dir = folder.path(), .base_dir = file.base_dir(), .work = AllStages(pipeline),
+//                    .folder = &folder});
 //   if (absl::Status s = run.Open(Feeder::From::kCheckpoint, nullptr); !s.ok()) return s;
 //   run.Start();
 //   while (!run.Finished()) …;                       // sources at their end, and nothing left on the bus
@@ -42,10 +44,19 @@
 namespace millrace::ops {
 
 struct PipelineRunOptions {
-  const RunFolder* folder = nullptr;  // not null
-  std::string base_dir;               // what paths in options are relative to
-  bool durable = false;               // the bus survives this machine: so must what leaves it
+  std::string out_dir;   // where ports write, and dead letters whose body does not fit
+  std::string base_dir;  // what paths in options are relative to
+  bool durable = false;  // the bus survives this machine: so must what leaves it
+  // The stages that work in this process, by name.
+  std::vector<std::string> work;
+  // Unique among the processes of the pipeline; begins the names of instances. Empty where there is only this one.
+  std::string process;
+  // Feeds the sources and collects dead letters and receipts into it; nullptr: others do.
+  const RunFolder* folder = nullptr;
 };
+
+// The names of all stages.
+std::vector<std::string> AllStages(const stages::ResolvedPipeline& pipeline);
 
 // What a stage has done, all of its instances together.
 struct StageReport {
@@ -96,6 +107,7 @@ class PipelineRun {
     std::unique_ptr<stages::Instance> instance;
     std::thread thread;
   };
+  bool Works(const stages::StageSettings& stage) const;
   absl::Status MakeMember(const stages::StageSettings& stage, int32_t number);
   absl::StatusOr<std::unique_ptr<stages::AttemptRunner>> MakeRunner(const stages::StageSettings& stage);
   stages::StageConfig ConfigOf(const std::string& name, const stages::Options& options) const;

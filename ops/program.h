@@ -54,6 +54,7 @@ inline ExitCode ExitCodeOf(const absl::Status& status) {
 void AddLintCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddRunCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddBenchCommand(const Program& program, CLI::App& app, int* exit_code);
+void AddWorkCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddSimCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddFaultTestCommand(const Program& program, CLI::App& app, int* exit_code);
 

@@ -35,22 +35,6 @@ std::string Head(const RunReport& report) {
   return head + "\n";
 }
 
-std::string StageTable(const std::vector<StageReport>& stages) {
-  std::vector<std::vector<std::string>> rows = {{"stage", "in", "out", "retried", "dead", "p50", "p99", "instances"}};
-  std::string waste;
-  for (const StageReport& stage : stages) {
-    const bool timed = stage.in > 0;
-    rows.push_back({stage.name, WithCommas(stage.in), WithCommas(stage.out), WithCommas(stage.retried),
-                    WithCommas(stage.dead), timed ? ForPeople(stage.p50_ns) : "-",
-                    timed ? ForPeople(stage.p99_ns) : "-", std::to_string(stage.instances)});
-    if (stage.idle > 0) {
-      waste += "idle waste: " + Counted(static_cast<uint64_t>(stage.idle), "instance", "instances") + " of " +
-               stage.name + " had no partition; give its input more partitions or the stage fewer instances\n";
-    }
-  }
-  return Table(rows) + waste;
-}
-
 std::string ReasonTable(const RunReport& report) {
   const std::vector<ReasonGroup>& reasons = report.books.reasons;
   if (reasons.empty()) return "dead letters: none\n";
@@ -127,6 +111,22 @@ void ReasonsAsJson(JsonWriter& json, const std::vector<ReasonGroup>& reasons) {
 }
 
 }  // namespace
+
+std::string StageTable(const std::vector<StageReport>& stages) {
+  std::vector<std::vector<std::string>> rows = {{"stage", "in", "out", "retried", "dead", "p50", "p99", "instances"}};
+  std::string waste;
+  for (const StageReport& stage : stages) {
+    const bool timed = stage.in > 0;
+    rows.push_back({stage.name, WithCommas(stage.in), WithCommas(stage.out), WithCommas(stage.retried),
+                    WithCommas(stage.dead), timed ? ForPeople(stage.p50_ns) : "-",
+                    timed ? ForPeople(stage.p99_ns) : "-", std::to_string(stage.instances)});
+    if (stage.idle > 0) {
+      waste += "idle waste: " + Counted(static_cast<uint64_t>(stage.idle), "instance", "instances") + " of " +
+               stage.name + " had no partition; give its input more partitions or the stage fewer instances\n";
+    }
+  }
+  return Table(rows) + waste;
+}
 
 std::string ReportAsText(const RunReport& report) {
   std::string out = Head(report) + "\n" + StageTable(report.stages) + "\n" + ReasonTable(report) + "\n" +

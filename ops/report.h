@@ -29,6 +29,9 @@ struct RunReport {
   Books books;
 };
 
+// What stages have done, a line each, and what of them is idle.
+std::string StageTable(const std::vector<StageReport>& stages);
+
 std::string ReportAsText(const RunReport& report);
 // One object, with a line feed behind it.
 std::string ReportAsJson(const RunReport& report);

@@ -12,7 +12,7 @@
 #include "ops/backends.h"
 #include "ops/books.h"
 #include "ops/destroyed_log.h"
-#include "ops/inputs.h"
+#include "ops/load_pipeline.h"
 #include "ops/pipeline_run.h"
 #include "ops/program.h"
 #include "ops/progress.h"
@@ -21,9 +21,7 @@
 #include "ops/signals.h"
 #include "ops/sleeper.h"
 #include "ops/text.h"
-#include "stages/lint.h"
 #include "stages/pipeline_config.h"
-#include "stages/pipeline_file.h"
 
 namespace millrace::ops {
 namespace {
@@ -41,6 +39,7 @@ struct RunArguments {
   std::string out = "out";
   std::string format = "text";
   double drain_seconds = 20;
+  bool elsewhere = false;
 };
 
 // Free bytes where `path` lies; as many as there can be where that cannot be told.
@@ -72,26 +71,13 @@ class RunCommand {
     return code;
   }
 
-  // Reads and checks the pipeline, as the command line has it.
   ExitCode Load() {
-    const std::string path = arguments_.pipeline.empty() ? program_.default_config : arguments_.pipeline;
-    if (path.empty()) return Fail(kUsage, "no pipeline given; name one: " + program_.name + " run PIPELINE");
-    absl::StatusOr<stages::PipelineFile> file = stages::PipelineFile::Load(path);
-    if (!file.ok()) return Fail(file.status());
-    if (file->complete()) {
-      if (absl::Status s = ApplyInputs(arguments_.inputs, *program_.registry, file->mutable_pipeline()); !s.ok())
-        return Fail(s);
-    }
-    const std::vector<stages::Problem> problems =
-        stages::Lint(*file, {.registry = program_.registry, .capabilities = CapabilitiesOf, .bus = arguments_.bus});
-    for (const stages::Problem& problem : problems) std::cerr << problem.ToString() << "\n";
-    if (stages::HasErrors(problems)) return Fail(kUsage, path + " cannot be run; correct what is named above");
-    absl::StatusOr<stages::ResolvedPipeline> resolved = stages::Resolve(file->pipeline());
-    if (!resolved.ok()) return Fail(resolved.status());
-    pipeline_ = *std::move(resolved);
-    base_dir_ = file->base_dir();
-    if (!arguments_.bus.empty()) pipeline_.bus = arguments_.bus;
-    return kWell;
+    LoadedPipeline loaded;
+    const ExitCode code =
+        LoadPipeline(program_, "run", arguments_.pipeline, arguments_.bus, arguments_.inputs, &loaded);
+    pipeline_ = std::move(loaded.pipeline);
+    base_dir_ = std::move(loaded.base_dir);
+    return code;
   }
 
   ExitCode OpenFolderAndBus() {
@@ -101,6 +87,10 @@ class RunCommand {
     absl::StatusOr<OpenedBus> bus = OpenBus(pipeline_.bus, clock_);
     if (!bus.ok()) return Fail(bus.status());
     bus_ = *std::move(bus);
+    if (bus_.memory != nullptr && arguments_.elsewhere) {
+      return Fail(kUsage, "no other process can reach " + pipeline_.bus +
+                              "; leave --elsewhere out, or give a bus that is a broker of its own");
+    }
     if (bus_.memory != nullptr) {
       if (ExitCode code = RestoreMemory(); code != kWell) return code;
     }
@@ -150,7 +140,11 @@ class RunCommand {
     work_at_ = start_;
     run_ = std::make_unique<PipelineRun>(
         pipeline_, *program_.registry, bus_.bus.get(), &clock_,
-        PipelineRunOptions{.folder = folder_.get(), .base_dir = base_dir_, .durable = bus_.memory == nullptr});
+        PipelineRunOptions{.out_dir = folder_->path(),
+                           .base_dir = base_dir_,
+                           .durable = bus_.memory == nullptr,
+                           .work = arguments_.elsewhere ? std::vector<std::string>() : AllStages(pipeline_),
+                           .folder = folder_.get()});
     if (absl::Status s = run_->OpenPorts(); !s.ok()) return Fail(s);
     if (absl::Status s = Open(); !s.ok()) {
       run_->ports().Close().IgnoreError();
@@ -347,6 +341,8 @@ void AddRunCommand(const Program& program, CLI::App& app, int* exit_code) {
                   "After SIGTERM or SIGINT: how long to finish what is on the bus, default 20")
       ->check(CLI::Range(0.0, 86400.0))
       ->type_name("SECONDS");
+  run->add_flag("--elsewhere", arguments->elsewhere,
+                "The stages are at work in other processes (`work`): only feed, collect and account");
   run->footer(
       "At the end: a table of the stages, dead letters by reason, and the ledger: accepted = settled + dead-lettered + "
       "lost, by sets of ids.\n"

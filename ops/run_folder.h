@@ -43,7 +43,8 @@ class RunFolder {
   std::string dead_letters() const { return path_ + "/dead_letters.jsonl"; }
   std::string destroyed() const { return path_ + "/destroyed.jsonl"; }
   std::string receipts() const { return path_ + "/receipts.jsonl"; }
-  std::string spool() const { return path_ + "/dead_letter_bodies"; }
+  // Where, below the folder, bodies go that are too large for their dead letter.
+  static constexpr char kSpool[] = "/dead_letter_bodies";
   std::string bus_snapshot() const { return path_ + "/bus.snapshot"; }
   std::string journal(const std::string& source) const { return path_ + "/" + source + ".journal"; }
   std::string checkpoint(const std::string& source) const { return path_ + "/" + source + ".checkpoint"; }

@@ -249,6 +249,17 @@ class RunTest(unittest.TestCase):
                 self.assertEqual(result.returncode, 2, result.stdout + result.stderr)
                 self.assertIn(message, result.stderr)
 
+    def test_what_lives_in_one_process_is_not_shared_among_several(self):
+        result = run("--out", self.out, "--elsewhere")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("no other process can reach mem:", result.stderr)
+        result = subprocess.run([DEMO, "work", PIPELINE], capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("nobody else can put anything on mem:", result.stderr)
+        result = subprocess.run([DEMO, "work", PIPELINE, "--stage", "chekc"], capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('did you mean "check"?', result.stderr)
+
     def test_help_teaches(self):
         result = subprocess.run([DEMO, "run", "--help"], capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 0)

@@ -1,0 +1,28 @@
+// A pipeline from the command line's words to what can be run: read, its inputs set, linted, resolved.
+//
+// Threading: a function.
+#ifndef MILLRACE_OPS_LOAD_PIPELINE_H_
+#define MILLRACE_OPS_LOAD_PIPELINE_H_
+
+#include <string>
+#include <vector>
+
+#include "ops/program.h"
+#include "stages/settings.h"
+
+namespace millrace::ops {
+
+struct LoadedPipeline {
+  std::string path;
+  std::string base_dir;  // what paths in options are relative to
+  stages::ResolvedPipeline pipeline;
+};
+
+// `verb` is the command, for advice; empty `path`: the program's own pipeline; empty `bus`: the pipeline's own. What is
+// wrong is written to standard error, warnings too; kWell only when it can be run.
+ExitCode LoadPipeline(const Program& program, const std::string& verb, const std::string& path, const std::string& bus,
+                      const std::vector<std::string>& inputs, LoadedPipeline* loaded);
+
+}  // namespace millrace::ops
+
+#endif  // MILLRACE_OPS_LOAD_PIPELINE_H_
