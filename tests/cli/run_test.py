@@ -233,7 +233,7 @@ class RunTest(unittest.TestCase):
     def test_wrong_usage(self):
         for arguments, message in [
                 ((), "subcommand is required"),
-                (("fly",), "there is no command \"fly\"; known: run, lint"),
+                (("fly",), "there is no command \"fly\"; known: run, work, lint"),
                 (("rnu",), "did you mean \"run\"?"),
                 (("run", "none.textproto"), "none.textproto"),
                 (("run", PIPELINE, "--bus", "kafka://host"), 'no backend for the bus "kafka://host"; known: mem:'),
