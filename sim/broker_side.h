@@ -13,6 +13,7 @@
 #include "bus/bus.h"
 #include "bus/capabilities.h"
 #include "sim/history.h"
+#include "sim/plan.h"
 #include "sim/wire.h"
 
 namespace millrace::sim {
@@ -74,6 +75,12 @@ class BrokerSide {
   virtual bool Redeliver(uint16_t topic, uint16_t partition) = 0;
   virtual bool ScatterConfirms(bool) { return false; }
 };
+
+bus::Capabilities LogCapabilities();
+bus::Capabilities QueueCapabilities();
+inline bus::Capabilities CapabilitiesOf(Semantics semantics) {
+  return semantics == Semantics::kLog ? LogCapabilities() : QueueCapabilities();
+}
 
 std::unique_ptr<BrokerSide> MakeLogSide(World& world);
 std::unique_ptr<BrokerSide> MakeQueueSide(World& world);

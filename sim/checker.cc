@@ -1,6 +1,7 @@
 #include "sim/checker.h"
 
 #include <algorithm>
+#include <memory>
 
 namespace millrace::sim {
 namespace {
@@ -16,6 +17,17 @@ CheckResult Run(const Checker& checker, const CheckContext& context, std::span<c
   }
   return checker.check(context);
 }
+
+struct WithIndex {
+  explicit WithIndex(const CheckInput& input)
+      : own(input.index == nullptr ? std::make_unique<HistoryIndex>(input.history) : nullptr),
+        context{.plan = input.plan,
+                .history = input.history,
+                .index = input.index == nullptr ? *own : *input.index,
+                .faultless = input.faultless} {}
+  const std::unique_ptr<HistoryIndex> own;
+  const CheckContext context;
+};
 
 }  // namespace
 
@@ -35,19 +47,16 @@ const Finding* Verdicts::first() const {
 }
 
 Verdicts CheckAll(const CheckInput& input) {
-  const HistoryIndex index(input.history);
-  const CheckContext context{
-      .plan = input.plan, .history = input.history, .index = index, .faultless = input.faultless};
+  const WithIndex context(input);
   Verdicts verdicts;
   verdicts.results.reserve(AllCheckers().size());
-  for (const Checker* checker : AllCheckers()) verdicts.results.push_back(Run(*checker, context, input.suspensions));
+  for (const Checker* checker : AllCheckers())
+    verdicts.results.push_back(Run(*checker, context.context, input.suspensions));
   return verdicts;
 }
 
 CheckResult CheckOne(const Checker& checker, const CheckInput& input) {
-  const HistoryIndex index(input.history);
-  return Run(checker, {.plan = input.plan, .history = input.history, .index = index, .faultless = input.faultless},
-             input.suspensions);
+  return Run(checker, WithIndex(input).context, input.suspensions);
 }
 
 }  // namespace millrace::sim

@@ -41,10 +41,13 @@ struct Finding {
 struct CheckInput {
   const Plan& plan;
   const History& history;
-  // The same plan without faults; nullptr where it has not been run (then what needs it is not checkable).
+  // The same plan without faults; nullptr where it has not been run (then what needs it is not checkable). It may have no
+  // records: only jobs, dead letters and the final state (sim/oracle.h).
   const History* faultless = nullptr;
   // Of the faults that fired: FaultType::suspends.
   std::span<const Suspension> suspensions = {};
+  // Of the history, where somebody has made it already.
+  const HistoryIndex* index = nullptr;
 };
 
 // What a checker is handed.

@@ -265,14 +265,9 @@ class Producer final : public SimProducerCore {
 // ---------------------------------------------------------------- the broker's end
 
 LogSide::LogSide(World& world)
-    : world_(world), broker_({.segment_bytes = kSegmentBytes, .segments_kept = 8, .groups = {}}) {
-  capabilities_.backend = "sim (log)";
-  capabilities_.settlement = bus::Settlement::kPrefix;
-  capabilities_.replay = true;
-  capabilities_.lag = true;
-  capabilities_.notes = true;
-  capabilities_.gapless_publish = true;
-  capabilities_.crash_model = "survives: everything but retention";
+    : world_(world),
+      broker_({.segment_bytes = kSegmentBytes, .segments_kept = 8, .groups = {}}),
+      capabilities_(LogCapabilities()) {
   const bus::Topology& topology = world.subject().bus_topology();
   for (size_t t = 0; t < topology.topics.size(); ++t) {
     bus::TopicSpec spec = topology.topics[t];
@@ -650,6 +645,18 @@ bool LogSide::Redeliver(uint16_t topic, uint16_t partition) {
 }
 
 }  // namespace
+
+bus::Capabilities LogCapabilities() {
+  bus::Capabilities capabilities;
+  capabilities.backend = "sim (log)";
+  capabilities.settlement = bus::Settlement::kPrefix;
+  capabilities.replay = true;
+  capabilities.lag = true;
+  capabilities.notes = true;
+  capabilities.gapless_publish = true;
+  capabilities.crash_model = "survives: everything but retention";
+  return capabilities;
+}
 
 std::unique_ptr<BrokerSide> MakeLogSide(World& world) { return std::make_unique<LogSide>(world); }
 

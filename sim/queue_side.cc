@@ -273,8 +273,7 @@ QueueSide::QueueSide(World& world)
                .confirms = style_,
                .heartbeat = Duration(world.plan().timing.session_timeout_ns / 2),
                .salt = world.plan().salt}),
-      capabilities_(bus::MemoryQueueCapabilities()) {
-  capabilities_.backend = "sim (queue)";
+      capabilities_(QueueCapabilities()) {
   bus::Topology topology = world.subject().bus_topology();
   for (bus::TopicSpec& spec : topology.topics) spec.backlog_bytes_max = 0;
   class Nobody final : public bus::Waker {
@@ -715,6 +714,12 @@ bool QueueSide::ScatterConfirms(bool on) {
 }
 
 }  // namespace
+
+bus::Capabilities QueueCapabilities() {
+  bus::Capabilities capabilities = bus::MemoryQueueCapabilities();
+  capabilities.backend = "sim (queue)";
+  return capabilities;
+}
 
 std::unique_ptr<BrokerSide> MakeQueueSide(World& world) { return std::make_unique<QueueSide>(world); }
 

@@ -1,7 +1,7 @@
 #include "sim/simulator.h"
 
 #include <algorithm>
-#include <set>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,37 +34,36 @@ absl::Status TryFactories(const Subject& subject) {
   const int64_t now = 0, offset = 0;
   const SimClock clock(now, offset);
   stages::Ports ports;
-  for (const stages::PortSettings& settings : subject.pipeline().ports) {
-    stages::PortConfig config;
-    config.name = settings.name;
-    config.base_dir = subject.base_dir();
-    config.options = settings.options;
-    absl::StatusOr<std::unique_ptr<stages::Port>> port =
-        subject.registry(false).FindPort(settings.kind)->make_simulated(config, &world);
-    if (!port.ok()) return Named("port", settings.name, port.status());
-    ports.Add(settings.name, *std::move(port));
+  for (size_t p = 0; p < subject.pipeline().ports.size(); ++p) {
+    const std::string& name = subject.pipeline().ports[p].name;
+    absl::StatusOr<std::unique_ptr<stages::Port>> port = subject.MakePort(static_cast<uint16_t>(p), &world);
+    if (!port.ok()) return Named("port", name, port.status());
+    ports.Add(name, *std::move(port));
   }
   for (const bool next : {false, true}) {
-    for (const stages::StageSettings& settings : subject.pipeline().stages) {
-      stages::StageConfig config;
-      config.name = settings.name;
-      config.base_dir = subject.base_dir();
-      config.options = settings.options;
-      config.ports = &ports;
-      config.clock = &clock;
-      const stages::StageKind* kind = subject.registry(next).FindStage(settings.kind);
-      if (kind == nullptr)
-        return Named("stage", settings.name, absl::InvalidArgumentError("its next version knows no such kind"));
-      const absl::Status made = stages::MakeStage(*kind, config).status();
-      if (!made.ok()) return Named("stage", settings.name, made);
+    for (size_t s = 0; s < subject.pipeline().stages.size(); ++s) {
+      const absl::Status made = subject.MakeStage(static_cast<uint16_t>(s), next, ports, clock).status();
+      if (!made.ok()) return Named("stage", subject.pipeline().stages[s].name, made);
     }
   }
   return absl::OkStatus();
 }
 
+// Of the faults that fired, each kind once.
+std::vector<const FaultType*> KindsFired(const Plan& plan, const History& history) {
+  std::vector<const FaultType*> kinds;
+  for (const Record& record : history.records) {
+    if (record.kind != Kind::kFault) continue;
+    const FaultType* type = FindFault(plan.faults[record.value].kind);
+    if (type != nullptr && std::find(kinds.begin(), kinds.end(), type) == kinds.end()) kinds.push_back(type);
+  }
+  return kinds;
+}
+
 }  // namespace
 
-Simulator::Simulator(const Subject& subject, RunOptions options) : subject_(subject), options_(std::move(options)) {
+Simulator::Simulator(const Subject& subject, RunOptions options)
+    : subject_(subject), options_(std::move(options)), oracle_(subject_, options_) {
   options_.fibers = &fibers_;
 }
 
@@ -78,46 +77,54 @@ History Simulator::Run(const Plan& plan) {
   return world.Run();
 }
 
+History Simulator::WithoutFaults(const Plan& plan, std::span<const uint32_t> left_out) {
+  Plan calm = plan;
+  calm.faults.clear();
+  std::erase_if(calm.jobs,
+                [&](const Job& job) { return std::binary_search(left_out.begin(), left_out.end(), job.id); });
+  // Nobody is told about this run.
+  StrikeSink* const strikes = std::exchange(options_.strikes, nullptr);
+  auto* const trace = std::exchange(options_.trace, nullptr);
+  History history = Run(calm);
+  options_.strikes = strikes;
+  options_.trace = trace;
+  return history;
+}
+
 Outcome Simulator::Judge(const Plan& plan, bool faultless) {
   Outcome outcome;
   outcome.history = Run(plan);
   outcome.effective = Effective(outcome.history);
+  const std::vector<const FaultType*> kinds = KindsFired(plan, outcome.history);
   std::vector<Suspension> suspensions;
-  std::set<std::string_view> kinds;
-  for (const Record& record : outcome.history.records) {
-    if (record.kind != Kind::kFault) continue;
-    const FaultType* type = FindFault(plan.faults[record.value].kind);
-    if (type == nullptr || !kinds.insert(type->name).second) continue;
+  for (const FaultType* type : kinds) {
     for (const Suspension& suspension : type->suspends) {
       if (!suspension.queues_only || plan.semantics == Semantics::kQueue) suspensions.push_back(suspension);
     }
   }
+  const HistoryIndex index(outcome.history);
   std::optional<History> without;
-  if (faultless && !kinds.empty()) {
+  if (kinds.empty()) {
+    outcome.compared_with = ComparedWith::kItself;
+  } else if (faultless) {
     // Without the jobs too that faults have made impossible: the rest must come to the same.
-    Plan calm = plan;
-    calm.faults.clear();
-    const HistoryIndex index(outcome.history);
     const std::vector<uint8_t> excused = ExcusedJobs({.plan = plan, .history = outcome.history, .index = index});
     std::vector<uint32_t> left_out;
     for (size_t job = 0; job < excused.size(); ++job) {
       if (excused[job] != 0) left_out.push_back(outcome.history.jobs[job].id);
     }
-    std::erase_if(calm.jobs, [&](const Job& job) {
-      return std::find(left_out.begin(), left_out.end(), job.id) != left_out.end();
-    });
-    StrikeSink* const strikes = std::exchange(options_.strikes, nullptr);
-    auto* const trace = std::exchange(options_.trace, nullptr);
-    without = Run(calm);
-    options_.strikes = strikes;
-    options_.trace = trace;
+    std::sort(left_out.begin(), left_out.end());
+    absl::StatusOr<History> expected = oracle_.Run(plan, left_out);
+    outcome.compared_with = expected.ok() ? ComparedWith::kOracle : ComparedWith::kFaultlessRun;
+    without = expected.ok() ? *std::move(expected) : WithoutFaults(plan, left_out);
   }
   outcome.verdicts = CheckAll({.plan = plan,
                                .history = outcome.history,
                                .faultless = without.has_value() ? &*without
                                             : kinds.empty()     ? &outcome.history
                                                                 : nullptr,
-                               .suspensions = suspensions});
+                               .suspensions = suspensions,
+                               .index = &index});
   return outcome;
 }
 

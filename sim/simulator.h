@@ -14,24 +14,35 @@
 #ifndef MILLRACE_SIM_SIMULATOR_H_
 #define MILLRACE_SIM_SIMULATOR_H_
 
+#include <cstdint>
 #include <memory>
-#include <optional>
+#include <span>
 
 #include "absl/status/statusor.h"
 #include "sim/checker.h"
 #include "sim/fiber.h"
 #include "sim/history.h"
+#include "sim/oracle.h"
 #include "sim/plan.h"
 #include "sim/run_options.h"
 #include "sim/subject.h"
 
 namespace millrace::sim {
 
+// What final state and dead letters were compared with.
+enum class ComparedWith : uint8_t {
+  kNothing,
+  kItself,        // no fault has fired
+  kOracle,        // what the stages alone make of the jobs (sim/oracle.h)
+  kFaultlessRun,  // the plan run without its faults, where the oracle cannot say
+};
+
 struct Outcome {
   History history;
   Verdicts verdicts;
   // A fault fired while accepted jobs were unfinished.
   bool effective = false;
+  ComparedWith compared_with = ComparedWith::kNothing;
 };
 
 class Simulator {
@@ -40,7 +51,9 @@ class Simulator {
   static absl::StatusOr<std::unique_ptr<Simulator>> Make(const Subject& subject, RunOptions options = {});
 
   History Run(const Plan& plan);
-  // Runs and checks; `faultless`: runs the plan without its faults too, for the checkers that compare.
+  // The plan without its faults, and without the jobs with these ids (ascending).
+  History WithoutFaults(const Plan& plan, std::span<const uint32_t> left_out);
+  // Runs and checks; `faultless`: works out too what the plan leaves without its faults, for the checkers that compare.
   Outcome Judge(const Plan& plan, bool faultless = true);
   const Subject& subject() const { return subject_; }
   RunOptions& options() { return options_; }
@@ -51,6 +64,7 @@ class Simulator {
   const Subject& subject_;
   FiberPool fibers_;
   RunOptions options_;
+  Oracle oracle_;
 };
 
 // Whether a fault fired while accepted jobs were unfinished.

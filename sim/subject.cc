@@ -143,6 +143,29 @@ absl::StatusOr<Subject> Subject::Make(stages::ResolvedPipeline pipeline, const s
   return subject;
 }
 
+absl::StatusOr<stages::MadeStage> Subject::MakeStage(uint16_t stage, bool next_version, const stages::Ports& ports,
+                                                     const Clock& clock) const {
+  const stages::StageSettings& settings = pipeline_.stages[stage];
+  const stages::StageKind* kind = registry(next_version).FindStage(settings.kind);
+  if (kind == nullptr) return absl::InvalidArgumentError("its next version knows no such kind");
+  stages::StageConfig config;
+  config.name = settings.name;
+  config.base_dir = options_.base_dir;
+  config.options = settings.options;
+  config.ports = &ports;
+  config.clock = &clock;
+  return stages::MakeStage(*kind, config);
+}
+
+absl::StatusOr<std::unique_ptr<stages::Port>> Subject::MakePort(uint16_t port, stages::PortWorld* world) const {
+  const stages::PortSettings& settings = pipeline_.ports[port];
+  stages::PortConfig config;
+  config.name = settings.name;
+  config.base_dir = options_.base_dir;
+  config.options = settings.options;
+  return registry_->FindPort(settings.kind)->make_simulated(config, world);
+}
+
 void Subject::SetInputs(std::vector<Input> inputs) {
   inputs_ = std::move(inputs);
   inputs_digest_ = inputs_.size();

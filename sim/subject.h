@@ -9,6 +9,7 @@
 #define MILLRACE_SIM_SUBJECT_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,9 +18,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bus/bus.h"
+#include "bus/clock.h"
 #include "bus/message.h"
 #include "sim/history.h"
 #include "sim/plan.h"
+#include "stages/instance_setup.h"
+#include "stages/port.h"
+#include "stages/port_world.h"
 #include "stages/registry.h"
 #include "stages/settings.h"
 
@@ -61,6 +66,12 @@ class Subject {
   // line numbers.
   absl::StatusOr<std::vector<Input>> InputsOfLines(std::string_view text, std::string_view name) const;
   void SetInputs(std::vector<Input> inputs);
+
+  // One object of a stage, with this or the next version of its kind; what it is given outlives it. Errors: the factory's.
+  absl::StatusOr<stages::MadeStage> MakeStage(uint16_t stage, bool next_version, const stages::Ports& ports,
+                                              const Clock& clock) const;
+  // The stand-in of a port, in that world, which outlives it.
+  absl::StatusOr<std::unique_ptr<stages::Port>> MakePort(uint16_t port, stages::PortWorld* world) const;
 
   const stages::ResolvedPipeline& pipeline() const { return pipeline_; }
   const stages::Registry& registry(bool next_version) const {

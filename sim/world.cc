@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "bus/check.h"
-#include "bus/digest.h"
 #include "sim/attempts.h"
 #include "sim/drivers.h"
+#include "sim/final_state.h"
 #include "sim/world_feed.h"
 #include "sim/world_ports.h"
 
@@ -49,17 +49,13 @@ World::~World() {
 
 History World::Run() {
   for (size_t i = 0; i < subject_.pipeline().ports.size(); ++i) {
-    const stages::PortSettings& settings = subject_.pipeline().ports[i];
-    port_worlds_.push_back(std::make_unique<PortOfWorld>(*this, static_cast<uint16_t>(i)));
-    stages::PortConfig config;
-    config.name = settings.name;
-    config.base_dir = subject_.base_dir();
-    config.options = settings.options;
-    absl::StatusOr<std::unique_ptr<stages::Port>> port =
-        subject_.registry(false).FindPort(settings.kind)->make_simulated(config, port_worlds_.back().get());
-    MR_CHECK(port.ok()) << "port " << settings.name << ": " << port.status().ToString();
+    const auto index = static_cast<uint16_t>(i);
+    const std::string& name = subject_.pipeline().ports[i].name;
+    port_worlds_.push_back(std::make_unique<PortOfWorld>(*this, index));
+    absl::StatusOr<std::unique_ptr<stages::Port>> port = subject_.MakePort(index, port_worlds_.back().get());
+    MR_CHECK(port.ok()) << "port " << name << ": " << port.status().ToString();
     port_states_.push_back(dynamic_cast<stages::PortState*>(port->get()));
-    ports_.Add(settings.name, *std::move(port));
+    ports_.Add(name, *std::move(port));
   }
   broker_ = plan_.semantics == Semantics::kLog ? MakeLogSide(*this) : MakeQueueSide(*this);
   MakeSlots();
@@ -261,46 +257,15 @@ std::vector<std::string> World::Pending() {
 
 void World::CollectFinalState() {
   const Topology& topology = subject_.topology();
+  std::vector<uint32_t> messages;
   for (uint16_t t = 0; t < topology.topics.size(); ++t) {
-    const TopicInfo& topic = topology.topics[t];
-    if (!topic.readers.empty()) continue;
-    const std::string place = (topic.dead_letter ? "dead:" : topic.receipts ? "receipts:" : "topic:") + topic.name;
-    // The set of messages of each key: copies count once, and times and histories don't.
-    std::vector<uint32_t> messages;
+    if (!topology.topics[t].readers.empty()) continue;
+    messages.clear();
     broker_->ForEachOn(t, [&](uint32_t message) { messages.push_back(message); });
-    const auto name = [&](const MessageInfo& info) -> std::string_view {
-      return info.job == kNoJob ? std::string_view("(no job)") : recorder_.job(info.job).name;
-    };
-    const auto key = [&](const MessageInfo& info) -> std::string_view {
-      return info.key == kNoKey ? name(info) : recorder_.key(info.key);
-    };
-    std::sort(messages.begin(), messages.end(), [&](uint32_t a, uint32_t b) {
-      const MessageInfo& x = recorder_.message(a);
-      const MessageInfo& y = recorder_.message(b);
-      if (x.key != y.key || x.key == kNoKey) {
-        if (const int order = key(x).compare(key(y)); order != 0) return order < 0;
-      }
-      return x.id != y.id ? x.id < y.id : x.digest < y.digest;
-    });
-    messages.erase(std::unique(messages.begin(), messages.end()), messages.end());
-    for (size_t i = 0; i < messages.size();) {
-      const std::string_view of = key(recorder_.message(messages[i]));
-      std::string state;
-      for (; i < messages.size() && key(recorder_.message(messages[i])) == of; ++i) {
-        const MessageInfo& info = recorder_.message(messages[i]);
-        char hex[16];
-        bus::WriteHex(info.id.low ^ Random::Mix(info.digest), hex);
-        if (!state.empty()) state += ' ';
-        state.append(name(info)).append(":").append(hex, sizeof(hex));
-      }
-      recorder_.AddFinalState({place, std::string(of), std::move(state)});
-    }
+    AddTopicState(recorder_, t, &messages);
   }
-  for (size_t i = 0; i < port_states_.size(); ++i) {
-    if (port_states_[i] == nullptr) continue;
-    port_states_[i]->ForEachState([&](std::string_view key, std::string_view state) {
-      recorder_.AddFinalState({"port:" + topology.ports[i], std::string(key), std::string(state)});
-    });
+  for (uint16_t p = 0; p < port_states_.size(); ++p) {
+    if (port_states_[p] != nullptr) AddPortState(recorder_, p, *port_states_[p]);
   }
 }
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "bus/driver.h"
-#include "bus/partition.h"
+#include "sim/feed_order.h"
 #include "sim/world.h"
 
 namespace millrace::sim {
@@ -32,20 +32,15 @@ World::Feed::Feed(World& world, BrokerSide& side) : world_(world) {
   Owner owner;
   owner.process = kFeed;
   core_ = side.OpenProducer(owner, topics_, *this);
-  for (const Job& job : world.plan().jobs) {
-    const Input& input = subject.inputs()[job.input];
-    jobs_.push_back({.job = &job, .input = &input, .message = kNoMessage, .lane = 0, .repeats = 0});
-  }
-  std::stable_sort(jobs_.begin(), jobs_.end(),
-                   [](const Entry& a, const Entry& b) { return a.job->at_ns < b.job->at_ns; });
+  jobs_.reserve(world.plan().jobs.size());
+  for (const Job* job : FeedOrder(world.plan()))
+    jobs_.push_back(
+        {.job = job, .input = &subject.inputs()[job->input], .message = kNoMessage, .lane = 0, .repeats = 0});
   for (Entry& entry : jobs_) {
     const bus::Message message = entry.input->message();
     entry.message = world.recorder().AddJob(entry.job->id, entry.job->input, entry.input->topic, message);
-    const auto partitions = static_cast<int32_t>(subject.topology().topics[entry.input->topic].partitions);
-    const int32_t partition =
-        message.key.has_value()
-            ? bus::PartitionOfKey(*message.key, partitions)
-            : static_cast<int32_t>(world.recorder().message(entry.message).id.low % static_cast<uint64_t>(partitions));
+    const int32_t partition = FeedPartition(message, world.recorder().message(entry.message).id,
+                                            subject.topology().topics[entry.input->topic].partitions);
     entry.lane = first_lane_[entry.input->topic] + static_cast<size_t>(partition);
   }
   if (!jobs_.empty()) world.Schedule(std::max<int64_t>(jobs_.front().job->at_ns, 0), What::kFeed);
@@ -73,7 +68,7 @@ bool World::Feed::Pump() {
         const Entry& entry = jobs_[lane.waiting[i]];
         outgoing_.push_back(
             {.topic = entry.input->topic, .partition = lane.partition, .message = entry.input->message()});
-        outgoing_.back().message.timestamp_ms = 1'767'225'600'000 + now / 1'000'000;
+        outgoing_.back().message.timestamp_ms = FeedTimestamp(now);
         pending_.push_back(entry.message);
       }
       core_->Advance(world_.Now());

@@ -113,13 +113,8 @@ void World::MakeMember(uint32_t slot_index, uint16_t stage) {
                              stages::AttemptReporter* reporter) -> absl::StatusOr<std::unique_ptr<stages::Executor>> {
     std::vector<std::unique_ptr<stages::AttemptRunner>> runners;
     for (int32_t i = 0; i < threads; ++i) {
-      stages::StageConfig stage_config;
-      stage_config.name = settings.name;
-      stage_config.base_dir = subject_.base_dir();
-      stage_config.options = settings.options;
-      stage_config.ports = &ports_;
-      stage_config.clock = member.clock.get();
-      absl::StatusOr<stages::MadeStage> made = stages::MakeStage(kind, stage_config);
+      absl::StatusOr<stages::MadeStage> made =
+          subject_.MakeStage(stage, slots_[member.slot].next_version, ports_, *member.clock);
       if (!made.ok()) return made.status();
       stages::MadeStage wrapped = *std::move(made);
       if (options_.wrap != nullptr) wrapped = options_.wrap(std::move(wrapped), stage);

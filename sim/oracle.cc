@@ -1,0 +1,382 @@
+#include "sim/oracle.h"
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "bus/capabilities.h"
+#include "bus/digest.h"
+#include "bus/envelope.h"
+#include "sim/broker_side.h"
+#include "sim/feed_order.h"
+#include "sim/final_state.h"
+#include "sim/guard/stage_marker.h"
+#include "sim/recorder.h"
+#include "sim/sim_clock.h"
+#include "stages/attempt_runner.h"
+#include "stages/instance_setup.h"
+#include "stages/partition_note.h"
+#include "stages/port_world.h"
+
+namespace millrace::sim {
+namespace {
+
+// What a dead letter adds to its message, at most: its message is cut where there is no room for it.
+constexpr size_t kDeadLetterRoom = 32 << 10;
+// Whoever answers Unavailable more often than this waits for something that the oracle does not have.
+constexpr uint32_t kOutagesMax = 1000;
+constexpr int64_t kOutageNs = 1'000'000'000;
+
+absl::Status NotForTheOracle(std::string why) { return absl::UnimplementedError(std::move(why)); }
+
+// An outside system that works, and takes no time.
+class QuietPort final : public stages::PortWorld {
+ public:
+  // Counts calls in *calls, which outlives it.
+  explicit QuietPort(uint64_t* calls) : calls_(calls) {}
+  absl::Status Enter(std::string_view) override {
+    ++*calls_;
+    stage_ = StageMarker::Pause();
+    return absl::OkStatus();
+  }
+  void Effect(const stages::PortEffect&) override {}
+  absl::Status Leave() override {
+    StageMarker::Restore(stage_);
+    return absl::OkStatus();
+  }
+
+ private:
+  uint64_t* const calls_;
+  StageCall* stage_ = nullptr;
+};
+
+class NobodyListens final : public stages::AttemptReporter {
+ public:
+  void Report(stages::AttemptGroup*, uint32_t, uint32_t) override {}
+};
+
+// A message as it lies on a topic that stages read.
+struct Lying {
+  bus::Message message;
+  int32_t partition = 0;
+  uint64_t sequence = 0;
+  int64_t at_ns = 0;  // when its job was handed over
+};
+
+class Walk {
+ public:
+  Walk(const Subject& subject, const RunOptions& options, const Plan& plan, bus::SegmentPool* segments)
+      : subject_(subject),
+        options_(options),
+        plan_(plan),
+        capabilities_(CapabilitiesOf(plan.semantics)),
+        segments_(segments),
+        recorder_(subject.topology()),
+        clock_(now_ns_, wall_offset_ns_),
+        topics_(subject.topology().topics.size()) {
+    for (size_t t = 0; t < topics_.size(); ++t)
+      topics_[t].ends.resize(static_cast<size_t>(subject.topology().topics[t].partitions));
+  }
+
+  absl::Status OpenPorts();
+  void HandOver(std::span<const uint32_t> left_out);
+  // `behind`: another stage writes what it reads.
+  absl::Status RunStage(uint16_t stage, bool behind);
+  History Finish();
+
+ private:
+  struct Topic {
+    std::vector<Lying> lying;        // where stages read it
+    std::vector<uint32_t> interned;  // where nobody does
+    std::vector<uint64_t> ends;      // by partition
+  };
+  // A stage at work.
+  struct Desk {
+    uint16_t stage = 0;
+    bool behind = false;  // another stage writes what it reads
+    std::unique_ptr<stages::AttemptRunner> runner;
+    stages::AttemptGroup group;
+    std::vector<const Lying*> at_work;                    // of the group's items
+    std::vector<std::pair<const Lying*, uint32_t>> left;  // to be tried (again): and which attempt it is
+    std::vector<std::set<uint64_t>> parked;               // keys, by partition
+    uint64_t port_calls_max = 0;                          // in one group
+    uint32_t outages = 0;                                 // since an attempt was answered otherwise
+  };
+
+  bool Read(uint16_t topic) const { return !subject_.topology().topics[topic].readers.empty(); }
+  void Put(uint16_t topic, int32_t partition, const bus::Message& message, int64_t at_ns);
+  absl::Status MakeDesk(Desk& desk) const;
+  absl::Status WorkOff(Desk& desk);
+  absl::Status Ended(Desk& desk, uint32_t item, uint32_t attempt);
+  absl::Status Die(Desk& desk, const Lying& lying);
+  bool Parked(Desk& desk, const Lying& lying) const;
+  absl::Status CheckTimeouts(const Desk& desk) const;
+
+  const Subject& subject_;
+  const RunOptions& options_;
+  const Plan& plan_;
+  const bus::Capabilities capabilities_;
+  bus::SegmentPool* const segments_;
+  Recorder recorder_;
+  int64_t now_ns_ = 0;
+  const int64_t wall_offset_ns_ = 0;
+  SimClock clock_;
+  stages::Ports ports_;
+  std::vector<std::unique_ptr<QuietPort>> port_worlds_;
+  std::vector<stages::PortState*> port_states_;
+  uint64_t port_calls_ = 0;
+  std::vector<Topic> topics_;
+  std::vector<bus::SegmentRef> kept_;  // bytes of what lies
+  uint64_t attempts_ = 0;
+};
+
+absl::Status Walk::OpenPorts() {
+  for (uint16_t p = 0; p < subject_.topology().ports.size(); ++p) {
+    port_worlds_.push_back(std::make_unique<QuietPort>(&port_calls_));
+    absl::StatusOr<std::unique_ptr<stages::Port>> port = subject_.MakePort(p, port_worlds_.back().get());
+    if (!port.ok()) return port.status();
+    port_states_.push_back(dynamic_cast<stages::PortState*>(port->get()));
+    ports_.Add(subject_.topology().ports[p], *std::move(port));
+  }
+  return absl::OkStatus();
+}
+
+void Walk::HandOver(std::span<const uint32_t> left_out) {
+  std::vector<const Job*> jobs = FeedOrder(plan_);
+  std::erase_if(jobs, [&](const Job* job) { return std::binary_search(left_out.begin(), left_out.end(), job->id); });
+  // All of them first: a message is put down to a job by its name.
+  std::vector<uint32_t> messages;
+  messages.reserve(jobs.size());
+  for (const Job* job : jobs) {
+    const Input& input = subject_.inputs()[job->input];
+    messages.push_back(recorder_.AddJob(job->id, job->input, input.topic, input.message()));
+  }
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    const Input& input = subject_.inputs()[jobs[i]->input];
+    if (!Read(input.topic)) {
+      topics_[input.topic].interned.push_back(messages[i]);
+      continue;
+    }
+    bus::Message message = input.message();
+    message.timestamp_ms = FeedTimestamp(jobs[i]->at_ns);
+    Put(input.topic,
+        FeedPartition(message, recorder_.message(messages[i]).id, subject_.topology().topics[input.topic].partitions),
+        message, jobs[i]->at_ns);
+  }
+}
+
+void Walk::Put(uint16_t topic, int32_t partition, const bus::Message& message, int64_t at_ns) {
+  Topic& on = topics_[topic];
+  if (Read(topic)) {
+    on.lying.push_back({.message = message,
+                        .partition = partition,
+                        .sequence = on.ends[static_cast<size_t>(partition)]++,
+                        .at_ns = at_ns});
+  } else {
+    on.interned.push_back(recorder_.Intern(topic, message));
+  }
+}
+
+absl::Status Walk::MakeDesk(Desk& desk) const {
+  const stages::StageSettings& settings = subject_.pipeline().stages[desk.stage];
+  absl::StatusOr<stages::MadeStage> made = subject_.MakeStage(desk.stage, /*next_version=*/false, ports_, clock_);
+  if (!made.ok()) return made.status();
+  if (options_.wrap != nullptr) *made = options_.wrap(*std::move(made), desk.stage);
+  const stages::StageKind& kind = *subject_.registry(false).FindStage(settings.kind);
+  desk.runner =
+      std::make_unique<stages::AttemptRunner>(stages::AttemptConfigOf(settings, kind, capabilities_.message_bytes_max),
+                                              std::move(made->single), std::move(made->batch), segments_, &clock_);
+  const size_t batch = kind.make_batch != nullptr ? static_cast<size_t>(settings.batch) : 1;
+  desk.group.results = std::make_unique<stages::AttemptResult[]>(batch);
+  desk.parked.resize(static_cast<size_t>(settings.input_partitions));
+  return absl::OkStatus();
+}
+
+absl::Status Walk::RunStage(uint16_t stage, bool behind) {
+  now_ns_ = 0;
+  Desk desk;
+  desk.stage = stage;
+  desk.behind = behind;
+  if (absl::Status s = MakeDesk(desk); !s.ok()) return s;
+  const stages::StageSettings& settings = subject_.pipeline().stages[stage];
+  const bool batches = subject_.registry(false).FindStage(settings.kind)->make_batch != nullptr;
+  const size_t most = batches ? static_cast<size_t>(settings.batch) : 1;
+  const std::vector<Lying>& input = topics_[subject_.topology().stages[stage].input].lying;
+  // Batches in the order of arrival, no key twice in one: so that each message is at its end before the next of its key
+  // begins.
+  absl::flat_hash_set<std::string_view> keys;
+  for (size_t i = 0; i < input.size();) {
+    keys.clear();
+    for (; i < input.size() && desk.left.size() < most; ++i) {
+      const Lying& next = input[i];
+      if (Parked(desk, next)) {
+        if (absl::Status s = Die(desk, next); !s.ok()) return s;
+        continue;
+      }
+      if (most > 1 && next.message.key.has_value() && !keys.insert(*next.message.key).second) break;
+      desk.left.emplace_back(&next, 1);
+    }
+    while (!desk.left.empty()) {
+      if (absl::Status s = WorkOff(desk); !s.ok()) return s;
+    }
+  }
+  return CheckTimeouts(desk);
+}
+
+// One group of attempts: what is to be tried again after it is what is left.
+absl::Status Walk::WorkOff(Desk& desk) {
+  stages::AttemptGroup& group = desk.group;
+  group.items.clear();
+  desk.at_work.clear();
+  for (const auto& [lying, attempt] : desk.left) {
+    desk.at_work.push_back(lying);
+    group.items.push_back({.delivery = {.sequence = lying->sequence,
+                                        .offset = static_cast<int64_t>(lying->sequence),
+                                        .redeliveries = 0,
+                                        .message = lying->message},
+                           .holding = {.partition = {0, lying->partition}, .epoch = 1},
+                           .slot = 0,
+                           .attempt = attempt,
+                           .predecessor = -1,
+                           .timed_out = false});
+    now_ns_ = std::max(now_ns_, lying->at_ns);
+  }
+  desk.left.clear();
+  attempts_ += group.items.size();
+  if (attempts_ > plan_.limits.records) return NotForTheOracle("there are more attempts than the plan allows records");
+  const uint64_t calls_before = port_calls_;
+  NobodyListens nobody;
+  desk.runner->Run(&group, &nobody);
+  desk.port_calls_max = std::max(desk.port_calls_max, port_calls_ - calls_before);
+  for (bus::SegmentRef& segment : group.output_segments) {
+    if (kept_.empty() || !(kept_.back() == segment)) kept_.push_back(std::move(segment));
+  }
+  group.output_segments.clear();
+  for (uint32_t item = 0; item < group.items.size(); ++item) {
+    if (absl::Status s = Ended(desk, item, group.items[item].attempt); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+// As Worker::FinishAttempt has it.
+absl::Status Walk::Ended(Desk& desk, uint32_t item, uint32_t attempt) {
+  const Lying& lying = *desk.at_work[item];
+  stages::AttemptResult& result = desk.group.results[item];
+  const absl::Status status = std::exchange(result.status, absl::OkStatus());
+  if (status.code() == absl::StatusCode::kUnavailable) {
+    if (++desk.outages > kOutagesMax) return NotForTheOracle("a stage finds something unavailable for ever");
+    now_ns_ += kOutageNs;
+    desk.left.emplace_back(&lying, attempt);
+    return absl::OkStatus();
+  }
+  desk.outages = 0;
+  if (status.ok()) {
+    for (const stages::EncodedOutput& output : result.outputs)
+      Put(subject_.ProducerTopic(desk.stage, output.topic), output.partition, output.message, lying.at_ns);
+    return absl::OkStatus();
+  }
+  const auto attempts_max = static_cast<uint32_t>(subject_.pipeline().stages[desk.stage].retry.attempts_max);
+  if (status.code() == absl::StatusCode::kInvalidArgument || attempt >= attempts_max) return Die(desk, lying);
+  desk.left.emplace_back(&lying, attempt + 1);
+  return absl::OkStatus();
+}
+
+// A dead letter is its message once more, as far as the final state goes: it has its id, key, type and body.
+absl::Status Walk::Die(Desk& desk, const Lying& lying) {
+  const stages::StageSettings& settings = subject_.pipeline().stages[desk.stage];
+  const StageInfo& info = subject_.topology().stages[desk.stage];
+  if (Read(info.dead_letter)) return NotForTheOracle("a stage reads what another could not do");
+  if (!lying.message.body.value_or("").empty() &&
+      lying.message.Bytes() + settings.name.size() + kDeadLetterRoom > capabilities_.message_bytes_max) {
+    return NotForTheOracle("a dead letter is cut to what the broker takes");
+  }
+  if (bus::ReadEnvelope(lying.message.headers).id.empty())
+    return NotForTheOracle("a dead letter has no id but its place");
+  const uint32_t of = recorder_.Intern(info.input, lying.message);
+  topics_[info.dead_letter].interned.push_back(
+      recorder_.InternDeadLetter(info.dead_letter, lying.message, desk.stage, of));
+  if (!settings.park_key || !capabilities_.notes || !lying.message.key.has_value()) return absl::OkStatus();
+  // Of what comes from other stages, which messages come behind a dead letter depends on who was quicker.
+  if (desk.behind) return NotForTheOracle("a key is parked behind another stage");
+  std::set<uint64_t>& parked = desk.parked[static_cast<size_t>(lying.partition)];
+  parked.insert(bus::Digest64(*lying.message.key));
+  if (parked.size() > stages::PartitionNote::kParkedMax)
+    return NotForTheOracle("more keys are parked than a note holds");
+  return absl::OkStatus();
+}
+
+// As Worker::MakeReady has it: what follows a dead letter of its key follows it, until one comes that was redriven.
+bool Walk::Parked(Desk& desk, const Lying& lying) const {
+  std::set<uint64_t>& parked = desk.parked[static_cast<size_t>(lying.partition)];
+  if (parked.empty() || !lying.message.key.has_value()) return false;
+  const auto at = parked.find(bus::Digest64(*lying.message.key));
+  if (at == parked.end()) return false;
+  if (bus::ReadEnvelope(lying.message.headers).redriven.empty()) return true;
+  parked.erase(at);
+  return false;
+}
+
+// An attempt that runs out of time has failed, and nobody here knows the time: where it might, the oracle says nothing.
+absl::Status Walk::CheckTimeouts(const Desk& desk) const {
+  const stages::StageSettings& settings = subject_.pipeline().stages[desk.stage];
+  if (settings.attempt_timeout.count() <= 0) return absl::OkStatus();
+  const Timing& timing = plan_.timing;
+  const double item_ns = static_cast<double>(timing.service_max_ns) +
+                         2.0 * static_cast<double>(timing.port_max_ns) * static_cast<double>(desk.port_calls_max);
+  if (static_cast<double>(settings.batch) * item_ns < static_cast<double>(settings.attempt_timeout.count()))
+    return absl::OkStatus();
+  return NotForTheOracle("an attempt may run out of time");
+}
+
+History Walk::Finish() {
+  for (uint16_t t = 0; t < topics_.size(); ++t) {
+    if (!Read(t)) AddTopicState(recorder_, t, &topics_[t].interned);
+  }
+  for (uint16_t p = 0; p < port_states_.size(); ++p) {
+    if (port_states_[p] != nullptr) AddPortState(recorder_, p, *port_states_[p]);
+  }
+  return recorder_.Take();
+}
+
+}  // namespace
+
+Oracle::Oracle(const Subject& subject, const RunOptions& options)
+    : subject_(subject), options_(options), segments_(16 << 10) {
+  const Topology& topology = subject.topology();
+  const auto stages = static_cast<uint16_t>(topology.stages.size());
+  writers_.resize(stages);
+  for (uint16_t s = 0; s < stages; ++s) {
+    for (size_t o = 0; o < subject.pipeline().stages[s].producer_topics.size(); ++o) {
+      const uint16_t topic = subject.ProducerTopic(s, static_cast<int32_t>(o));
+      for (const uint16_t reader : topology.topics[topic].readers) writers_[reader].push_back(s);
+    }
+  }
+  std::vector<bool> taken(stages, false);
+  for (bool more = true; more;) {
+    more = false;
+    for (uint16_t s = 0; s < stages; ++s) {
+      if (taken[s] || !std::all_of(writers_[s].begin(), writers_[s].end(), [&](uint16_t w) { return taken[w]; }))
+        continue;
+      taken[s] = more = true;
+      order_.push_back(s);
+    }
+  }
+}
+
+absl::StatusOr<History> Oracle::Run(const Plan& plan, std::span<const uint32_t> left_out) {
+  if (order_.size() < subject_.topology().stages.size()) return NotForTheOracle("the stages form a cycle");
+  if (options_.auto_commit_ns != 0) return NotForTheOracle("clients commit what is not done");
+  Walk walk(subject_, options_, plan, &segments_);
+  if (absl::Status s = walk.OpenPorts(); !s.ok()) return s;
+  walk.HandOver(left_out);
+  for (const uint16_t stage : order_) {
+    if (absl::Status s = walk.RunStage(stage, !writers_[stage].empty()); !s.ok()) return s;
+  }
+  return walk.Finish();
+}
+
+}  // namespace millrace::sim
