@@ -148,12 +148,13 @@ absl::Status Walk::OpenPorts() {
 void Walk::HandOver(std::span<const uint32_t> left_out) {
   std::vector<const Job*> jobs = FeedOrder(plan_);
   std::erase_if(jobs, [&](const Job* job) { return std::binary_search(left_out.begin(), left_out.end(), job->id); });
+  recorder_.Expect(jobs.size());
   // All of them first: a message is put down to a job by its name.
   std::vector<uint32_t> messages;
   messages.reserve(jobs.size());
   for (const Job* job : jobs) {
-    const Input& input = subject_.inputs()[job->input];
-    messages.push_back(recorder_.AddJob(job->id, job->input, input.topic, input.message()));
+    messages.push_back(
+        recorder_.AddJob(job->id, job->input, subject_.inputs()[job->input], subject_.digests(job->input)));
   }
   for (size_t i = 0; i < jobs.size(); ++i) {
     const Input& input = subject_.inputs()[jobs[i]->input];
@@ -163,9 +164,7 @@ void Walk::HandOver(std::span<const uint32_t> left_out) {
     }
     bus::Message message = input.message();
     message.timestamp_ms = FeedTimestamp(jobs[i]->at_ns);
-    Put(input.topic,
-        FeedPartition(message, recorder_.message(messages[i]).id, subject_.topology().topics[input.topic].partitions),
-        message, jobs[i]->at_ns);
+    Put(input.topic, subject_.digests(jobs[i]->input).partition, message, jobs[i]->at_ns);
   }
 }
 

@@ -3,41 +3,49 @@
 #include <algorithm>
 
 #include "bus/envelope.h"
+#include "sim/message_content.h"
 #include "stages/dead_letter.h"
 #include "stages/receipts.h"
 
 namespace millrace::sim {
-namespace {
-
-// A missing key and a missing body differ from empty ones.
-uint64_t ContentOf(std::string_view type, const bus::Message& message) {
-  constexpr std::string_view kNone("\1", 1);
-  return bus::Digest64(message.body.value_or(kNone), bus::Digest64(type, bus::Digest64(message.key.value_or(kNone))));
-}
-
-}  // namespace
 
 Recorder::Recorder(Topology topology) {
   history_.topology = std::move(topology);
   history_.records.reserve(4096);
 }
 
-uint32_t Recorder::AddJob(uint32_t id, uint32_t input, uint16_t topic, const bus::Message& message) {
-  const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
+void Recorder::Expect(size_t jobs) {
+  history_.jobs.reserve(jobs);
+  history_.messages.reserve(3 * jobs);
+  next_same_.reserve(3 * jobs);
+  by_id_.reserve(3 * jobs);
+  jobs_.reserve(jobs);
+}
+
+uint32_t Recorder::AddJob(uint32_t id, uint32_t input, const Input& message, const InputDigests& facts) {
   const auto job = static_cast<uint32_t>(history_.jobs.size());
-  jobs_.emplace(bus::Digest64(envelope.id), job);
-  history_.jobs.push_back({.id = id, .input = input, .message = kNoMessage, .name = std::string(envelope.id)});
-  const uint32_t index = Intern(topic, message);
+  jobs_.emplace(facts.name, job);
+  const bus::Envelope envelope = facts.plain ? bus::Envelope() : bus::ReadEnvelope(bus::Headers(message.headers));
+  history_.jobs.push_back(
+      {.id = id, .input = input, .message = kNoMessage, .name = facts.plain ? message.id : std::string(envelope.id)});
+  uint32_t first = kNoMessage;
+  uint32_t index = Known(message.topic, facts.id, facts.content, &first);
+  if (index == kNoMessage) {
+    index = static_cast<uint32_t>(history_.messages.size());
+    MessageInfo& info = AddMessage(message.topic, facts.id, facts.content, first, facts.root);
+    if (message.key.has_value()) info.key = KeyOf(*message.key, facts.key);
+    info.share = facts.share;
+    if (!facts.plain) Describe(message.topic, message.message(), envelope, info);
+  }
   history_.jobs[job].message = index;
   history_.messages[index].role = MessageRole::kInput;
   history_.messages[index].job = job;
   return index;
 }
 
-uint32_t Recorder::KeyOf(const bus::Message& message) {
-  if (!message.key.has_value()) return kNoKey;
-  const auto [at, added] = key_index_.try_emplace(bus::Digest64(*message.key), history_.keys.size());
-  if (added) history_.keys.emplace_back(*message.key);
+uint32_t Recorder::KeyOf(std::string_view key, uint64_t digest) {
+  const auto [at, added] = key_index_.try_emplace(digest, history_.keys.size());
+  if (added) history_.keys.emplace_back(key);
   return at->second;
 }
 
@@ -49,33 +57,46 @@ uint16_t Recorder::StageNamed(std::string_view name) const {
   return kNoStage;
 }
 
-uint32_t Recorder::Intern(uint16_t topic, const bus::Message& message) {
-  const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
-  const Id id{bus::DigestOf(envelope.id), topic};
-  const uint64_t digest = ContentOf(envelope.type, message);
+uint32_t Recorder::Known(uint16_t topic, const bus::Digest128& id, uint64_t digest, uint32_t* first) {
   const auto index = static_cast<uint32_t>(history_.messages.size());
-  const auto [at, added] = by_id_.try_emplace(id, index);
+  const auto [at, added] = by_id_.try_emplace(Id{id, topic}, index);
+  *first = kNoMessage;
+  if (added) return kNoMessage;
   uint32_t last = kNoMessage;
-  if (!added) {
-    for (uint32_t same = at->second; same != kNoMessage; same = next_same_[same]) {
-      if (history_.messages[same].digest == digest) return same;
-      last = same;
-    }
-    next_same_[last] = index;
+  for (uint32_t same = at->second; same != kNoMessage; same = next_same_[same]) {
+    if (history_.messages[same].digest == digest) return same;
+    last = same;
   }
+  next_same_[last] = index;
+  *first = at->second;
+  return kNoMessage;
+}
+
+MessageInfo& Recorder::AddMessage(uint16_t topic, const bus::Digest128& id, uint64_t digest, uint32_t first,
+                                  uint64_t root) {
   MessageInfo& info = history_.messages.emplace_back();
   next_same_.push_back(kNoMessage);
   info.topic = topic;
-  info.id = id.digest;
+  info.id = id;
   info.digest = digest;
-  if (!added) info.same_id_as = at->second;
-  info.key = KeyOf(message);
+  info.same_id_as = first;
+  if (const auto job = jobs_.find(root); job != jobs_.end()) info.job = job->second;
+  content_ = Mix(Mix(content_, id.low), digest);
+  return info;
+}
+
+uint32_t Recorder::Intern(uint16_t topic, const bus::Message& message) {
+  const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
+  const bus::Digest128 id = bus::DigestOf(envelope.id);
+  const uint64_t digest = ContentOf(envelope.type, message);
+  uint32_t first = kNoMessage;
+  if (const uint32_t known = Known(topic, id, digest, &first); known != kNoMessage) return known;
+  const auto index = static_cast<uint32_t>(history_.messages.size());
+  MessageInfo& info =
+      AddMessage(topic, id, digest, first, bus::Digest64(envelope.root.empty() ? envelope.id : envelope.root));
+  if (message.key.has_value()) info.key = KeyOf(*message.key, bus::Digest64(*message.key));
   info.share = std::string(envelope.share);
-  if (const auto job = jobs_.find(bus::Digest64(envelope.root.empty() ? envelope.id : envelope.root));
-      job != jobs_.end())
-    info.job = job->second;
   Describe(topic, message, envelope, info);
-  content_ = Mix(Mix(content_, id.digest.low), digest);
   return index;
 }
 

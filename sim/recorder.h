@@ -15,6 +15,7 @@
 #include "bus/envelope.h"
 #include "bus/message.h"
 #include "sim/history.h"
+#include "sim/subject.h"
 
 namespace millrace::sim {
 
@@ -22,8 +23,10 @@ class Recorder {
  public:
   explicit Recorder(Topology topology);
 
+  // Room for as many jobs and what comes of them.
+  void Expect(size_t jobs);
   // The job's input message must be interned before any other message of the job is.
-  uint32_t AddJob(uint32_t id, uint32_t input, uint16_t topic, const bus::Message& message);
+  uint32_t AddJob(uint32_t id, uint32_t input, const Input& message, const InputDigests& facts);
   // The index of a message as it lies on `topic`; added where it is new.
   uint32_t Intern(uint16_t topic, const bus::Message& message);
   // A dead letter as it will lie on `topic`, by its message and who made it: index of the one that stands for both.
@@ -75,7 +78,10 @@ class Recorder {
     return hash ^ (hash >> 32);
   }
   void Describe(uint16_t topic, const bus::Message& message, const bus::Envelope& envelope, MessageInfo& info);
-  uint32_t KeyOf(const bus::Message& message);
+  // The message of that topic, id and content; kNoMessage where it is to be added, with *first the first one under its id.
+  uint32_t Known(uint16_t topic, const bus::Digest128& id, uint64_t digest, uint32_t* first);
+  MessageInfo& AddMessage(uint16_t topic, const bus::Digest128& id, uint64_t digest, uint32_t first, uint64_t root);
+  uint32_t KeyOf(std::string_view key, uint64_t digest);
   uint16_t StageNamed(std::string_view name) const;
 
   History history_;

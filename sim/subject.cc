@@ -7,7 +7,10 @@
 #include "bus/digest.h"
 #include "bus/envelope.h"
 #include "nlohmann/json.hpp"
+#include "sim/feed_order.h"
+#include "sim/message_content.h"
 #include "stages/pipeline_config.h"
+#include "stages/receipts.h"
 #include "stages/source.h"
 
 namespace millrace::sim {
@@ -32,6 +35,22 @@ std::string HeadersOf(const stages::SourceRecord& record, std::string_view sourc
                      headers);
   headers.AddAll(record.headers);
   return block;
+}
+
+InputDigests DigestsOf(const Input& input, const TopicInfo& topic) {
+  const bus::Message message = input.message();
+  const bus::Envelope envelope = bus::ReadEnvelope(message.headers);
+  InputDigests facts;
+  facts.id = bus::DigestOf(envelope.id);
+  facts.name = bus::Digest64(envelope.id);
+  facts.root = envelope.root.empty() ? facts.name : bus::Digest64(envelope.root);
+  facts.content = ContentOf(envelope.type, message);
+  facts.key = bus::Digest64(message.key.value_or(""));
+  facts.partition = FeedPartition(message, facts.id, topic.partitions);
+  facts.share = std::string(envelope.share);
+  facts.plain =
+      !topic.dead_letter && envelope.type != stages::kReceiptType && envelope.root.empty() && envelope.id == input.id;
+  return facts;
 }
 
 // Keeps every step-th record; when it has twice what is wanted it forgets every second one and doubles the step, so that
@@ -169,7 +188,10 @@ absl::StatusOr<std::unique_ptr<stages::Port>> Subject::MakePort(uint16_t port, s
 void Subject::SetInputs(std::vector<Input> inputs) {
   inputs_ = std::move(inputs);
   inputs_digest_ = inputs_.size();
+  input_digests_.clear();
+  input_digests_.reserve(inputs_.size());
   for (const Input& input : inputs_) {
+    input_digests_.push_back(DigestsOf(input, topology_.topics[input.topic]));
     inputs_digest_ = bus::Digest64(input.id, inputs_digest_);
     inputs_digest_ = bus::Digest64(input.key.value_or(""), inputs_digest_);
     inputs_digest_ = bus::Digest64(input.body, inputs_digest_);

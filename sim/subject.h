@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "bus/bus.h"
 #include "bus/clock.h"
+#include "bus/digest.h"
 #include "bus/message.h"
 #include "sim/history.h"
 #include "sim/plan.h"
@@ -45,6 +46,18 @@ struct Input {
     m.headers = bus::Headers(headers);
     return m;
   }
+};
+
+// What a run's books say of an input, worked out once for all runs (Subject::SetInputs).
+struct InputDigests {
+  bus::Digest128 id;     // of its ce_id
+  uint64_t name = 0;     // another digest of it
+  uint64_t root = 0;     // … of the job it descends from: itself, where it comes from a source
+  uint64_t content = 0;  // MessageInfo::digest
+  uint64_t key = 0;      // digest of its key; meaningless where it has none
+  int32_t partition = 0;
+  std::string share;
+  bool plain = false;  // named as its envelope says, and neither a receipt nor derived from something
 };
 
 struct SubjectOptions {
@@ -80,6 +93,7 @@ class Subject {
   bool has_next_version() const { return options_.next_version != nullptr; }
   const std::string& base_dir() const { return options_.base_dir; }
   const std::vector<Input>& inputs() const { return inputs_; }
+  const InputDigests& digests(size_t input) const { return input_digests_[input]; }
   uint64_t inputs_digest() const { return inputs_digest_; }
   // As histories show it; `processes` and `queue` are the plan's.
   const Topology& topology() const { return topology_; }
@@ -96,6 +110,7 @@ class Subject {
   const stages::Registry* registry_ = nullptr;
   SubjectOptions options_;
   std::vector<Input> inputs_;
+  std::vector<InputDigests> input_digests_;
   uint64_t inputs_digest_ = 0;
   Topology topology_;
   bus::Topology bus_topology_;

@@ -36,12 +36,11 @@ World::Feed::Feed(World& world, BrokerSide& side) : world_(world) {
   for (const Job* job : FeedOrder(world.plan()))
     jobs_.push_back(
         {.job = job, .input = &subject.inputs()[job->input], .message = kNoMessage, .lane = 0, .repeats = 0});
+  world.recorder().Expect(jobs_.size());
   for (Entry& entry : jobs_) {
-    const bus::Message message = entry.input->message();
-    entry.message = world.recorder().AddJob(entry.job->id, entry.job->input, entry.input->topic, message);
-    const int32_t partition = FeedPartition(message, world.recorder().message(entry.message).id,
-                                            subject.topology().topics[entry.input->topic].partitions);
-    entry.lane = first_lane_[entry.input->topic] + static_cast<size_t>(partition);
+    const InputDigests& facts = subject.digests(entry.job->input);
+    entry.message = world.recorder().AddJob(entry.job->id, entry.job->input, *entry.input, facts);
+    entry.lane = first_lane_[entry.input->topic] + static_cast<size_t>(facts.partition);
   }
   if (!jobs_.empty()) world.Schedule(std::max<int64_t>(jobs_.front().job->at_ns, 0), What::kFeed);
 }
