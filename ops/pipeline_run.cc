@@ -152,6 +152,7 @@ absl::Status PipelineRun::MakeMember(const stages::StageSettings& stage, int32_t
     return stages::MakeThreadExecutor(std::move(*runners), reporter, clock);
   };
   config.spool = &spool_;
+  config.gate = &gate_;
   config.on_trouble = [this](const absl::Status& status) { Trouble(status); };
   auto member = std::make_unique<Member>();
   member->stage = &stage;

@@ -40,6 +40,7 @@
 #include "stages/registry.h"
 #include "stages/settings.h"
 #include "stages/spool.h"
+#include "stages/trial_gate.h"
 
 namespace millrace::ops {
 
@@ -125,6 +126,7 @@ class PipelineRun {
   std::vector<const stages::StageSettings*> downstream_;  // readers come behind those who write for them
   stages::Ports ports_;
   stages::FolderSpool spool_;
+  stages::TrialGate gate_;
   bus::SegmentPool pool_;
   std::vector<std::unique_ptr<Member>> members_;
   std::vector<std::unique_ptr<Feed>> feeds_;

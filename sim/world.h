@@ -38,6 +38,7 @@
 #include "sim/wire.h"
 #include "stages/instance.h"
 #include "stages/port_world.h"
+#include "stages/trial_gate.h"
 
 namespace millrace::sim {
 
@@ -74,6 +75,8 @@ struct Member {
   std::unique_ptr<SimBus> bus;
   std::unique_ptr<stages::Spool> spool;
   std::unique_ptr<Clock> clock;
+  std::shared_ptr<stages::TrialGate> gate;  // of its process
+  std::unique_ptr<bus::Waker> gate_waker;
   std::unique_ptr<stages::Instance> instance;
   Attempts* attempts = nullptr;   // the instance's
   uint32_t closing = UINT32_MAX;  // the fiber call that runs Instance::Close
@@ -110,6 +113,7 @@ struct Slot {
   uint64_t actions = 0;  // carried out, over all incarnations
   uint64_t port_calls = 0;
   std::vector<uint32_t> members;  // of the incarnation that lives
+  std::shared_ptr<stages::TrialGate> gate;
   Weather weather;
   uint64_t connections = 0;
   std::vector<Event> held_back;  // what was due while it was paused
@@ -143,6 +147,8 @@ class World final : public Surface {
   // Something has come for the owner of a connection.
   void Wake(const Owner& owner);
   void Turn(Member& member);
+  // … at this instant, but not inside what goes on now.
+  void TurnSoon(Member& member);
 
   void Record(const struct Record& record) { recorder_.Add(record); }
   struct Record RecordOf(Kind kind) const {

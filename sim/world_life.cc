@@ -38,6 +38,18 @@ class SimSpool final : public stages::Spool {
   Member& member_;
 };
 
+class GateWaker final : public bus::Waker {
+ public:
+  GateWaker(World& world, Member& member) : world_(world), member_(member) {}
+  void Wake() override {
+    if (!member_.dead) world_.TurnSoon(member_);
+  }
+
+ private:
+  World& world_;
+  Member& member_;
+};
+
 }  // namespace
 
 void World::MakeSlots() {
@@ -65,6 +77,7 @@ void World::StartLife(uint32_t index) {
   slot.draining = slot.paused = slot.stop_after_drain = false;
   ++slot.incarnation;
   slot.members.clear();
+  slot.gate = std::make_shared<stages::TrialGate>();
   struct Record record = RecordOf(Kind::kStart);
   record.process = static_cast<uint16_t>(index);
   record.incarnation = slot.incarnation;
@@ -108,6 +121,10 @@ void World::MakeMember(uint32_t slot_index, uint16_t stage) {
   config.producer = stages::ProducerOptionsOf(settings, name);
   config.snapshot_every = Duration::max();
   config.spool = member.spool.get();
+  member.gate = slot.gate;
+  member.gate_waker = std::make_unique<GateWaker>(*this, member);
+  config.gate = member.gate.get();
+  config.gate_waker = member.gate_waker.get();
   const int32_t threads = settings.inline_execution ? 1 : settings.concurrency;
   config.make_executor = [this, &member, &settings, &kind, stage, limit, threads](
                              stages::AttemptReporter* reporter) -> absl::StatusOr<std::unique_ptr<stages::Executor>> {
@@ -148,11 +165,7 @@ void World::Turn(Member& member) {
   }
   if (member.turning) {
     // Comes from inside its own turn: once more behind it.
-    if (member.turn_at_ns != now_) {
-      member.turn_at_ns = now_;
-      Schedule(now_, What::kTurn, member.index);
-    }
-    return;
+    return TurnSoon(member);
   }
   if (member.closing != kNobody) return ResumeFiber(member.closing);
   member.turning = true;
@@ -170,6 +183,12 @@ void World::Turn(Member& member) {
   }
   if (member.instance->left()) return BeginClose(member);
   ScheduleTurn(member);
+}
+
+void World::TurnSoon(Member& member) {
+  if (member.turn_at_ns == now_) return;
+  member.turn_at_ns = now_;
+  Schedule(now_, What::kTurn, member.index);
 }
 
 void World::ScheduleTurn(Member& member) {

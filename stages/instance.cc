@@ -74,12 +74,18 @@ absl::Status Instance::Open() {
   auto consumer = bus_->OpenConsumer(config_.consumer, mailbox_);
   if (!consumer.ok()) return consumer.status();
   consumer_ = std::make_unique<bus::Consumer>(*std::move(consumer), capabilities);
+  seat_ = (config_.gate != nullptr ? config_.gate : &own_gate_)
+              ->Join(config_.gate_waker != nullptr ? config_.gate_waker : &mailbox_);
   return absl::OkStatus();
 }
 
 bool Instance::Turn() {
   bool busy = false;
-  if (const auto drain = mailbox_.Take(&reports_)) {
+  const auto drain = mailbox_.Take(&reports_);
+  // Taken behind the mailbox, so that no wake-up is lost, and before anything is stepped, so that the gate has heard all that
+  // the worker has said.
+  if (const auto gate = seat_->Take()) Step(*gate);
+  if (drain) {
     drain_deadline_ = std::min(drain_deadline_, *drain);
     Step(DrainEvent{*drain});
   }
@@ -170,7 +176,12 @@ void Instance::Do(const ReadyAction& a) {
   not_ready_reason_ = actions_.texts[a.reason];
 }
 
-void Instance::Do(const LeaveAction&) { leaving_ = true; }
+void Instance::Do(const GateAction& a) { seat_->Do(a.wish, a.round); }
+
+void Instance::Do(const LeaveAction&) {
+  leaving_ = true;
+  seat_->Leave();
+}
 
 absl::Status Instance::Close() {
   const absl::Status left = consumer_->Close(drain_deadline_);

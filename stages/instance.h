@@ -8,7 +8,7 @@
 //   thread.join();
 //
 // Blocking: Run returns when it has drained, or when it cannot start. Threading: Run on one thread; Drain, Snapshot and
-// Pending from any. Ownership: bus, clock, spool and tap outlive the instance. When an attempt never returns, Run
+// Pending from any. Ownership: bus, clock, spool, tap and gate outlive the instance. When an attempt never returns, Run
 // returns DeadlineExceeded and the instance must be leaked, not destroyed, as the attempt's thread still uses it.
 #ifndef MILLRACE_STAGES_INSTANCE_H_
 #define MILLRACE_STAGES_INSTANCE_H_
@@ -29,6 +29,7 @@
 #include "stages/mailbox.h"
 #include "stages/spool.h"
 #include "stages/tap.h"
+#include "stages/trial_gate.h"
 #include "stages/worker.h"
 
 namespace millrace::stages {
@@ -45,6 +46,10 @@ struct InstanceConfig {
   // Told what the bus says of its own state: outages, data destroyed, recovery. May be null. Called on the loop's
   // thread.
   std::function<void(const absl::Status&)> on_trouble;
+  // Shared by the instances of a process; null: this one is alone in it.
+  TrialGate* gate = nullptr;
+  // Who is woken when the gate has something to say; null: Run. For callers with a loop of their own.
+  bus::Waker* gate_waker = nullptr;
   // Least time between two snapshots; Infinite (Duration::max()): only when closing.
   Duration snapshot_every = std::chrono::milliseconds(100);
 };
@@ -98,6 +103,7 @@ class Instance {
   void Do(const SpoolAction& a);
   void Do(const SetTimerAction& a);
   void Do(const ReadyAction& a);
+  void Do(const GateAction& a);
   void Do(const LeaveAction& a);
   void OfferWaiting();
   void UpdateSnapshot(MonotonicTime now, bool flowing);
@@ -107,9 +113,11 @@ class Instance {
   const Clock* const clock_;
   bus::SegmentPool pool_;
   Mailbox mailbox_;
+  TrialGate own_gate_;
   std::unique_ptr<bus::Consumer> consumer_;
   std::unique_ptr<bus::Producer> producer_;
   std::unique_ptr<Worker> worker_;
+  std::unique_ptr<TrialGate::Seat> seat_;
   std::unique_ptr<Executor> executor_;  // destroyed first: its threads use the worker's groups
   std::unique_ptr<Handler> handler_;
 

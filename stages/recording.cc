@@ -61,6 +61,10 @@ struct Describer {
   std::string operator()(const ReadyAction& a) const {
     return a.ready ? "ready" : "not ready: " + actions.texts[a.reason];
   }
+  std::string operator()(const GateAction& a) const {
+    static constexpr const char* kWishes[] = {"ask", "quiet", "insist", "end"};
+    return std::string("gate ") + kWishes[static_cast<int>(a.wish)] + " " + std::to_string(a.round);
+  }
   std::string operator()(const LeaveAction&) const { return "leave"; }
 };
 

@@ -34,7 +34,7 @@ void Worker::Step(Instant now, const Event& event, Actions* actions) {
   actions_ = actions;
   std::visit([this](const auto& e) { On(e); }, event);
   EmitSettles();
-  if (DispatchSuspects()) DispatchReady();
+  DispatchOrTry();
   lanes_.Flush(actions);
   if (draining_ && held_.empty() && !left_) {
     left_ = true;
@@ -500,6 +500,12 @@ std::vector<std::string> Worker::Pending() const {
   if (!breaker_.closed()) {
     lines.push_back("stage " + options_.stage + " is paused: what it needs is unavailable since " +
                     std::to_string((now_.monotonic - breaker_.open_since()).count() / 1'000'000) + " ms");
+  }
+  if (gate_ == Gate::kMine || gate_ == Gate::kAsked) {
+    lines.push_back("stage " + options_.stage + " tries a message alone that may kill the process");
+  } else if (gate_ == Gate::kClosed) {
+    lines.push_back("stage " + options_.stage +
+                    " waits: another stage of the process tries a message alone that may kill it");
   }
   for (const Held* held : held_) {
     if (held->window.empty()) continue;

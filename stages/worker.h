@@ -74,6 +74,7 @@ class Worker : private PublishLanes::Owner {
   void On(const ConfirmedEvent& event);
   void On(const SpooledEvent& event);
   void On(const TimerEvent& event);
+  void On(const GateEvent& event);
   void On(const DrainEvent& event);
 
   // Partitions.
@@ -99,8 +100,6 @@ class Worker : private PublishLanes::Owner {
 
   // Dispatching (worker_dispatch.cc).
   void DispatchReady();
-  bool DispatchSuspects();
-  bool MayTrySuspect(const Held& held) const;
   bool AddReady(AttemptGroup& group);
   void AddItem(AttemptGroup& group, Held& held, uint64_t place, int32_t predecessor);
   void AddChain(AttemptGroup& group, Held& held, uint64_t place);
@@ -117,8 +116,19 @@ class Worker : private PublishLanes::Owner {
   void AdvanceGuard(Held& held, uint64_t passed);
   bool MaySuspectRun(Held& held, uint64_t place);
   void ClearRunningMark(Held& held);
+  void TakeMarkBack(Held& held);
   bool EndGuardCleanly(Held& held);
   static bool DoneBefore(const Held& held, uint64_t sequence);
+
+  // Trials of suspects, one at a time in a process (worker_trial.cc).
+  void DispatchOrTry();
+  bool MayTrySuspect(const Held& held) const;
+  Held* NextSuspect();
+  void RunTrial();
+  void AfterTrial(Held* held);
+  void EndTrial();
+  void Wish(GateWish wish);
+  void WakeAt(MonotonicTime at);
 
   // The end of each step.
   void EmitSettles();
@@ -155,6 +165,25 @@ class Worker : private PublishLanes::Owner {
   std::vector<AttemptGroup*> free_groups_;
   std::vector<AttemptGroup*> running_;
   uint64_t next_group_ = 1;
+
+  // The process's gate for trials, as this instance sees it.
+  enum class Gate {
+    kOpen,
+    kWanted,  // a suspect is to be tried: what runs here comes to its end first
+    kAsked,
+    kClosed,  // somebody else's trial, or one that was given back and is not yet confirmed to be so
+    kMine,
+  };
+  Gate gate_ = Gate::kOpen;
+  uint64_t gate_round_ = 0;
+  bool quiet_told_ = false;
+  MonotonicTime closed_since_;
+  MonotonicTime ask_at_;        // not before: others have their time
+  MonotonicTime trial_until_;   // kAsked, kMine: patience ends
+  MonotonicTime settle_until_;  // kMine, survived_: the same, for being settled
+  bus::Holding trial_;          // kMine: whose suspect it is; epoch 0: not chosen yet
+  bool tried_ = false;          // … and it was sent off
+  bool survived_ = false;       // … and has come back
 
   PublishLanes lanes_;
   Breaker breaker_;

@@ -66,11 +66,23 @@ struct ReadyAction {
   bool ready = true;
   size_t reason = 0;  // in texts
 };
+// What the worker wants of the process's gate for trials; whoever has no gate answers kAsk with GateEvent kMine and kEnd
+// with kOpen, each after the step.
+enum class GateWish : uint8_t {
+  kAsk,     // a suspect is to be tried
+  kQuiet,   // nothing of this instance runs any more
+  kInsist,  // somebody's attempt does not return: the trial goes on beside it
+  kEnd,     // the trial is over, or not wanted any more
+};
+struct GateAction {
+  GateWish wish = GateWish::kAsk;
+  uint64_t round = 0;
+};
 // Drained: close the consumer and stop.
 struct LeaveAction {};
 
 using Action = std::variant<DispatchAction, CancelAction, PublishAction, SettleAction, FlowAction, ReleaseAction,
-                            SpoolAction, SetTimerAction, ReadyAction, LeaveAction>;
+                            SpoolAction, SetTimerAction, ReadyAction, GateAction, LeaveAction>;
 
 struct Actions {
   std::vector<Action> list;

@@ -54,13 +54,24 @@ struct SpooledEvent {
   absl::Status status;
 };
 struct TimerEvent {};
+// How the process's gate for trials (stages/trial_gate.h) stands for this instance. The worker begins with it open.
+enum class GateState : uint8_t {
+  kOpen,    // run what you like; a wish of before is void
+  kClosed,  // start nothing, and say kQuiet when nothing runs
+  kMine,    // a trial is yours
+};
+struct GateEvent {
+  GateState state = GateState::kOpen;
+  uint64_t round = 0;  // to be named by the answer
+  bool alone = false;  // there is no other instance in the process
+};
 // Finish what runs, start nothing, give everything back until `deadline`, then leave.
 struct DrainEvent {
   MonotonicTime deadline;
 };
 
 using Event = std::variant<AssignedEvent, RevokingEvent, LostEvent, DeliveredEvent, NotedEvent, AttemptsEvent,
-                           ConfirmedEvent, SpooledEvent, TimerEvent, DrainEvent>;
+                           ConfirmedEvent, SpooledEvent, TimerEvent, GateEvent, DrainEvent>;
 
 }  // namespace millrace::stages
 

@@ -18,8 +18,7 @@
 namespace millrace::stages {
 namespace {
 
-constexpr uint64_t kSuspectLot = 0x737573706563;  // purposes of random draws
-constexpr uint64_t kSuspectDelay = 0x737573706564;
+constexpr uint64_t kSuspectDelay = 0x737573706564;  // purpose of a random draw
 constexpr uint64_t kSuspectDelayMaxNs = 2'000'000'000;
 
 }  // namespace
@@ -46,8 +45,8 @@ void Worker::BeginGuard(Held& held, const bus::Assignment& assignment) {
   EmitNote(held);
 }
 
-// Not at once, and not always at the same moment: what dies with a killer in another partition, or in another stage of the
-// process, would else be on trial at each of its deaths.
+// Not at once, and not always at the same moment: it is by lot whether an innocent one or the killer has its trial first, so
+// that an innocent one gets to its end in some life.
 void Worker::BeginSuspicion(Held& held) {
   CrashGuard& guard = held.guard;
   guard.suspect_left = options_.window_messages;
@@ -93,51 +92,6 @@ void Worker::On(const NotedEvent& event) {
   timers_.Set({.at = held->guard.mark_at, .kind = Timer::Kind::kBreaker, .holding = {}});
 }
 
-bool Worker::MayTrySuspect(const Held& held) const {
-  return held.guard.suspect_left > 0 && held.active() && !held.window.empty() && held.running == 0 &&
-         held.guard.mark_at <= now_.monotonic && held.window.at(held.window.head()).state == SlotState::kReady;
-}
-
-// A suspect is tried alone, and nothing else runs in this instance between its mark and the word that it has survived:
-// whoever else killed the process then would make it look guilty. False: nothing else may start now.
-bool Worker::DispatchSuspects() {
-  if (draining_) return true;
-  Held* next = nullptr;
-  uint64_t next_luck = 0;
-  for (Held* held : held_) {
-    if (held->guard.suspect_left == 0) continue;
-    // Who has survived is safe only when it is settled: the next one's death would undo its work.
-    if (held->publishing > 0) return false;
-    // One under trial: from its mark until the note that takes it back is durable.
-    const bool on_trial = held->guard.marked != UINT64_MAX || held->guard.unanswered > 0 || held->running > 0;
-    if (on_trial) {
-      if (MayTrySuspect(*held) && running_.empty() && BreakerAllows()) {
-        next = held;
-        break;
-      }
-      return false;
-    }
-    if (!MayTrySuspect(*held)) continue;
-    // Who has seen fewest deaths first, else by lot: an innocent one gets to its end in some life.
-    const uint64_t luck = random_.Bits(kSuspectLot, {held->holding.epoch, static_cast<uint64_t>(now_.monotonic.ns),
-                                                     static_cast<uint64_t>(held->holding.partition.number)});
-    if (next == nullptr || held->guard.deaths < next->guard.deaths ||
-        (held->guard.deaths == next->guard.deaths && luck < next_luck)) {
-      next = held;
-      next_luck = luck;
-    }
-  }
-  if (next == nullptr) return true;
-  if (!running_.empty() || !BreakerAllows()) return false;
-  const uint64_t place = next->window.head();
-  if (!MaySuspectRun(*next, place)) return false;
-  if (!breaker_.closed()) breaker_.Probe();
-  AttemptGroup* group = TakeGroup();
-  AddItem(*group, *next, place, -1);
-  SendGroup(group);
-  return false;
-}
-
 // The process has survived the attempt: the message is innocent of its next death.
 void Worker::ClearRunningMark(Held& held) {
   CrashGuard& guard = held.guard;
@@ -146,6 +100,15 @@ void Worker::ClearRunningMark(Held& held) {
   guard.marked = UINT64_MAX;
   guard.note_changed = true;
   MarkDirty(held);
+}
+
+// The message was not tried after all: it is as often under suspicion of a death as before its mark.
+void Worker::TakeMarkBack(Held& held) {
+  CrashGuard& guard = held.guard;
+  if (guard.marked == UINT64_MAX) return;
+  guard.marked = UINT64_MAX;
+  guard.note.running = guard.deaths;
+  EmitNote(held);
 }
 
 void Worker::AdvanceGuard(Held& held, uint64_t passed) {

@@ -34,6 +34,10 @@ std::string Describe(const Actions& actions, const Action& action) {
     std::string operator()(const SpoolAction& a) const { return "spool " + std::string(a.id); }
     std::string operator()(const SetTimerAction&) const { return "timer"; }
     std::string operator()(const ReadyAction& a) const { return a.ready ? "ready" : "not ready"; }
+    std::string operator()(const GateAction& a) const {
+      static constexpr const char* kWishes[] = {"ask", "quiet", "insist", "end"};
+      return std::string("gate ") + kWishes[static_cast<int>(a.wish)];
+    }
     std::string operator()(const LeaveAction&) const { return "leave"; }
   };
   return std::visit(Visitor{actions}, action);
@@ -73,9 +77,14 @@ absl::Status WorkerWorld::PassThrough(Context&, const bus::Message& message, Out
   return outputs.Emit({.to = {}, .body = message.body});
 }
 
-WorkerWorld::WorkerWorld(WorkerOptions options, Process process)
-    : options_(std::move(options)), process_(std::move(process)), pool_(16 << 10), partitions_(kPartitions) {
+WorkerWorld::WorkerWorld(WorkerOptions options, Process process, TrialGate* gate)
+    : options_(std::move(options)),
+      process_(std::move(process)),
+      gate_(gate != nullptr ? gate : &own_gate_),
+      pool_(16 << 10),
+      partitions_(kPartitions) {
   worker_ = std::make_unique<Worker>(options_, &pool_);
+  seat_ = gate_->Join(&nobody_);
   AttemptRunner::Config config{.outputs = {}, .inputs = options_.inputs, .salt = options_.salt};
   config.outputs.stage = options_.stage;
   config.outputs.source = "/world/" + options_.stage;
@@ -113,6 +122,13 @@ void WorkerWorld::Step(const Event& event) {
     spool_answers_.erase(spool_answers_.begin());
     Step(answer);
   }
+  TakeGate();
+}
+
+bool WorkerWorld::TakeGate() {
+  const auto gate = crashed_ ? std::nullopt : seat_->Take();
+  if (gate) Step(*gate);
+  return gate.has_value();
 }
 
 void WorkerWorld::CarryOut() {
@@ -163,6 +179,8 @@ void WorkerWorld::Do(const Action& action) {
     timer_ = a->at;
   } else if (const auto* a = std::get_if<ReadyAction>(&action)) {
     ready = a->ready;
+  } else if (const auto* a = std::get_if<GateAction>(&action)) {
+    seat_->Do(a->wish, a->round);
   } else {
     left = true;
   }
@@ -251,6 +269,8 @@ void WorkerWorld::Crash(bool published_survive) {
   for (WorldPartition& p : partitions_) p.epoch = 0;
   dead_workers_.push_back(std::move(worker_));
   worker_ = std::make_unique<Worker>(options_, &pool_);
+  seat_.reset();
+  seat_ = gate_->Join(&nobody_);
   crashed_ = left = false;
   ready = true;
 }
@@ -289,6 +309,7 @@ void WorkerWorld::AnswerNote(absl::Status status) {
 bool WorkerWorld::Settle(size_t steps) {
   for (size_t i = 0; i < steps; ++i) {
     if (crashed_) return false;
+    if (TakeGate()) continue;
     if (!notes.empty()) {
       AnswerNote();
       continue;

@@ -19,6 +19,7 @@
 #include "bus/segment.h"
 #include "stages/attempt_runner.h"
 #include "stages/tap.h"
+#include "stages/trial_gate.h"
 #include "stages/worker.h"
 
 namespace millrace::stages {
@@ -53,7 +54,9 @@ class WorkerWorld : public Clock {
   using Process = std::function<absl::Status(Context&, const bus::Message&, Outputs&)>;
 
   // Topics of the producer: 0 "out" with 4 partitions, 1 "dead" with one.
-  explicit WorkerWorld(WorkerOptions options = DefaultOptions(), Process process = PassThrough);
+  // `gate`: of the process that it shares with other worlds; null: it has one of its own.
+  explicit WorkerWorld(WorkerOptions options = DefaultOptions(), Process process = PassThrough,
+                       TrialGate* gate = nullptr);
   ~WorkerWorld() override;
 
   static WorkerOptions DefaultOptions();
@@ -73,6 +76,7 @@ class WorkerWorld : public Clock {
   void Lose(int32_t partition);
   void Deliver(int32_t partition, size_t most = 64);
   void Drain(Duration deadline);
+  bool TakeGate();   // what the gate has to say, if anything
   void FireTimer();  // moves time to the timer and steps
   bool timer_set() const { return timer_ != MonotonicTime::Infinite(); }
   MonotonicTime timer() const { return timer_; }
@@ -125,6 +129,11 @@ class WorkerWorld : public Clock {
   void Step(const Event& event);
 
  private:
+  class Nobody : public bus::Waker {
+   public:
+    void Wake() override {}
+  };
+
   void CarryOut();
   void Do(const Action& action);
   void DoSettle(const SettleAction& a);
@@ -132,6 +141,10 @@ class WorkerWorld : public Clock {
 
   WorkerOptions options_;
   Process process_;
+  Nobody nobody_;
+  TrialGate own_gate_;
+  TrialGate* gate_;
+  std::unique_ptr<TrialGate::Seat> seat_;
   MonotonicTime now_{1'000'000'000};
   bus::SegmentPool pool_;
   std::unique_ptr<Worker> worker_;
