@@ -362,6 +362,15 @@ void QueueConsumer::SetTrouble(const std::string& about, absl::Status status) {
   }
 }
 
+uint32_t QueueConsumer::ChannelOf(Partition partition) const {
+  return slots_[first_slot_[static_cast<size_t>(partition.topic)] + static_cast<size_t>(partition.number)].channel;
+}
+
+uint64_t QueueConsumer::SettledUnder(Holding holding) const {
+  const QueueSlot* slot = SlotOf(holding);
+  return slot == nullptr ? 0 : slot->tags.settled();
+}
+
 size_t QueueConsumer::held() const {
   return static_cast<size_t>(
       std::count_if(slots_.begin(), slots_.end(), [](const QueueSlot& slot) { return slot.held(); }));

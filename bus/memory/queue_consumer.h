@@ -65,6 +65,10 @@ class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
   // Who holds what waits for what, for people; empty where nothing waits.
   std::string Pending() const;
   const Presence& presence() const { return beats_.presence(); }
+  // Where a partition is consumed while it is held, and how many of its deliveries are settled under a holding; 0 for one
+  // that is over.
+  uint32_t ChannelOf(Partition partition) const;
+  uint64_t SettledUnder(Holding holding) const;
   size_t held() const;
 
  private:
@@ -73,6 +77,7 @@ class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
   void OnEvent(Event& event) override;
   QueueSlot* SlotOf(uint32_t channel);
   QueueSlot* SlotOf(Holding holding);
+  const QueueSlot* SlotOf(Holding holding) const { return const_cast<QueueConsumer*>(this)->SlotOf(holding); }
   void OnChannelClosed(QueueSlot& slot, const Event& event);
   void OnCancelled(QueueSlot& slot);
   void OnDelivered(QueueSlot& slot, Event& event);

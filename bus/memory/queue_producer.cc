@@ -40,6 +40,12 @@ absl::Status QueueProducer::Check(const Outgoing& out) const {
                                       topic.name + "' is over the limit of " +
                                       std::to_string(options_.message_bytes_max));
   }
+  const size_t head = out.message.headers.block().size() + (out.message.key ? out.message.key->size() : 0);
+  if (head > options_.headers_bytes_max) {
+    return absl::InvalidArgumentError("key and headers of " + std::to_string(head) + " bytes for topic '" + topic.name +
+                                      "' do not fit one frame, of which " + std::to_string(options_.headers_bytes_max) +
+                                      " bytes are for them");
+  }
   return absl::OkStatus();
 }
 

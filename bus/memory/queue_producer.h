@@ -27,6 +27,8 @@ struct QueueProducerOptions {
   QueueSessionOptions session;
   uint32_t window = 8192;  // most publishes without a confirm
   size_t message_bytes_max = 1'000'000;
+  // Most bytes of key and headers together: on a real server they must fit one frame.
+  size_t headers_bytes_max = SIZE_MAX;
 };
 
 class QueueProducer : public ProducerDriver, private QueueSession::Host {
@@ -37,6 +39,9 @@ class QueueProducer : public ProducerDriver, private QueueSession::Host {
 
   // Time, before any other call; never goes back.
   void Advance(MonotonicTime now) { now_ = now; }
+
+  // Once the connection has told it.
+  void SetHeadersBytesMax(size_t bytes) { options_.headers_bytes_max = bytes; }
 
   size_t Publish(std::span<const Outgoing> messages, uint64_t first_token) override;
   void Poll(ProducerHandler& handler) override;

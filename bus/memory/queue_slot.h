@@ -33,6 +33,8 @@ class TagLedger {
   void Settle(std::span<const SettleRange> ranges, Send send);
 
   size_t unsettled() const { return unsettled_; }
+  // So many deliveries are settled, since Reset.
+  uint64_t settled() const { return base_ - 1 + settled_.size() - unsettled_; }
 
  private:
   uint64_t base_ = 1;  // tag of settled_[0]; everything below is settled

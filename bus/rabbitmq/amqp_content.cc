@@ -1,0 +1,345 @@
+#include "bus/rabbitmq/amqp_content.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "bus/rabbitmq/field_table.h"
+
+namespace millrace::bus {
+namespace {
+
+constexpr std::string_view kOurs = "millrace";
+constexpr std::string_view kKey = "mr_key";
+constexpr std::string_view kNull = "mr_null";
+constexpr std::string_view kOrder = "mr_order";
+constexpr std::string_view kBlock = "mr_headers";
+constexpr std::string_view kTime = "timestamp_in_ms";
+constexpr std::string_view kDeliveryCount = "x-delivery-count";
+constexpr std::string_view kUndecodable = "amqp_undecodable";
+
+constexpr size_t kNameMax = 255;
+constexpr size_t kOrderMax = 255;    // headers whose places fit a byte each
+constexpr size_t kFixedBytes = 256;  // all fields and properties that have a bounded size
+constexpr size_t kFrameBytes = 20;   // of a content header frame, besides its properties
+constexpr uint8_t kPersistent = 2;
+
+// Bits of the property flags, in the order of the properties.
+enum Bit {
+  kContentType = 15,
+  kContentEncoding = 14,
+  kHeaders = 13,
+  kDeliveryMode = 12,
+  kPriority = 11,
+  kCorrelationId = 10,
+  kReplyTo = 9,
+  kExpiration = 8,
+  kMessageId = 7,
+  kTimestamp = 6,
+  kType = 5,
+  kUserId = 4,
+  kAppId = 3,
+  kClusterId = 2,
+};
+
+bool Reserved(std::string_view name) {
+  if (name.empty()) return false;
+  switch (name[0]) {
+    case 'm':
+      return name == kKey || name == kNull || name == kOrder || name == kBlock;
+    case 't':
+      return name == kTime;
+    case 'x':
+      return name == kDeliveryCount;
+    default:
+      return false;
+  }
+}
+
+// How the headers of a message are written.
+struct Layout {
+  enum class Kind { kPlain, kOrdered, kBlock } kind = Kind::kPlain;
+  size_t count = 0;
+  std::array<uint8_t, kOrderMax> order;
+};
+
+Layout LayoutOf(Headers headers) {
+  Layout layout;
+  std::array<std::string_view, kOrderMax> names;
+  bool ascending = true;
+  for (const Header header : headers) {
+    if (header.name.size() > kNameMax || Reserved(header.name) || layout.count == kOrderMax) {
+      layout.kind = Layout::Kind::kBlock;
+      return layout;
+    }
+    ascending = ascending && (layout.count == 0 || names[layout.count - 1] < header.name);
+    names[layout.count++] = header.name;
+  }
+  if (ascending) return layout;
+  std::array<uint8_t, kOrderMax> sorted;
+  for (size_t i = 0; i < layout.count; ++i) sorted[i] = static_cast<uint8_t>(i);
+  std::sort(sorted.begin(), sorted.begin() + layout.count, [&](uint8_t a, uint8_t b) { return names[a] < names[b]; });
+  for (size_t i = 0; i < layout.count; ++i) {
+    if (i > 0 && names[sorted[i]] == names[sorted[i - 1]]) {
+      layout.kind = Layout::Kind::kBlock;
+      return layout;
+    }
+    layout.order[sorted[i]] = static_cast<uint8_t>(i);
+  }
+  layout.kind = Layout::Kind::kOrdered;
+  return layout;
+}
+
+char* PutField(char* at, std::string_view name, char kind, std::string_view value) {
+  at = Put8(PutShortString(at, name), static_cast<uint8_t>(kind));
+  return PutBytes(Put32(at, static_cast<uint32_t>(value.size())), value);
+}
+
+char* PutHeaders(char* at, const Message& message) {
+  char* const length = at;
+  at += 4;
+  if (message.key) at = PutField(at, kKey, 'x', *message.key);
+  if (!message.body) at = Put8(Put8(PutShortString(at, kNull), 't'), 1);
+  const Layout layout = LayoutOf(message.headers);
+  if (layout.kind == Layout::Kind::kBlock) {
+    at = PutField(at, kBlock, 'x', message.headers.block());
+  } else {
+    for (const Header header : message.headers) {
+      if (header.value) {
+        at = PutField(at, header.name, 'S', *header.value);
+      } else {
+        at = Put8(PutShortString(at, header.name), 'V');
+      }
+    }
+  }
+  if (layout.kind == Layout::Kind::kOrdered) {
+    at = PutField(at, kOrder, 'x', {reinterpret_cast<const char*>(layout.order.data()), layout.count});
+  }
+  if (message.timestamp_ms != 0) {
+    at = Put64(Put8(PutShortString(at, kTime), 'l'), static_cast<uint64_t>(message.timestamp_ms));
+  }
+  Put32(length, static_cast<uint32_t>(at - length - 4));
+  return at;
+}
+
+char* PutShortNumber(char* at, uint64_t number) {
+  char digits[24];
+  const auto [end, error] = std::to_chars(digits, digits + sizeof(digits), number);
+  static_cast<void>(error);
+  return PutShortString(at, {digits, static_cast<size_t>(end - digits)});
+}
+
+}  // namespace
+
+// Each header takes two bytes less in a table than in a block, but for the byte of its place.
+size_t PropertiesBytesMax(const Message& message) {
+  return kFixedBytes + kOrderMax + message.headers.block().size() + (message.key ? message.key->size() : 0);
+}
+
+size_t HeadersBytesMax(uint32_t frame_max) { return frame_max - kFrameBytes - kFixedBytes - kOrderMax; }
+
+void AppendProperties(const Message& message, uint64_t message_id, ByteBuffer& out) {
+  char* at = out.Reserve(PropertiesBytesMax(message));
+  const bool timed = message.timestamp_ms >= 1000;
+  at = Put16(at, static_cast<uint16_t>(1u << kHeaders | 1u << kDeliveryMode | 1u << kMessageId |
+                                       (timed ? 1u << kTimestamp : 0u) | 1u << kAppId));
+  at = PutHeaders(at, message);
+  at = Put8(at, kPersistent);
+  at = PutShortNumber(at, message_id);
+  if (timed) at = Put64(at, static_cast<uint64_t>(message.timestamp_ms) / 1000);
+  out.CommitTo(PutShortString(at, kOurs));
+}
+
+// ---------------------------------------------------------------- reading
+
+struct ContentReader::Properties {
+  uint16_t flags = 0;
+  std::string_view headers;
+  std::array<std::string_view, 16> text;  // of the properties that are short strings, by bit
+  uint8_t priority = 0;
+  uint64_t timestamp = 0;
+
+  bool Has(int bit) const { return (flags >> bit & 1) != 0; }
+
+  // False where the bytes are no properties.
+  bool Parse(std::string_view bytes) {
+    if (bytes.size() < 2) return false;
+    flags = Get16(bytes.data());
+    bytes.remove_prefix(2);
+    if ((flags & 3) != 0) return false;  // more flags than there are properties
+    for (int bit = kContentType; bit >= kClusterId; --bit) {
+      if (Has(bit) && !ParseOne(bit, bytes)) return false;
+    }
+    return bytes.empty();
+  }
+
+ private:
+  bool ParseOne(int bit, std::string_view& bytes) {
+    const auto take = [&bytes](size_t count, std::string_view& into) {
+      if (bytes.size() < count) return false;
+      into = bytes.substr(0, count);
+      bytes.remove_prefix(count);
+      return true;
+    };
+    std::string_view part;
+    switch (bit) {
+      case kHeaders:
+        return take(4, part) && take(Get32(part.data()), headers);
+      case kDeliveryMode:
+        return take(1, part);
+      case kPriority:
+        if (!take(1, part)) return false;
+        priority = static_cast<uint8_t>(part[0]);
+        return true;
+      case kTimestamp:
+        if (!take(8, part)) return false;
+        timestamp = Get64(part.data());
+        return true;
+      default:
+        return take(1, part) && take(static_cast<unsigned char>(part[0]), text[static_cast<size_t>(bit)]);
+    }
+  }
+};
+
+namespace {
+
+// What the server adds to a message on its own account when it dies.
+bool OfTheServer(std::string_view name) {
+  return name == "x-death" || name.substr(0, 14) == "x-first-death-" || name.substr(0, 13) == "x-last-death-";
+}
+
+uint32_t CountOf(const Field& field) {
+  const std::optional<int64_t> count = IntegerOf(field);
+  if (!count.has_value() || *count < 0) return 0;
+  return static_cast<uint32_t>(std::min<int64_t>(*count, UINT32_MAX));
+}
+
+}  // namespace
+
+// Brings entries_ into the order in which they were published.
+void ContentReader::PutInOrder(std::string_view order) {
+  if (order.empty()) return;
+  size_t ours = entries_.size();
+  if (ours != order.size()) {
+    const auto end = std::stable_partition(entries_.begin(), entries_.end(),
+                                           [](const Entry& entry) { return !OfTheServer(entry.name); });
+    ours = static_cast<size_t>(end - entries_.begin());
+  }
+  if (ours != order.size()) return;  // somebody has changed them: they are what they are
+  sorted_.resize(ours);
+  for (size_t i = 0; i < ours; ++i) sorted_[i] = static_cast<uint16_t>(i);
+  std::stable_sort(sorted_.begin(), sorted_.end(),
+                   [this](uint16_t a, uint16_t b) { return entries_[a].name < entries_[b].name; });
+  uint32_t seen[8] = {};
+  for (const char c : order) {
+    const auto place = static_cast<unsigned char>(c);
+    if (place >= ours || (seen[place / 32] >> place % 32 & 1) != 0) return;  // no permutation
+    seen[place / 32] |= 1u << place % 32;
+  }
+  ordered_.clear();
+  for (const char c : order) ordered_.push_back(entries_[sorted_[static_cast<unsigned char>(c)]]);
+  ordered_.insert(ordered_.end(), entries_.begin() + static_cast<ptrdiff_t>(ours), entries_.end());
+  std::swap(entries_, ordered_);
+}
+
+std::string_view ContentReader::TextOf(const Field& field) {
+  if (field.kind == 'S' || field.kind == 'x' || field.kind == 'V') return field.value;
+  AppendAsText(field, texts_.emplace_back());
+  return texts_.back();
+}
+
+bool ContentReader::ReadOurs(std::string_view bytes, ReadContent& content) {
+  std::string_view order, block;
+  bool has_block = false;
+  FieldTable table(bytes);
+  while (const std::optional<Field> field = table.Next()) {
+    if (field->name == kDeliveryCount) {
+      content.delivery_count = CountOf(*field);
+    } else if (field->kind == 'x' && field->name == kKey) {
+      content.message.key = field->value;
+    } else if (field->kind == 'x' && field->name == kOrder) {
+      order = field->value;
+    } else if (field->kind == 'x' && field->name == kBlock) {
+      block = field->value;
+      has_block = Headers::Valid(block);
+    } else if (field->kind == 't' && field->name == kNull) {
+      content.message.body = std::nullopt;
+    } else if (field->kind == 'l' && field->name == kTime) {
+      content.message.timestamp_ms = IntegerOf(*field).value_or(0);
+    } else {
+      entries_.push_back({field->name, TextOf(*field), field->kind == 'V'});
+    }
+  }
+  if (!table.ok()) return false;
+  PutInOrder(order);
+  HeaderBuilder headers(&block_);
+  if (has_block) headers.AddAll(Headers(block));
+  for (const Entry& entry : entries_) {
+    headers.Add(entry.name, entry.is_null ? std::nullopt : std::optional<std::string_view>(entry.value));
+  }
+  return true;
+}
+
+bool ContentReader::ReadTheirs(const Properties& properties, ReadContent& content) {
+  HeaderBuilder headers(&block_);
+  bool has_content_type = false;
+  FieldTable table(properties.headers);
+  while (const std::optional<Field> field = table.Next()) {
+    if (field->name == kDeliveryCount) {
+      content.delivery_count = CountOf(*field);
+      continue;
+    }
+    has_content_type = has_content_type || field->name == "content-type";
+    headers.Add(field->name, field->kind == 'V' ? std::nullopt : std::optional<std::string_view>(TextOf(*field)));
+  }
+  if (!table.ok()) return false;
+  constexpr std::pair<int, std::string_view> kNames[] = {
+      {kContentEncoding, "amqp_content_encoding"},
+      {kCorrelationId, "amqp_correlation_id"},
+      {kReplyTo, "amqp_reply_to"},
+      {kExpiration, "amqp_expiration"},
+      {kMessageId, "amqp_message_id"},
+      {kType, "amqp_type"},
+      {kUserId, "amqp_user_id"},
+      {kAppId, "amqp_app_id"},
+      {kClusterId, "amqp_cluster_id"},
+  };
+  if (properties.Has(kContentType) && !has_content_type) {
+    headers.Add("content-type", properties.text[kContentType]);
+  }
+  for (const auto& [bit, name] : kNames) {
+    if (properties.Has(bit)) headers.Add(name, properties.text[static_cast<size_t>(bit)]);
+  }
+  if (properties.Has(kPriority)) headers.Add("amqp_priority", std::to_string(properties.priority));
+  constexpr uint64_t kSecondsMax = INT64_MAX / 1000;
+  content.message.timestamp_ms = static_cast<int64_t>(std::min(properties.timestamp, kSecondsMax) * 1000);
+  return true;
+}
+
+ReadContent ContentReader::Read(std::string_view bytes, std::string_view body) {
+  entries_.clear();
+  texts_.clear();
+  block_.clear();
+  ReadContent content;
+  content.message.body = body;
+  Properties properties;
+  bool good = properties.Parse(bytes);
+  if (good) {
+    const bool ours = properties.text[kAppId] == kOurs;
+    good = ours ? ReadOurs(properties.headers, content) : ReadTheirs(properties, content);
+    const std::string_view id = properties.text[kMessageId];
+    std::from_chars(id.data(), id.data() + id.size(), content.message_id);
+  }
+  if (!good) {
+    block_.clear();
+    content = {};
+    content.message.body = body;
+    HeaderBuilder(&block_).Add(kUndecodable, bytes);
+  }
+  content.message.headers = Headers(block_);
+  return content;
+}
+
+}  // namespace millrace::bus

@@ -1,0 +1,72 @@
+// How a message lies in AMQP: basic properties, headers and body. docs/guides/rabbitmq.md has the table for people.
+//
+// Ours are marked by app_id "millrace". Headers are fields of kind S (bytes), V where null. Beside them, in kinds that
+// no header of ours has: mr_key (x) the key, mr_null (t) a body that is null, timestamp_in_ms (l) the time. AMQP's
+// tables promise no order, and the server sorts them when it counts redeliveries: mr_order (x) has, for each header in
+// its order, its place among the sorted names. Where names repeat, are longer than 255 bytes, or are among those just
+// named, mr_headers (x) holds all of them as the block of a HeaderBuilder and nothing else is written.
+//
+// Of other people's messages: fields become headers as text (field_table.h), then properties that have no counterpart:
+// content-type, amqp_message_id, amqp_correlation_id, amqp_type and so on. Properties that make no sense become the one
+// header amqp_undecodable: the message still comes, and can be dead-lettered.
+//
+// Threading: pure, but for ContentReader's scratch space: one thread at a time.
+#ifndef MILLRACE_BUS_RABBITMQ_AMQP_CONTENT_H_
+#define MILLRACE_BUS_RABBITMQ_AMQP_CONTENT_H_
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bus/message.h"
+#include "bus/rabbitmq/byte_buffer.h"
+#include "bus/rabbitmq/field_table.h"
+
+namespace millrace::bus {
+
+// Most bytes that AppendProperties adds for a message.
+size_t PropertiesBytesMax(const Message& message);
+
+// Most bytes of key and headers that fit a content header frame.
+size_t HeadersBytesMax(uint32_t frame_max);
+
+// Appends property flags and properties: what stands behind the body's size in a content header frame. `message_id` is
+// given back by a basic.return.
+void AppendProperties(const Message& message, uint64_t message_id, ByteBuffer& out);
+
+struct ReadContent {
+  Message message;              // into the property and body bytes, and the reader's scratch space
+  uint64_t message_id = 0;      // 0: none, or not a number
+  uint32_t delivery_count = 0;  // x-delivery-count
+};
+
+class ContentReader {
+ public:
+  // `properties` as AppendProperties writes them. Valid until the next call and as long as the arguments' bytes.
+  ReadContent Read(std::string_view properties, std::string_view body);
+
+ private:
+  struct Entry {
+    std::string_view name;
+    std::string_view value;
+    bool is_null = false;
+  };
+  struct Properties;
+
+  bool ReadOurs(std::string_view table, ReadContent& content);
+  bool ReadTheirs(const Properties& properties, ReadContent& content);
+  std::string_view TextOf(const Field& field);
+  void PutInOrder(std::string_view order);
+
+  std::vector<Entry> entries_;
+  std::vector<Entry> ordered_;
+  std::vector<uint16_t> sorted_;
+  std::deque<std::string> texts_;  // what views are taken of stays where it is
+  std::string block_;
+};
+
+}  // namespace millrace::bus
+
+#endif  // MILLRACE_BUS_RABBITMQ_AMQP_CONTENT_H_

@@ -1,0 +1,437 @@
+#include "bus/rabbitmq/amqp_decoder.h"
+
+#include <amqp.h>
+#include <amqp_framing.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace millrace::bus {
+namespace {
+
+constexpr size_t kSegmentBytes = 32 << 10;
+constexpr uint32_t kFrameMin = 4096;
+
+std::string_view View(amqp_bytes_t bytes) { return {static_cast<const char*>(bytes.bytes), bytes.len}; }
+amqp_bytes_t Bytes(std::string_view text) { return {text.size(), const_cast<char*>(text.data())}; }
+
+uint32_t NumberOf(std::string_view text) {
+  uint32_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+std::string TextIn(const amqp_table_t& table, std::string_view name) {
+  for (int i = 0; i < table.num_entries; ++i) {
+    const amqp_table_entry_t& entry = table.entries[i];
+    if (View(entry.key) == name && entry.value.kind == AMQP_FIELD_KIND_UTF8) {
+      return std::string(View(entry.value.value.bytes));
+    }
+  }
+  return "";
+}
+
+amqp_table_entry_t TextEntry(std::string_view name, std::string_view value) {
+  amqp_table_entry_t entry;
+  entry.key = Bytes(name);
+  entry.value.kind = AMQP_FIELD_KIND_UTF8;
+  entry.value.value.bytes = Bytes(value);
+  return entry;
+}
+
+amqp_table_entry_t TrueEntry(std::string_view name) {
+  amqp_table_entry_t entry;
+  entry.key = Bytes(name);
+  entry.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+  entry.value.value.boolean = 1;
+  return entry;
+}
+
+// For a message to people: the bytes that can be shown, a few of them.
+std::string Shown(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes.substr(0, 40)) text.push_back(c >= 0x20 && c < 0x7F ? c : '.');
+  return text;
+}
+
+}  // namespace
+
+struct AmqpDecoder::Memory {
+  Memory() { init_amqp_pool(&pool, 4096); }
+  ~Memory() { empty_amqp_pool(&pool); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  amqp_pool_t pool;
+};
+
+AmqpDecoder::AmqpDecoder(const AmqpOptions& options)
+    : options_(options), memory_(std::make_unique<Memory>()), pool_(kSegmentBytes) {
+  Reset();
+}
+
+void AmqpDecoder::Reset() {
+  agreement_ = {};
+  agreement_.frame_max = std::max(options_.frame_max, kFrameMin);
+  state_ = State::kStart;
+  first_ = true;
+  input_.Clear();
+  contents_.clear();
+}
+
+AmqpDecoder::~AmqpDecoder() = default;
+
+void AmqpDecoder::Start(ByteBuffer& out) { out.Append(std::string_view("AMQP\0\0\x09\x01", 8)); }
+
+// ---------------------------------------------------------------- frames
+
+bool AmqpDecoder::CheckFirstBytes(std::string_view bytes) {
+  if (bytes.substr(0, 4) == "AMQP") {
+    if (bytes.size() < 8) return true;
+    const auto digit = [&](size_t i) { return std::to_string(static_cast<unsigned char>(bytes[i])); };
+    return Fail("the server speaks another AMQP than 0-9-1: it offers " + digit(5) + "." + digit(6) + "." + digit(7) +
+                " (protocol " + digit(4) + "); RabbitMQ speaks 0-9-1");
+  }
+  if (bytes[0] == static_cast<char>(kMethodFrame)) return true;
+  return Fail("what answers on this port does not speak AMQP; it says \"" + Shown(bytes) + "\"");
+}
+
+bool AmqpDecoder::Decode(std::vector<Event>& events, ByteBuffer& out) {
+  if (state_ == State::kOver) return false;
+  events_ = &events;
+  out_ = &out;
+  bool alive = true;
+  while (alive) {
+    const std::string_view bytes = input_.View();
+    if (first_ && !bytes.empty()) {
+      alive = CheckFirstBytes(bytes);
+      if (!alive || bytes[0] == 'A') break;
+    }
+    if (bytes.size() < 7) break;
+    const size_t size = Get32(bytes.data() + 3);
+    if (size + kFrameOverhead > agreement_.frame_max) {
+      alive = Fail("the server has sent a frame of " + std::to_string(size + kFrameOverhead) +
+                   " bytes; agreed are at most " + std::to_string(agreement_.frame_max));
+      break;
+    }
+    if (bytes.size() < size + kFrameOverhead) break;
+    if (bytes[7 + size] != static_cast<char>(kFrameEnd)) {
+      alive = Fail("the server has sent a frame that does not end where it says");
+      break;
+    }
+    first_ = false;
+    alive = OnFrame(static_cast<uint8_t>(bytes[0]), Get16(bytes.data() + 1), bytes.substr(7, size));
+    input_.RemovePrefix(size + kFrameOverhead);
+  }
+  events_ = nullptr;
+  out_ = nullptr;
+  return alive;
+}
+
+bool AmqpDecoder::OnFrame(uint8_t type, uint16_t channel, std::string_view payload) {
+  switch (type) {
+    case kMethodFrame:
+      return OnMethod(channel, payload);
+    case kHeaderFrame:
+      return OnHeader(channel, payload);
+    case kBodyFrame:
+      return OnBody(channel, payload);
+    case kHeartbeatFrame:
+      if (state_ == State::kOpen) Tell(EventKind::kHeartbeat, 0);
+      return true;
+    default:
+      return Fail("the server has sent a frame of unknown type " + std::to_string(type));
+  }
+}
+
+bool AmqpDecoder::Fail(std::string why) {
+  state_ = State::kOver;
+  Event& event = events_->emplace_back();
+  event.kind = EventKind::kConnectionClosed;
+  event.text = std::move(why);
+  return false;
+}
+
+std::string AmqpDecoder::WhyEnded() const {
+  switch (state_) {
+    case State::kStart:
+      return "the server ended the connection without a word: it may be overloaded, or another program answers there";
+    case State::kTune:
+      return "the server ended the connection at the login: user '" + options_.user + "' or the password may be wrong";
+    case State::kOpenOk:
+      return "the server ended the connection at the opening of virtual host '" + options_.vhost + "'";
+    case State::kOpen:
+    case State::kOver:
+      return "the connection was cut";
+  }
+  return "";
+}
+
+uint64_t AmqpDecoder::LastTag(uint16_t channel) const {
+  const auto it = contents_.find(channel);
+  return it == contents_.end() ? 0 : it->second.last_tag;
+}
+
+Event& AmqpDecoder::Tell(EventKind kind, uint16_t channel) {
+  Event& event = events_->emplace_back();
+  event.kind = kind;
+  event.channel = channel;
+  return event;
+}
+
+// ---------------------------------------------------------------- methods
+
+bool AmqpDecoder::OnMethod(uint16_t channel, std::string_view payload) {
+  if (payload.size() < 4) return Fail("the server has sent a method of less than 4 bytes");
+  const uint32_t method = Get32(payload.data());
+  void* decoded = nullptr;
+  recycle_amqp_pool(&memory_->pool);
+  const int status = amqp_decode_method(method, &memory_->pool, Bytes(payload.substr(4)), &decoded);
+  if (status < 0) {
+    return Fail("the server has sent method " + std::to_string(method >> 16) + "." + std::to_string(method & 0xFFFF) +
+                ", which cannot be read: " + amqp_error_string2(status));
+  }
+  if (channel == 0) {
+    return state_ == State::kOpen || method == AMQP_CONNECTION_CLOSE_METHOD ? OnConnectionMethod(method, decoded)
+                                                                            : OnHandshake(method, decoded);
+  }
+  if (state_ != State::kOpen) return Fail("the server has sent something on a channel before the connection was open");
+  return OnChannelMethod(channel, method, decoded);
+}
+
+bool AmqpDecoder::OnHandshake(uint32_t method, void* decoded) {
+  if (state_ == State::kStart && method == AMQP_CONNECTION_START_METHOD) return OnStart(decoded);
+  if (state_ == State::kTune && method == AMQP_CONNECTION_TUNE_METHOD) return OnTune(decoded);
+  if (state_ == State::kOpenOk && method == AMQP_CONNECTION_OPEN_OK_METHOD) {
+    state_ = State::kOpen;
+    Tell(EventKind::kConnectionOpened, 0);
+    return true;
+  }
+  return Fail("the server has sent method " + std::to_string(method >> 16) + "." + std::to_string(method & 0xFFFF) +
+              " out of turn while the connection was being opened");
+}
+
+bool AmqpDecoder::OnStart(const void* decoded) {
+  const auto& start = *static_cast<const amqp_connection_start_t*>(decoded);
+  const std::string_view mechanisms = View(start.mechanisms);
+  if ((" " + std::string(mechanisms) + " ").find(" PLAIN ") == std::string::npos) {
+    return Fail("the server takes no login by name and password (PLAIN); it offers " + Shown(mechanisms));
+  }
+  const std::string product = TextIn(start.server_properties, "product");
+  const std::string version = TextIn(start.server_properties, "version");
+  agreement_.server = product + " " + version;
+  agreement_.declare_unlimited = product == "RabbitMQ" && NumberOf(version) >= 4;
+
+  std::array<amqp_table_entry_t, 5> capabilities = {
+      TrueEntry("publisher_confirms"), TrueEntry("basic.nack"), TrueEntry("consumer_cancel_notify"),
+      TrueEntry("connection.blocked"), TrueEntry("authentication_failure_close")};
+  std::array<amqp_table_entry_t, 3> properties = {
+      TextEntry("product", "Millrace"), TextEntry("connection_name", options_.connection_name), {}};
+  properties[2].key = Bytes("capabilities");
+  properties[2].value.kind = AMQP_FIELD_KIND_TABLE;
+  properties[2].value.value.table = {static_cast<int>(capabilities.size()), capabilities.data()};
+  std::string response;
+  response.push_back('\0');
+  response.append(options_.user).push_back('\0');
+  response.append(options_.password);
+  amqp_connection_start_ok_t ok{.client_properties = {static_cast<int>(properties.size()), properties.data()},
+                                .mechanism = Bytes("PLAIN"),
+                                .response = Bytes(response),
+                                .locale = Bytes("en_US")};
+  AppendMethod(0, AMQP_CONNECTION_START_OK_METHOD, &ok, *out_);
+  state_ = State::kTune;
+  return true;
+}
+
+bool AmqpDecoder::OnTune(const void* decoded) {
+  const auto& tune = *static_cast<const amqp_connection_tune_t*>(decoded);
+  if (tune.frame_max != 0) agreement_.frame_max = std::min(agreement_.frame_max, std::max(tune.frame_max, kFrameMin));
+  if (tune.channel_max != 0) agreement_.channel_max = std::min<uint16_t>(kChannelMax, tune.channel_max);
+  const int64_t ours = std::chrono::duration_cast<std::chrono::seconds>(options_.heartbeat).count();
+  const int64_t heartbeat = ours == 0 || tune.heartbeat == 0 ? ours : std::min<int64_t>(ours, tune.heartbeat);
+  agreement_.heartbeat = std::chrono::seconds(heartbeat);
+  amqp_connection_tune_ok_t ok{.channel_max = agreement_.channel_max,
+                               .frame_max = agreement_.frame_max,
+                               .heartbeat = static_cast<uint16_t>(heartbeat)};
+  AppendMethod(0, AMQP_CONNECTION_TUNE_OK_METHOD, &ok, *out_);
+  amqp_connection_open_t open{.virtual_host = Bytes(options_.vhost)};
+  AppendMethod(0, AMQP_CONNECTION_OPEN_METHOD, &open, *out_);
+  state_ = State::kOpenOk;
+  return true;
+}
+
+bool AmqpDecoder::OnConnectionMethod(uint32_t method, void* decoded) {
+  switch (method) {
+    case AMQP_CONNECTION_CLOSE_METHOD: {
+      const auto& close = *static_cast<const amqp_connection_close_t*>(decoded);
+      amqp_connection_close_ok_t ok{};
+      AppendMethod(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok, *out_);
+      Fail("the server closed the connection: " + std::string(View(close.reply_text)));
+      events_->back().code = close.reply_code;
+      return false;
+    }
+    case AMQP_CONNECTION_CLOSE_OK_METHOD:
+      Fail("closed by the client");
+      events_->back().code = 200;
+      return false;
+    case AMQP_CONNECTION_BLOCKED_METHOD:
+      Tell(EventKind::kBlocked, 0).text = View(static_cast<const amqp_connection_blocked_t*>(decoded)->reason);
+      return true;
+    case AMQP_CONNECTION_UNBLOCKED_METHOD:
+      Tell(EventKind::kUnblocked, 0);
+      return true;
+    default:
+      return true;  // nothing that concerns us
+  }
+}
+
+bool AmqpDecoder::OnChannelMethod(uint16_t channel, uint32_t method, void* decoded) {
+  switch (method) {
+    case AMQP_BASIC_DELIVER_METHOD: {
+      const auto& deliver = *static_cast<const amqp_basic_deliver_t*>(decoded);
+      Content& content = contents_[channel];
+      content.next = Content::Next::kHeader;
+      content.event = {.kind = EventKind::kDelivered,
+                       .redelivered = deliver.redelivered != 0,
+                       .channel = channel,
+                       .consumer = NumberOf(View(deliver.consumer_tag)),
+                       .tag = deliver.delivery_tag};
+      return true;
+    }
+    case AMQP_BASIC_RETURN_METHOD: {
+      const auto& returned = *static_cast<const amqp_basic_return_t*>(decoded);
+      Content& content = contents_[channel];
+      content.next = Content::Next::kHeader;
+      content.event = {.kind = EventKind::kReturned, .code = returned.reply_code, .channel = channel};
+      content.event.text = View(returned.reply_text);
+      return true;
+    }
+    case AMQP_BASIC_ACK_METHOD: {
+      const auto& ack = *static_cast<const amqp_basic_ack_t*>(decoded);
+      Event& event = Tell(EventKind::kAcked, channel);
+      event.tag = ack.delivery_tag;
+      event.multiple = ack.multiple != 0;
+      return true;
+    }
+    case AMQP_BASIC_NACK_METHOD: {
+      const auto& nack = *static_cast<const amqp_basic_nack_t*>(decoded);
+      Event& event = Tell(EventKind::kNacked, channel);
+      event.tag = nack.delivery_tag;
+      event.multiple = nack.multiple != 0;
+      return true;
+    }
+    case AMQP_CHANNEL_CLOSE_METHOD: {
+      const auto& close = *static_cast<const amqp_channel_close_t*>(decoded);
+      contents_.erase(channel);
+      Event& event = Tell(EventKind::kChannelClosed, channel);
+      event.code = close.reply_code;
+      event.text = View(close.reply_text);
+      return true;
+    }
+    case AMQP_CHANNEL_CLOSE_OK_METHOD:
+      contents_.erase(channel);
+      Tell(EventKind::kChannelCloseOk, channel);
+      return true;
+    case AMQP_BASIC_CANCEL_METHOD: {
+      const auto& cancel = *static_cast<const amqp_basic_cancel_t*>(decoded);
+      Tell(EventKind::kCancelled, channel).consumer = NumberOf(View(cancel.consumer_tag));
+      if (cancel.nowait == 0) {
+        amqp_basic_cancel_ok_t ok{.consumer_tag = cancel.consumer_tag};
+        AppendMethod(channel, AMQP_BASIC_CANCEL_OK_METHOD, &ok, *out_);
+      }
+      return true;
+    }
+    case AMQP_QUEUE_DECLARE_OK_METHOD:
+      Tell(EventKind::kQueueDeclared, channel).messages =
+          static_cast<const amqp_queue_declare_ok_t*>(decoded)->message_count;
+      return true;
+    case AMQP_BASIC_CONSUME_OK_METHOD:
+      Tell(EventKind::kConsumeOk, channel).consumer =
+          NumberOf(View(static_cast<const amqp_basic_consume_ok_t*>(decoded)->consumer_tag));
+      return true;
+    case AMQP_BASIC_CANCEL_OK_METHOD:
+      Tell(EventKind::kCancelOk, channel).consumer =
+          NumberOf(View(static_cast<const amqp_basic_cancel_ok_t*>(decoded)->consumer_tag));
+      return true;
+    case AMQP_CHANNEL_OPEN_OK_METHOD:
+      Tell(EventKind::kChannelOpened, channel);
+      return true;
+    case AMQP_EXCHANGE_DECLARE_OK_METHOD:
+      Tell(EventKind::kExchangeDeclared, channel);
+      return true;
+    case AMQP_QUEUE_BIND_OK_METHOD:
+      Tell(EventKind::kQueueBound, channel);
+      return true;
+    case AMQP_QUEUE_DELETE_OK_METHOD:
+      Tell(EventKind::kQueueDeleted, channel);
+      return true;
+    case AMQP_CONFIRM_SELECT_OK_METHOD:
+      Tell(EventKind::kConfirmSelected, channel);
+      return true;
+    case AMQP_BASIC_QOS_OK_METHOD:
+      Tell(EventKind::kQosSet, channel);
+      return true;
+    default:
+      return Fail("the server has sent method " + std::to_string(method >> 16) + "." + std::to_string(method & 0xFFFF) +
+                  ", which no client is sent");
+  }
+}
+
+// ---------------------------------------------------------------- messages
+
+bool AmqpDecoder::OnHeader(uint16_t channel, std::string_view payload) {
+  const auto it = contents_.find(channel);
+  if (it == contents_.end() || it->second.next != Content::Next::kHeader) {
+    return Fail("the server has sent a content header without a method before it");
+  }
+  if (payload.size() < 14) return Fail("the server has sent a content header that is cut short");
+  Content& content = it->second;
+  content.body_size = Get64(payload.data() + 4);
+  content.properties.assign(payload.substr(12));
+  content.body.clear();
+  content.next = Content::Next::kBody;
+  if (content.body_size == 0) Finish(content, {});
+  return true;
+}
+
+bool AmqpDecoder::OnBody(uint16_t channel, std::string_view payload) {
+  const auto it = contents_.find(channel);
+  if (it == contents_.end() || it->second.next != Content::Next::kBody) {
+    return Fail("the server has sent a message's body without its header");
+  }
+  Content& content = it->second;
+  if (content.body.size() + payload.size() > content.body_size) {
+    return Fail("the server has sent more of a message than it announced");
+  }
+  if (content.body.empty() && payload.size() == content.body_size) {
+    Finish(content, payload);
+    return true;
+  }
+  content.body.append(payload);
+  if (content.body.size() == content.body_size) {
+    Finish(content, content.body);
+    if (content.body.capacity() > kSegmentBytes) content.body = {};
+  }
+  return true;
+}
+
+void AmqpDecoder::Finish(Content& content, std::string_view body) {
+  content.next = Content::Next::kNothing;
+  const ReadContent read = reader_.Read(content.properties, body);
+  Event& event = events_->emplace_back(std::move(content.event));
+  if (event.kind == EventKind::kDelivered) content.last_tag = event.tag;
+  event.message_id = read.message_id;
+  event.delivery_count = read.delivery_count;
+  if (event.kind == EventKind::kReturned) return;  // what was sent is known to whoever sent it
+  std::optional<Message> copy;
+  if (content.segment) copy = CopyInto(*content.segment.get(), read.message);
+  if (!copy.has_value()) {
+    content.segment = pool_.Take(read.message.Bytes());
+    copy = CopyInto(*content.segment.get(), read.message);
+  }
+  event.message = *copy;
+  event.segment = content.segment;
+}
+
+}  // namespace millrace::bus

@@ -1,0 +1,198 @@
+#include "bus/rabbitmq/amqp_url.h"
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <optional>
+
+namespace millrace::bus {
+namespace {
+
+constexpr std::string_view kScheme = "amqp://";
+constexpr std::string_view kKnown =
+    "heartbeat=SECONDS, connect_timeout=SECONDS, apply_timeout=SECONDS, prefetch=N, window=N, message_bytes_max=N, "
+    "name=TEXT, instance=TEXT";
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::optional<std::string> Decoded(std::string_view text) {
+  std::string decoded;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded.push_back(text[i]);
+      continue;
+    }
+    if (i + 2 >= text.size()) return std::nullopt;
+    const int high = HexDigit(text[i + 1]), low = HexDigit(text[i + 2]);
+    if (high < 0 || low < 0) return std::nullopt;
+    decoded.push_back(static_cast<char>(high * 16 + low));
+    i += 2;
+  }
+  return decoded;
+}
+
+bool Number(std::string_view text, uint64_t least, uint64_t most, uint64_t& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc() && end == text.data() + text.size() && out >= least && out <= most;
+}
+
+// Where the password stands in a URL: behind the first colon of what is before the authority's last @.
+std::string_view PasswordIn(std::string_view url) {
+  const size_t begin = url.find("://");
+  if (begin == std::string_view::npos) return {};
+  // A slash or question mark in a password that was not encoded is still part of it: better too much is hidden.
+  const size_t at = url.rfind('@');
+  if (at == std::string_view::npos || at < begin + 3) return {};
+  const std::string_view user = url.substr(begin + 3, at - begin - 3);
+  const size_t colon = user.find(':');
+  return colon == std::string_view::npos ? std::string_view() : user.substr(colon + 1);
+}
+
+class Parser {
+ public:
+  explicit Parser(std::string_view url) : url_(url) {}
+
+  absl::StatusOr<AmqpUrl> Parse() {
+    std::string_view rest = url_;
+    if (rest.substr(0, 8) == "amqps://") {
+      return Bad("TLS is not supported; use amqp:// through a tunnel that ends beside the server");
+    }
+    if (rest.substr(0, kScheme.size()) != kScheme) return Bad("it does not begin with amqp://");
+    rest.remove_prefix(kScheme.size());
+    const size_t question = rest.find('?');
+    const std::string_view query = question == std::string_view::npos ? std::string_view() : rest.substr(question + 1);
+    rest = rest.substr(0, question);
+    const size_t slash = rest.find('/');
+    absl::Status status = Authority(rest.substr(0, slash));
+    if (status.ok() && slash != std::string_view::npos) status = Vhost(rest.substr(slash + 1));
+    if (status.ok()) status = Query(query);
+    if (!status.ok()) return status;
+    return parsed_;
+  }
+
+ private:
+  absl::Status Bad(const std::string& why) const {
+    return absl::InvalidArgumentError("bus URL \"" + WithoutPassword(url_) + "\": " + why +
+                                      "; known: amqp://user:password@host:port/vhost?name=value&…, with " +
+                                      std::string(kKnown));
+  }
+
+  absl::Status Authority(std::string_view text) {
+    const size_t at = text.rfind('@');
+    if (at != std::string_view::npos) {
+      const std::string_view user = text.substr(0, at);
+      const size_t colon = user.find(':');
+      const std::optional<std::string> name = Decoded(user.substr(0, colon));
+      const std::optional<std::string> password =
+          colon == std::string_view::npos ? std::string() : Decoded(user.substr(colon + 1));
+      if (!name.has_value() || !password.has_value())
+        return Bad("a % in user or password is not followed by two digits");
+      parsed_.connection.user = *name;
+      parsed_.connection.password = *password;
+      text.remove_prefix(at + 1);
+    }
+    for (;;) {
+      const size_t comma = text.find(',');
+      if (absl::Status status = Host(text.substr(0, comma)); !status.ok()) return status;
+      if (comma == std::string_view::npos) return absl::OkStatus();
+      text.remove_prefix(comma + 1);
+    }
+  }
+
+  absl::Status Host(std::string_view text) {
+    AmqpHost host{.name = "localhost"};
+    std::string_view port;
+    if (!text.empty() && text[0] == '[') {
+      const size_t end = text.find(']');
+      if (end == std::string_view::npos) return Bad("an address begins with [ and has no ]");
+      host.name = text.substr(1, end - 1);
+      port = text.substr(end + 1);
+    } else {
+      const size_t colon = text.find(':');
+      if (colon != 0 && !text.empty()) host.name = text.substr(0, colon);
+      port = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
+    }
+    if (!port.empty()) {
+      uint64_t number = 0;
+      if (port[0] != ':' || !Number(port.substr(1), 1, 65535, number)) {
+        return Bad("a port is not a number from 1 to 65535 (a / in a password is written %2F)");
+      }
+      host.port = static_cast<uint16_t>(number);
+    }
+    parsed_.connection.hosts.push_back(host);
+    return absl::OkStatus();
+  }
+
+  absl::Status Vhost(std::string_view text) {
+    if (text.empty()) return absl::OkStatus();
+    const std::optional<std::string> vhost = Decoded(text);
+    if (!vhost.has_value()) return Bad("a % in the virtual host is not followed by two digits");
+    if (text.find('/') != std::string_view::npos) return Bad("a / in a virtual host's name is written %2F");
+    parsed_.connection.vhost = *vhost;
+    return absl::OkStatus();
+  }
+
+  absl::Status Query(std::string_view rest) {
+    while (!rest.empty()) {
+      const std::string_view pair = rest.substr(0, rest.find('&'));
+      rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+      const size_t equals = pair.find('=');
+      const std::string_view name = pair.substr(0, equals);
+      const std::string_view value = equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
+      if (absl::Status status = Parameter(name, value); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Parameter(std::string_view name, std::string_view value) {
+    struct Numeric {
+      std::string_view name;
+      uint64_t least;
+      uint64_t most;
+      std::function<void(uint64_t)> set;
+    };
+    const auto seconds = [](Duration& into) { return [&into](uint64_t n) { into = std::chrono::seconds(n); }; };
+    const Numeric numerics[] = {
+        {"heartbeat", 0, 3600, seconds(parsed_.connection.heartbeat)},
+        {"connect_timeout", 1, 3600, seconds(parsed_.connection.connect_timeout)},
+        {"apply_timeout", 1, 86400, seconds(parsed_.apply_timeout)},
+        {"prefetch", 1, 65535, [this](uint64_t n) { parsed_.prefetch = static_cast<uint32_t>(n); }},
+        {"window", 1, 1'000'000, [this](uint64_t n) { parsed_.window = static_cast<uint32_t>(n); }},
+        {"message_bytes_max", 1, 128 << 20, [this](uint64_t n) { parsed_.message_bytes_max = n; }},
+    };
+    const auto bad_value = [&] { return Bad("\"" + std::string(value) + "\" is no value of " + std::string(name)); };
+    for (const Numeric& numeric : numerics) {
+      if (numeric.name != name) continue;
+      uint64_t number = 0;
+      if (!Number(value, numeric.least, numeric.most, number)) return bad_value();
+      numeric.set(number);
+      return absl::OkStatus();
+    }
+    if (name != "name" && name != "instance") return Bad("unknown parameter \"" + std::string(name) + "\"");
+    const std::optional<std::string> text = Decoded(value);
+    if (!text.has_value() || text->size() > 100) return bad_value();
+    (name == "name" ? parsed_.connection.connection_name : parsed_.instance) = *text;
+    return absl::OkStatus();
+  }
+
+  const std::string_view url_;
+  AmqpUrl parsed_;
+};
+
+}  // namespace
+
+absl::StatusOr<AmqpUrl> ParseAmqpUrl(std::string_view url) { return Parser(url).Parse(); }
+
+std::string WithoutPassword(std::string_view url) {
+  const std::string_view password = PasswordIn(url);
+  if (password.empty()) return std::string(url);
+  const auto begin = static_cast<size_t>(password.data() - url.data());
+  return std::string(url.substr(0, begin)) + "***" + std::string(url.substr(begin + password.size()));
+}
+
+}  // namespace millrace::bus

@@ -1,0 +1,48 @@
+// The URL of a RabbitMQ bus, taken apart.
+//
+//   amqp://user:password@host:port,host2:port2/vhost?name=value&…
+//
+// Name, password and virtual host are percent-decoded; what is left out is guest, guest, localhost:5672 and "/". Hosts
+// are tried in turn. Parameters:
+//   heartbeat=SECONDS        5; the server is given up after twice as long in silence. 0: none
+//   connect_timeout=SECONDS  5; for each host
+//   apply_timeout=SECONDS    30; for bringing a topology to the server
+//   prefetch=N               1024; unsettled deliveries of one partition. The same for all that consume a queue, and
+//                            for its life: else redeliveries change their order
+//   window=N                 8192; publishes without a confirm
+//   message_bytes_max=N      1000000; key + body + headers of one message
+//   name=TEXT                what connections are called in the server's management, after "millrace "
+//   instance=TEXT            what tells this process's consumers from others of the same names; host and process number
+//
+// Threading: pure.
+#ifndef MILLRACE_BUS_RABBITMQ_AMQP_URL_H_
+#define MILLRACE_BUS_RABBITMQ_AMQP_URL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "bus/rabbitmq/amqp_options.h"
+
+namespace millrace::bus {
+
+struct AmqpUrl {
+  AmqpOptions connection;
+  Duration apply_timeout = std::chrono::seconds(30);
+  uint32_t prefetch = 0;  // 0: as the pipeline says
+  uint32_t window = 8192;
+  size_t message_bytes_max = 1'000'000;
+  std::string instance;
+};
+
+// InvalidArgument names what is wrong and what is known, never the password.
+absl::StatusOr<AmqpUrl> ParseAmqpUrl(std::string_view url);
+
+// The same URL with *** for the password: for messages.
+std::string WithoutPassword(std::string_view url);
+
+}  // namespace millrace::bus
+
+#endif  // MILLRACE_BUS_RABBITMQ_AMQP_URL_H_
