@@ -52,6 +52,21 @@ class OpenSet {
     while (size_ != 0 && At(base_) == 0) ++base_;
   }
 
+  // Calls f(first, last) for each run of open numbers, ascending.
+  template <typename F>
+  void EachRun(F&& f) const {
+    if (size_ == 0) return;
+    uint64_t run = 0;
+    bool open = false;
+    for (uint64_t number = base_ * 64; number < end_; ++number) {
+      const bool here = ((words_[(number / 64) & (words_.size() - 1)] >> (number % 64)) & 1) != 0;
+      if (here && !open) run = number;
+      if (!here && open) f(run, number - 1);
+      open = here;
+    }
+    if (open) f(run, end_ - 1);
+  }
+
   uint64_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 

@@ -74,6 +74,15 @@ TEST(OpenSet, AgreesWithASetOverRandomOperations) {
         }
       }
       ASSERT_EQ(open.size(), model.size());
+      if (step % 50 != 0) continue;
+      std::set<uint64_t> walked;
+      uint64_t behind = 0;
+      open.EachRun([&](uint64_t first, uint64_t last) {
+        ASSERT_TRUE(first > behind || walked.empty()) << "a run that is none, or not ascending";
+        for (uint64_t n = first; n <= last; ++n) walked.insert(n);
+        behind = last + 1;
+      });
+      ASSERT_EQ(walked, model) << salt << " " << step;
     }
   }
 }

@@ -275,6 +275,9 @@ void LogConsumer::Handle(LogEvent& event) {
       return OnDisconnected();
     case LogEventKind::kReply:
       break;
+    case LogEventKind::kTrouble:
+      troubles_.push_back(std::move(event.detail->trouble));
+      return;
     case LogEventKind::kProduced:
     case LogEventKind::kWritable:
       return;

@@ -40,15 +40,7 @@ size_t LogProducer::Publish(std::span<const Outgoing> messages, uint64_t first_t
     return 0;
   }
   const size_t taken = link_->Produce(topic_ids_, messages, first_token, now_);
-  if (taken > 0) {
-    open_messages_ += taken;
-    const bool follows = !open_.empty() && open_.back().first + open_.back().count == first_token;
-    if (follows) {
-      open_.back().count += taken;
-    } else {
-      open_.push_back({first_token, taken});
-    }
-  }
+  if (taken > 0) open_.Open(first_token, first_token + taken - 1);
   if (taken < messages.size()) {
     starved_ = true;
     writable_ = false;  // until the broker says so
@@ -83,6 +75,8 @@ bool LogProducer::Pump() {
       case LogEventKind::kDisconnected:
         OnDisconnected();
         break;
+      case LogEventKind::kTrouble:  // a producer tells by its answers
+        break;
       case LogEventKind::kReply:
         if (event.method == LogMethod::kMetadata) OnMetadata(event);
         break;
@@ -105,26 +99,23 @@ void LogProducer::OnDisconnected() {
   ++failures_;
   const absl::Status unknown = absl::DeadlineExceededError(
       "the connection went before the broker had answered: the message may be there or not");
-  for (; !open_.empty(); open_.pop_front()) Answer(open_.front().first, open_.front().count, unknown);
+  AnswerOpen(unknown);
 }
 
-// A connection answers in the order of its publishes.
+// Of one partition in the order of its publishes, of several as they come.
 void LogProducer::OnProduced(const LogEvent& event) {
-  uint64_t left = event.count;
-  while (left > 0) {
-    MR_CHECK(!open_.empty()) << "the broker answers what was not published";
-    Open& open = open_.front();
-    const uint64_t count = std::min(left, open.count);
-    Answer(open.first, count, StatusOf(event.error));
-    open.first += count;
-    open.count -= count;
-    left -= count;
-    if (open.count == 0) open_.pop_front();
-  }
+  const uint64_t last = event.id + event.count - 1;
+  MR_CHECK(open_.AllOpen(event.id, last)) << "the broker answers what was not published";
+  open_.Close(event.id, last);
+  Answer(event.id, event.count, StatusOf(event.error));
+}
+
+void LogProducer::AnswerOpen(const absl::Status& status) {
+  const OpenSet open = std::exchange(open_, {});
+  open.EachRun([&](uint64_t first, uint64_t last) { Answer(first, last - first + 1, status); });
 }
 
 void LogProducer::Answer(uint64_t first, uint64_t count, const absl::Status& status) {
-  open_messages_ -= count;
   answered_messages_ += count;
   if (!answers_.empty()) {
     Confirm& last = answers_.back();
@@ -178,7 +169,7 @@ absl::Status LogProducer::Close(ProducerHandler& handler, MonotonicTime) {
   const bool open = !open_.empty();
   const absl::Status unknown =
       absl::DeadlineExceededError("closed before the broker had answered: the message may be there or not");
-  for (; !open_.empty(); open_.pop_front()) Answer(open_.front().first, open_.front().count, unknown);
+  AnswerOpen(unknown);
   starved_ = false;
   closed_ = true;
   Tell(handler);

@@ -21,7 +21,7 @@
 
 #include "bus/driver.h"
 #include "bus/memory/log_wire.h"
-#include "bus/memory/queue_ring.h"
+#include "bus/open_set.h"
 
 namespace millrace::bus {
 
@@ -44,20 +44,17 @@ class LogProducer : public ProducerDriver {
   absl::Status Close(ProducerHandler& handler, MonotonicTime deadline) override;
 
   // Publishes taken and not told yet.
-  size_t outstanding() const { return open_messages_ + answered_messages_; }
+  size_t outstanding() const { return open_.size() + answered_messages_; }
   bool connected() const { return !topic_ids_.empty() && connected_; }
 
  private:
-  struct Open {
-    uint64_t first = 0;
-    uint64_t count = 0;
-  };
-
   // Takes in what the broker says. True: there was something.
   bool Pump();
   void OnDisconnected();
   void OnMetadata(const LogEvent& event);
   void OnProduced(const LogEvent& event);
+  // Everything that is open.
+  void AnswerOpen(const absl::Status& status);
   void Answer(uint64_t first, uint64_t count, const absl::Status& status);
   bool Tell(ProducerHandler& handler);
 
@@ -76,8 +73,7 @@ class LogProducer : public ProducerDriver {
   MonotonicTime connect_at_;
   std::vector<int32_t> topic_ids_;  // empty until known
   std::vector<LogEvent> events_;
-  Ring<Open> open_;
-  size_t open_messages_ = 0;
+  OpenSet open_;  // tokens taken and not answered
   size_t answered_messages_ = 0;
   std::vector<Confirm> answers_;
   std::vector<Confirm> telling_;

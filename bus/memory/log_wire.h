@@ -25,6 +25,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "bus/clock.h"
 #include "bus/delivery.h"
 #include "bus/driver.h"
@@ -128,6 +129,7 @@ struct LogDetail {
   std::vector<LogTopicInfo> topics;   // kMetadata; kJoin, for the leader: all topics of all members
   std::vector<Partition> partitions;  // kSync: what we are assigned
   std::vector<LogOffsets> offsets;    // kOffsets
+  absl::Status trouble;               // kTrouble, as ConsumerHandler::OnTrouble is told
 };
 
 enum class LogEventKind : uint8_t {
@@ -136,6 +138,7 @@ enum class LogEventKind : uint8_t {
   kReply,
   kProduced,  // answers `count` messages from token `id` on
   kWritable,  // Produce took less than it was given, and would take more now
+  kTrouble,   // the link keeps trying, or is well again: `detail` says which
 };
 
 struct LogEvent {

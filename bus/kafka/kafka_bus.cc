@@ -1,0 +1,232 @@
+#include "bus/kafka/kafka_bus.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "bus/kafka/core/kafka_url.h"
+#include "bus/kafka/kafka_admin.h"
+#include "bus/kafka/kafka_drivers.h"
+#include "bus/memory/open_checks.h"
+
+namespace millrace::bus {
+namespace {
+
+constexpr Duration kTopicsWait = std::chrono::seconds(15);
+constexpr Duration kTopicsLook = std::chrono::milliseconds(50);
+// What a record is framed with, with room to spare: topics made here take this much more than a message may have.
+constexpr size_t kRecordRoom = 64 << 10;
+constexpr size_t kBrokerDefault = 1'048'588;
+
+Capabilities CapabilitiesOf(const KafkaUrl& url) {
+  Capabilities c;
+  c.backend = "kafka";
+  c.settlement = Settlement::kPrefix;
+  c.replay = true;
+  c.lag = true;
+  c.notes = true;
+  c.gapless_publish = true;
+  c.message_bytes_max = url.message_bytes_max;
+  c.crash_model =
+      "survives: the death of any worker and of this program, and of as many brokers at a time as a topic has replicas "
+      "in sync beyond its min.insync.replicas; destroyed by: a power cut where the replication is 1 (a broker confirms "
+      "before its disk does), the loss of all replicas, a deleted topic, and retention, which is announced as DataLoss";
+  return c;
+}
+
+class Kafka final : public KafkaBus {
+ public:
+  Kafka(KafkaUrl url, const Clock& clock, std::unique_ptr<KafkaAdmin> admin)
+      : url_(std::move(url)), clock_(clock), capabilities_(CapabilitiesOf(url_)), admin_(std::move(admin)) {}
+
+  const Capabilities& capabilities() const override { return capabilities_; }
+  absl::Status Apply(const Topology& topology) override;
+  absl::StatusOr<std::unique_ptr<ConsumerDriver>> OpenConsumer(const ConsumerOptions& options, Waker& waker) override;
+  absl::StatusOr<std::unique_ptr<ProducerDriver>> OpenProducer(const ProducerOptions& options, Waker& waker) override;
+  absl::StatusOr<std::vector<PartitionLag>> Lag(const std::string& group, const std::string& topic) override;
+  absl::Status DeleteRecordsBefore(const std::string& topic, int32_t partition, int64_t offset) override {
+    return admin_->DeleteRecordsBefore(topic, partition, offset);
+  }
+
+ private:
+  absl::Status Verify(const TopicSpec& spec, const KafkaTopic& found);
+  absl::Status AwaitUsable(const std::vector<KafkaNewTopic>& made);
+  KafkaNewTopic NewTopicOf(const TopicSpec& spec) const;
+  // NotFound where the topic is not there, or was applied without this group.
+  absl::Status CheckTopic(const std::string& topic);
+  absl::Status CheckGroup(const std::string& group, const std::string& topic);
+
+  const KafkaUrl url_;
+  const Clock& clock_;
+  const Capabilities capabilities_;
+  const std::unique_ptr<KafkaAdmin> admin_;
+  std::mutex mutex_;
+  std::map<std::string, std::set<std::string>> applied_;  // topic → groups
+};
+
+KafkaNewTopic Kafka::NewTopicOf(const TopicSpec& spec) const {
+  KafkaNewTopic topic{
+      .name = spec.name, .partitions = spec.partitions, .replication = url_.replication, .settings = {}};
+  size_t limit = std::max(kBrokerDefault, url_.message_bytes_max + kRecordRoom);
+  if (spec.keep) {
+    // Dead letters and receipts: they do not expire, and what a dead letter adds to its message has room.
+    topic.settings = {{"retention.ms", "-1"}, {"retention.bytes", "-1"}};
+    limit *= 2;
+  }
+  topic.settings.emplace_back("max.message.bytes", std::to_string(limit));
+  return topic;
+}
+
+absl::Status Kafka::Verify(const TopicSpec& spec, const KafkaTopic& found) {
+  const std::string name = "topic \"" + spec.name + "\"";
+  if (found.partitions != spec.partitions) {
+    return absl::FailedPreconditionError(
+        name + " has " + std::to_string(found.partitions) + " partitions and the pipeline says " +
+        std::to_string(spec.partitions) +
+        "; with another number keys move between partitions and lose their order, so it is not changed here: say "
+        "partitions: " +
+        std::to_string(found.partitions) +
+        " in the pipeline, or let the topic run empty and go on with one of another name");
+  }
+  const auto settings = admin_->Settings(spec.name);
+  if (!settings.ok()) return settings.status();
+  const auto limit = settings->find("max.message.bytes");
+  size_t most = SIZE_MAX;
+  if (limit != settings->end())
+    std::from_chars(limit->second.data(), limit->second.data() + limit->second.size(), most);
+  if (most < url_.message_bytes_max) {
+    return absl::FailedPreconditionError(
+        name + " takes records of up to " + std::to_string(most) +
+        " bytes (max.message.bytes), and the bus messages of " + std::to_string(url_.message_bytes_max) +
+        ": raise the former, or say message_bytes_max=" + std::to_string(most) + " in the bus URL");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Kafka::Apply(const Topology& topology) {
+  std::vector<KafkaNewTopic> missing;
+  // What does not fit is found before anything is made.
+  for (const TopicSpec& spec : topology.topics) {
+    if (spec.partitions < 1)
+      return absl::InvalidArgumentError("topic \"" + spec.name + "\": a topic has at least one partition");
+    const absl::StatusOr<KafkaTopic> found = admin_->Describe(spec.name);
+    if (absl::IsNotFound(found.status())) {
+      missing.push_back(NewTopicOf(spec));
+    } else if (!found.ok()) {
+      return found.status();
+    } else if (absl::Status s = Verify(spec, *found); !s.ok()) {
+      return s;
+    }
+  }
+  if (absl::Status s = admin_->Create(missing); !s.ok()) return s;
+  if (absl::Status s = AwaitUsable(missing); !s.ok()) return s;
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const TopicSpec& spec : topology.topics) {
+    applied_[spec.name].insert(spec.groups.begin(), spec.groups.end());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Kafka::AwaitUsable(const std::vector<KafkaNewTopic>& made) {
+  for (const KafkaNewTopic& topic : made) {
+    Duration waited = Duration::zero();
+    while (true) {
+      const absl::StatusOr<KafkaTopic> found = admin_->Describe(topic.name);
+      if (found.ok() && found->usable) {
+        // Somebody else may have made it meanwhile, otherwise.
+        if (found->partitions == topic.partitions) break;
+        return Verify({.name = topic.name, .partitions = topic.partitions, .groups = {}}, *found);
+      }
+      if (waited >= kTopicsWait)
+        return absl::UnavailableError("topic \"" + topic.name +
+                                      "\" was made, and has no leader for each partition yet");
+      std::this_thread::sleep_for(kTopicsLook);
+      waited += kTopicsLook;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Kafka::CheckTopic(const std::string& topic) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (applied_.count(topic) > 0) return absl::OkStatus();
+  }
+  return admin_->Describe(topic).status();
+}
+
+absl::Status Kafka::CheckGroup(const std::string& group, const std::string& topic) {
+  if (absl::Status s = CheckTopic(topic); !s.ok()) return s;
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto at = applied_.find(topic);
+  // Kafka makes groups as they come; a topology that this bus was given names them, and a slip of the pen is found.
+  if (at != applied_.end() && at->second.count(group) == 0) return NoSuchGroup(group, topic);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<ConsumerDriver>> Kafka::OpenConsumer(const ConsumerOptions& options, Waker& waker) {
+  ConsumerOptions chosen = options;
+  const ConsumerOptions standard;
+  if (options.session_timeout == standard.session_timeout || url_.session_timeout_asked)
+    chosen.session_timeout = url_.session_timeout;
+  if (options.heartbeat_interval == standard.heartbeat_interval || url_.session_timeout_asked)
+    chosen.heartbeat_interval = chosen.session_timeout / 10;
+  chosen.cooperative = options.cooperative || url_.cooperative;
+  if (absl::Status s = CheckConsumerOptions(chosen); !s.ok()) return s;
+  for (const std::string& topic : options.topics) {
+    if (absl::Status s = CheckGroup(options.group, topic); !s.ok()) return s;
+  }
+  return MakeKafkaConsumer(url_, chosen, clock_, waker);
+}
+
+absl::StatusOr<std::unique_ptr<ProducerDriver>> Kafka::OpenProducer(const ProducerOptions& options, Waker& waker) {
+  if (absl::Status s = CheckTopics(options.topics); !s.ok()) return s;
+  for (const std::string& topic : options.topics) {
+    if (absl::Status s = CheckTopic(topic); !s.ok()) return s;
+  }
+  return MakeKafkaProducer(url_, options, clock_, waker);
+}
+
+absl::StatusOr<std::vector<PartitionLag>> Kafka::Lag(const std::string& group, const std::string& topic) {
+  if (absl::Status s = CheckGroup(group, topic); !s.ok()) return s;
+  const absl::StatusOr<std::vector<KafkaPlace>> places = admin_->Places(group, topic);
+  if (!places.ok()) return places.status();
+  std::vector<PartitionLag> lags;
+  for (size_t n = 0; n < places->size(); ++n) {
+    const KafkaPlace& place = (*places)[n];
+    const int64_t settled = std::max(place.committed, place.start);
+    lags.push_back({.topic = topic,
+                    .partition = static_cast<int32_t>(n),
+                    .settled = settled,
+                    .end = place.end,
+                    .lag = std::max<int64_t>(place.end - settled, 0)});
+  }
+  return lags;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<KafkaBus>> OpenKafkaBus(std::string_view url, const Clock& clock) {
+  absl::StatusOr<KafkaUrl> parsed = ParseKafkaUrl(url);
+  if (!parsed.ok()) return parsed.status();
+  if (absl::Status s = ResolveValues(parsed->properties); !s.ok()) return s;
+  absl::StatusOr<std::unique_ptr<KafkaAdmin>> admin = KafkaAdmin::Open(*parsed);
+  if (!admin.ok()) return admin.status();
+  return std::make_unique<Kafka>(*std::move(parsed), clock, *std::move(admin));
+}
+
+absl::StatusOr<Capabilities> KafkaCapabilities(std::string_view url) {
+  const absl::StatusOr<KafkaUrl> parsed = ParseKafkaUrl(url);
+  if (!parsed.ok()) return parsed.status();
+  return CapabilitiesOf(*parsed);
+}
+
+std::string PrintableKafkaBus(std::string_view url) { return PrintableKafkaUrl(url); }
+
+}  // namespace millrace::bus

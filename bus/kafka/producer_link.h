@@ -1,0 +1,63 @@
+// A LogLink over librdkafka for the producer of bus/memory: idempotent, confirmed by all replicas in sync, without any
+// expiry of its own.
+//
+//   * librdkafka's queue is bounded; when it is full Produce takes less, and kWritable follows when half of it is gone.
+//   * A fatal error (librdkafka cannot go on without a gap) ends the connection: what is open is unknown, a new one has a
+//     new handle, and the worker publishes the same ids again in their order.
+//   * Answers come as delivery reports do: of one partition in order, of several as they come.
+//
+// Threading: one thread; librdkafka's raise the signal. Blocking: destruction, until librdkafka's threads have ended.
+// Ownership: the signal outlives it.
+#ifndef MILLRACE_BUS_KAFKA_PRODUCER_LINK_H_
+#define MILLRACE_BUS_KAFKA_PRODUCER_LINK_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bus/kafka/background.h"
+#include "bus/kafka/rdkafka.h"
+#include "bus/kafka/signal.h"
+#include "bus/memory/log_wire.h"
+
+namespace millrace::bus {
+
+class KafkaProducerLink final : public LogLink {
+ public:
+  KafkaProducerLink(const KafkaUrl& url, const std::string& name, KafkaSignal& signal);
+  ~KafkaProducerLink() override;
+
+  void Connect(MonotonicTime now) override;
+  void Send(const LogRequest& request, MonotonicTime now) override;
+  size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
+                 MonotonicTime now) override;
+  void Drop(MonotonicTime now) override;
+  void Receive(std::vector<LogEvent>& events) override;
+
+ private:
+  static void OnReport(rd_kafka_t*, const rd_kafka_message_t* message, void* link);
+  static void OnError(rd_kafka_t* handle, int error, const char* text, void* link);
+  static void OnQueue(rd_kafka_t*, void* link);
+  absl::Status OpenHandle();
+  void DestroyHandle();
+  void AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause);
+  // False: librdkafka's queue is full, or it has given up.
+  bool ProduceOne(rd_kafka_topic_t* topic, const Outgoing& outgoing, uint64_t token);
+  void Answer(uint64_t token, LogError error);
+
+  const KafkaUrl url_;
+  const std::string name_;
+  KafkaSignal& signal_;
+  rd_kafka_t* handle_ = nullptr;
+  RdQueue queue_;
+  std::vector<LogEvent> events_;  // to be received
+  KafkaBackground background_;
+  std::vector<RdTopic> topics_;  // by id
+  bool starved_ = false;
+  bool fatal_ = false;
+  bool look_ = false;
+};
+
+}  // namespace millrace::bus
+
+#endif  // MILLRACE_BUS_KAFKA_PRODUCER_LINK_H_
