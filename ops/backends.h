@@ -35,6 +35,9 @@ absl::StatusOr<OpenedBus> OpenBus(const std::string& url, const Clock& clock);
 // What a bus at this URL can do, without connecting. Errors: InvalidArgument as above.
 absl::StatusOr<bus::Capabilities> CapabilitiesOf(const std::string& url);
 
+// The URL without secrets, for people.
+std::string PrintableBus(const std::string& url);
+
 }  // namespace millrace::ops
 
 #endif  // MILLRACE_OPS_BACKENDS_H_

@@ -88,7 +88,7 @@ class RunCommand {
     if (!bus.ok()) return Fail(bus.status());
     bus_ = *std::move(bus);
     if (bus_.memory != nullptr && arguments_.elsewhere) {
-      return Fail(kUsage, "no other process can reach " + pipeline_.bus +
+      return Fail(kUsage, "no other process can reach " + PrintableBus(pipeline_.bus) +
                               "; leave --elsewhere out, or give a bus that is a broker of its own");
     }
     if (bus_.memory != nullptr) {
@@ -107,7 +107,7 @@ class RunCommand {
     }
     if (absl::Status s = bus_.bus->Apply(topology); !s.ok()) {
       return Fail(absl::IsFailedPrecondition(s) ? kUsage : ExitCodeOf(s),
-                  "the bus " + pipeline_.bus + " does not fit the pipeline: " + std::string(s.message()));
+                  "the bus " + PrintableBus(pipeline_.bus) + " does not fit the pipeline: " + std::string(s.message()));
     }
     return kWell;
   }
@@ -280,7 +280,7 @@ class RunCommand {
   void Tell(const Books& books, RunReport* report) {
     const stages::FeederStats feed = run_->FeedTotals();
     report->pipeline = pipeline_.name;
-    report->bus = pipeline_.bus;
+    report->bus = PrintableBus(pipeline_.bus);
     report->folder = folder_->path();
     report->dead_letters_file = folder_->dead_letters();
     report->crash_model = bus_.bus->capabilities().crash_model;

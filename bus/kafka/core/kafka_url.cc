@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kScheme = "kafka://";
 constexpr std::string_view kKnown =
-    "session_timeout_ms=N, rebalance=eager|cooperative, replication=N, message_bytes_max=N, and properties of "
+    "session.timeout.ms=N, rebalance=eager|cooperative, replication=N, message_bytes_max=N, and properties of "
     "librdkafka, which have a dot in their name";
 
 struct Fixed {
@@ -29,8 +29,7 @@ constexpr Fixed kFixed[] = {
     {"group.id", "the pipeline names the groups"},
     {"group.instance.id", "each consumer has its own"},
     {"partition.assignment.strategy", "say rebalance=eager or rebalance=cooperative"},
-    {"session.timeout.ms", "say session_timeout_ms"},
-    {"heartbeat.interval.ms", "it follows from session_timeout_ms"},
+    {"heartbeat.interval.ms", "it follows from session.timeout.ms"},
     {"max.poll.interval.ms", "it follows from how long partitions may take to be given back"},
     {"acks", "a job is settled only when its outputs are on all replicas in sync"},
     {"request.required.acks", "a job is settled only when its outputs are on all replicas in sync"},
@@ -91,7 +90,7 @@ absl::Status CheckBrokers(std::string_view brokers) {
 absl::Status SetOwn(std::string_view name, const std::string& value, KafkaUrl& url) {
   uint64_t number = 0;
   bool good = true;
-  if (name == "session_timeout_ms") {
+  if (name == "session.timeout.ms") {
     good = Number(value, 100, 1'800'000, number);
     url.session_timeout = std::chrono::milliseconds(number);
     url.session_timeout_asked = true;
@@ -135,7 +134,7 @@ absl::StatusOr<KafkaUrl> ParseKafkaUrl(std::string_view url) {
         std::find_if(std::begin(kFixed), std::end(kFixed), [&](const Fixed& f) { return f.name == name; });
     if (fixed != std::end(kFixed))
       return Bad("\"" + std::string(name) + "\" is not to be set: " + std::string(fixed->why));
-    if (name.find('.') != std::string_view::npos || name == "debug") {
+    if ((name.find('.') != std::string_view::npos || name == "debug") && name != "session.timeout.ms") {
       parsed.properties.emplace_back(name, *value);
     } else if (absl::Status s = SetOwn(name, *value, parsed); !s.ok()) {
       return s;

@@ -1,10 +1,10 @@
 // The URL of a Kafka: its brokers, what the driver can be asked for, and any property of librdkafka.
 //
 //   kafka://127.0.0.1:9092
-//   kafka://a:9092,b:9092?session_timeout_ms=20000&security.protocol=SASL_SSL&sasl.password=env:KAFKA_PASSWORD
+//   kafka://a:9092,b:9092?session.timeout.ms=20000&security.protocol=SASL_SSL&sasl.password=env:KAFKA_PASSWORD
 //
 // Parameters, `?name=value&name=value`; values may be percent-encoded:
-//   session_timeout_ms=N            10000; how long the group waits for a member that has gone silent
+//   session.timeout.ms=N            10000; how long the group waits for a member that has gone silent
 //   rebalance=eager|cooperative     eager
 //   replication=N                   of topics that are made; 0 (the default): as the broker is set up
 //   message_bytes_max=N             1000000; key + body + headers of one message

@@ -1,0 +1,40 @@
+# Real brokers for tests. Sourced by ops/test, behind common.sh.
+#
+# start_brokers FOLDER   starts one of each kind, with all that they write below FOLDER; BROKER_ENV says where they are
+# stop_brokers           stops those again; in a trap, so that none outlives the script
+#
+# One block a broker: a function that starts it and one that stops it. A broker that cannot be started is said, and leaves its tests to fail with
+# what they have to say. Ports are the same each time where they are free: they stand in --test_env, and another value would run every test anew.
+
+BROKER_ENV=()
+STARTED_BROKERS=()
+
+# free_port FIRST STEP: the first of FIRST, FIRST + STEP, … where nobody listens, nor on the one behind it.
+free_port() {
+  local port=$1
+  while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || (exec 3<>"/dev/tcp/127.0.0.1/$((port + 1))") 2>/dev/null; do port=$((port + $2)); done
+  echo "$port"
+}
+
+start_kafka() {
+  local url
+  url=$("$ROOT/ops/kafka" start --port "$(free_port 29092 10)" --dir "$1/kafka") || return 1
+  BROKER_ENV+=("--test_env=MILLRACE_KAFKA_URL=$url")
+  say "$url"
+}
+stop_kafka() { "$ROOT/ops/kafka" stop --kill --dir "$1/kafka"; }
+
+BROKERS=(kafka)
+
+start_brokers() {
+  local name
+  for name in "${BROKERS[@]}"; do
+    STARTED_BROKERS+=("$name=$1")
+    "start_$name" "$1" || complain "ops/test: no $name for the tests; those that need one will fail"
+  done
+}
+
+stop_brokers() {
+  local started
+  for started in ${STARTED_BROKERS[@]+"${STARTED_BROKERS[@]}"}; do "stop_${started%%=*}" "${started#*=}" || true; done
+}
