@@ -1,0 +1,206 @@
+#include "bus/rabbitmq/amqp_content.h"
+
+#include <amqp.h>
+#include <amqp_framing.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "bus/random.h"
+#include "gtest/gtest.h"
+
+namespace millrace::bus {
+namespace {
+
+amqp_bytes_t Bytes(std::string_view text) { return {text.size(), const_cast<char*>(text.data())}; }
+std::string Text(amqp_bytes_t bytes) { return {static_cast<const char*>(bytes.bytes), bytes.len}; }
+
+std::string PropertiesOf(const Message& message, uint64_t id) {
+  ByteBuffer out;
+  AppendProperties(message, id, out);
+  EXPECT_LE(out.size(), PropertiesBytesMax(message));
+  return std::string(out.View());
+}
+
+struct Pool {
+  Pool() { init_amqp_pool(&pool, 4096); }
+  ~Pool() { empty_amqp_pool(&pool); }
+  amqp_pool_t pool;
+};
+
+amqp_basic_properties_t Decoded(Pool& pool, const std::string& properties) {
+  void* decoded = nullptr;
+  EXPECT_EQ(amqp_decode_properties(AMQP_BASIC_CLASS, &pool.pool, Bytes(properties), &decoded), AMQP_STATUS_OK);
+  return *static_cast<amqp_basic_properties_t*>(decoded);
+}
+
+std::string Encoded(amqp_basic_properties_t properties) {
+  std::string bytes(1 << 16, '\0');
+  const int size = amqp_encode_properties(AMQP_BASIC_CLASS, &properties, Bytes(bytes));
+  EXPECT_GT(size, 0);
+  bytes.resize(static_cast<size_t>(size));
+  return bytes;
+}
+
+// As the server does when it adds a field: sorted by name, which is why mr_order exists.
+std::string SortedByTheServer(const std::string& properties, uint32_t delivery_count) {
+  Pool pool;
+  amqp_basic_properties_t decoded = Decoded(pool, properties);
+  std::vector<amqp_table_entry_t> entries(decoded.headers.entries,
+                                          decoded.headers.entries + decoded.headers.num_entries);
+  amqp_table_entry_t count{};
+  count.key = Bytes("x-delivery-count");
+  count.value.kind = 'l';
+  count.value.value.i64 = delivery_count;
+  entries.push_back(count);
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const auto& a, const auto& b) { return Text(a.key) < Text(b.key); });
+  decoded.headers = {static_cast<int>(entries.size()), entries.data()};
+  return Encoded(decoded);
+}
+
+struct Case {
+  const char* name;
+  std::vector<std::pair<std::string, std::optional<std::string>>> headers;
+  std::optional<std::string> key;
+  std::optional<std::string> body = "body";
+  int64_t timestamp_ms = 1'700'000'000'123;
+};
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases = {
+      {"nothing", {}, std::nullopt},
+      {"ascending", {{"a", "1"}, {"b", "2"}}, "key"},
+      {"descending", {{"z", "1"}, {"m", "2"}, {"a", "3"}}, "key"},
+      {"envelope",
+       {{"ce_specversion", "1.0"}, {"ce_id", "7"}, {"ce_source", "s"}, {"ce_type", "t"}, {"content-type", "x"}},
+       "98178"},
+      {"nulls", {{"b", std::nullopt}, {"a", ""}}, ""},
+      {"duplicates", {{"a", "1"}, {"b", "2"}, {"a", "3"}}, "key"},
+      {"odd bytes", {{"\xFF\xFE", std::string("\0\xC3\x28", 3)}, {"", "no name"}}, std::string("\0k", 2)},
+      {"names of ours", {{"mr_key", "not it"}, {"mr_null", "1"}, {"mr_order", "x"}}, "key"},
+      {"names of the server", {{"x-delivery-count", "9"}, {"timestamp_in_ms", "then"}}, std::nullopt},
+      {"long name", {{std::string(300, 'n'), "v"}}, std::nullopt},
+      {"tombstone", {{"b", "1"}, {"a", "2"}}, "key", std::nullopt},
+      {"no time", {}, std::nullopt, "body", 0},
+      {"old time", {}, std::nullopt, "body", -5},
+  };
+  Case many{"many", {}, "key"};
+  for (int i = 0; i < 400; ++i) many.headers.emplace_back("h" + std::to_string((i * 7919) % 1000), std::to_string(i));
+  cases.push_back(many);
+  return cases;
+}
+
+TEST(AmqpContentTest, MessagesOfOursSurviveAlsoTheServersSorting) {
+  for (const Case& c : Cases()) {
+    HeaderBuilder headers;
+    for (const auto& [name, value] : c.headers) headers.Add(name, value);
+    Message message;
+    if (c.key) message.key = *c.key;
+    if (c.body) message.body = *c.body;
+    message.headers = headers.View();
+    message.timestamp_ms = c.timestamp_ms;
+    const std::string properties = PropertiesOf(message, 42);
+    ContentReader reader;
+    const ReadContent read = reader.Read(properties, message.body.value_or(""));
+    EXPECT_TRUE(SameContent(read.message, message)) << c.name;
+    EXPECT_EQ(read.message_id, 42u);
+    EXPECT_EQ(read.delivery_count, 0u);
+    const std::string sorted = SortedByTheServer(properties, 3);
+    const ReadContent again = reader.Read(sorted, message.body.value_or(""));
+    EXPECT_TRUE(SameContent(again.message, message)) << c.name;
+    EXPECT_EQ(again.delivery_count, 3u) << c.name;
+  }
+}
+
+TEST(AmqpContentTest, OthersSeeOurHeadersAsFieldsAndTheMessageAsDurable) {
+  HeaderBuilder headers;
+  headers.Add("ce_id", "7").Add("note", std::nullopt);
+  const Message message{.key = "k", .body = "b", .headers = headers.View(), .timestamp_ms = 1'700'000'000'123};
+  Pool pool;
+  const std::string bytes = PropertiesOf(message, 1);
+  const amqp_basic_properties_t properties = Decoded(pool, bytes);
+  EXPECT_EQ(properties.delivery_mode, 2);
+  EXPECT_EQ(properties.timestamp, 1'700'000'000u);
+  EXPECT_EQ(Text(properties.app_id), "millrace");
+  ASSERT_GE(properties.headers.num_entries, 3);
+  EXPECT_EQ(Text(properties.headers.entries[1].key), "ce_id");
+  EXPECT_EQ(Text(properties.headers.entries[1].value.value.bytes), "7");
+  EXPECT_EQ(properties.headers.entries[2].value.kind, 'V');
+}
+
+TEST(AmqpContentTest, OfOthersFieldsAndPropertiesBecomeHeaders) {
+  std::array<amqp_table_entry_t, 3> entries{};
+  entries[0].key = Bytes("retries");
+  entries[0].value.kind = 'I';
+  entries[0].value.value.i32 = 3;
+  entries[1].key = Bytes("x-delivery-count");
+  entries[1].value.kind = 'l';
+  entries[1].value.value.i64 = 2;
+  entries[2].key = Bytes("nothing");
+  entries[2].value.kind = 'V';
+  amqp_basic_properties_t properties{};
+  properties._flags = AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG |
+                      AMQP_BASIC_TIMESTAMP_FLAG | AMQP_BASIC_PRIORITY_FLAG | AMQP_BASIC_TYPE_FLAG;
+  properties.headers = {3, entries.data()};
+  properties.content_type = Bytes("text/plain");
+  properties.message_id = Bytes("order-17");
+  properties.timestamp = 1'700'000'000;
+  properties.priority = 4;
+  properties.type = Bytes("created");
+  ContentReader reader;
+  const std::string bytes = Encoded(properties);
+  const ReadContent read = reader.Read(bytes, "hello");
+  EXPECT_EQ(read.delivery_count, 2u);
+  EXPECT_EQ(read.message.body, "hello");
+  EXPECT_EQ(read.message.key, std::nullopt);
+  EXPECT_EQ(read.message.timestamp_ms, 1'700'000'000'000);
+  HeaderBuilder expected;
+  expected.Add("retries", "3").Add("nothing", std::nullopt).Add("content-type", "text/plain");
+  expected.Add("amqp_message_id", "order-17").Add("amqp_type", "created").Add("amqp_priority", "4");
+  EXPECT_EQ(read.message.headers.block(), expected.View().block());
+}
+
+TEST(AmqpContentTest, AMessageWithoutPropertiesIsItsBody) {
+  ContentReader reader;
+  const ReadContent read = reader.Read(std::string_view("\0\0", 2), "hello");
+  EXPECT_EQ(read.message.body, "hello");
+  EXPECT_TRUE(read.message.headers.block().empty());
+  EXPECT_EQ(read.message.timestamp_ms, 0);
+}
+
+TEST(AmqpContentTest, PropertiesThatMakeNoSenseAreKeptAsOneHeader) {
+  ContentReader reader;
+  const std::string garbage("\xFF\xFCgarbage", 9);
+  const ReadContent read = reader.Read(garbage, "hello");
+  EXPECT_EQ(read.message.body, "hello");
+  EXPECT_EQ(read.message.headers.Find("amqp_undecodable"), garbage);
+}
+
+TEST(AmqpContentTest, RandomMutationsAreReadOrKept) {
+  HeaderBuilder headers;
+  headers.Add("z", "1").Add("a", std::nullopt).Add("m", std::string(40, 'v'));
+  const Message message{.key = "key", .body = "body", .headers = headers.View(), .timestamp_ms = 1'700'000'000'123};
+  const std::string whole = SortedByTheServer(PropertiesOf(message, 5), 1);
+  const Random random(11);
+  ContentReader reader;
+  int undecodable = 0;
+  for (uint64_t seed = 0; seed < 50000; ++seed) {
+    std::string mutated = whole.substr(0, whole.size() - random.Below(1, {seed}, 5));
+    const uint64_t changes = random.Below(2, {seed}, 4);
+    for (uint64_t k = 0; k < changes; ++k) {
+      mutated[random.Below(3, {seed, k}, mutated.size())] = static_cast<char>(random.Below(4, {seed, k}, 256));
+    }
+    const std::vector<char> exact(mutated.begin(), mutated.end());
+    const ReadContent read = reader.Read({exact.data(), exact.size()}, "body");
+    ASSERT_TRUE(Headers::Valid(read.message.headers.block()));
+    undecodable += read.message.headers.Find("amqp_undecodable").has_value() ? 1 : 0;
+  }
+  EXPECT_GT(undecodable, 10000);
+  EXPECT_LT(undecodable, 50000);
+}
+
+}  // namespace
+}  // namespace millrace::bus
