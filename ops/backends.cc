@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "bus/kafka/kafka_bus.h"
 #include "bus/rabbitmq/rabbit_bus.h"
 #include "ops/system_clock.h"
 #include "stages/pipeline_config.h"
@@ -21,9 +22,22 @@ struct Scheme {
   Backend backend;
   absl::StatusOr<OpenedBus> (*open)(const std::string& url, const Clock& clock);
   absl::StatusOr<bus::Capabilities> (*capabilities)(const std::string& url);
+  std::string (*printable)(const std::string& url);
 };
 
 // ---------------------------------------------------------------- one block a backend
+
+absl::StatusOr<OpenedBus> OpenKafka(const std::string& url, const Clock& clock) {
+  absl::StatusOr<std::unique_ptr<bus::KafkaBus>> kafka = bus::OpenKafkaBus(url, clock);
+  if (!kafka.ok()) return kafka.status();
+  OpenedBus opened;
+  opened.bus = *std::move(kafka);
+  return opened;
+}
+
+absl::StatusOr<bus::Capabilities> KafkaCapabilities(const std::string& url) { return bus::KafkaCapabilities(url); }
+
+std::string PrintableKafka(const std::string& url) { return bus::PrintableKafkaBus(url); }
 
 absl::StatusOr<OpenedBus> OpenMemory(const std::string& url, const Clock& clock) {
   absl::StatusOr<std::unique_ptr<bus::MemoryBus>> memory = bus::OpenMemoryBus(url, clock);
@@ -41,6 +55,8 @@ absl::StatusOr<bus::Capabilities> MemoryCapabilities(const std::string& url) {
   return (*memory)->capabilities();
 }
 
+std::string PrintableMemory(const std::string& url) { return url; }
+
 absl::StatusOr<OpenedBus> OpenRabbit(const std::string& url, const Clock& clock) {
   absl::StatusOr<std::unique_ptr<bus::Bus>> rabbit = bus::OpenRabbitBus(url, clock);
   if (!rabbit.ok()) return rabbit.status();
@@ -51,13 +67,23 @@ absl::StatusOr<OpenedBus> OpenRabbit(const std::string& url, const Clock& clock)
 
 absl::StatusOr<bus::Capabilities> RabbitCapabilities(const std::string& url) { return bus::RabbitCapabilities(url); }
 
+std::string PrintableRabbit(const std::string& url) { return bus::PrintableRabbitBus(url); }
+
 // By scheme.
 const std::vector<Scheme>& Schemes() {
   static const auto& schemes = *new std::vector<Scheme>{
-      {{"amqp", "a RabbitMQ server, amqp://user:password@host:port/vhost"}, OpenRabbit, RabbitCapabilities},
+      {{"amqp", "a RabbitMQ server: amqp://USER:PASSWORD@HOST:PORT/VHOST?name=value&…"},
+       OpenRabbit,
+       RabbitCapabilities,
+       PrintableRabbit},
+      {{"kafka", "a Kafka: kafka://HOST:PORT[,HOST:PORT]?name=value&…, with any property of librdkafka"},
+       OpenKafka,
+       KafkaCapabilities,
+       PrintableKafka},
       {{"mem", "inside this process; what is on it is saved when the run is stopped, and fed again when it was killed"},
        OpenMemory,
-       MemoryCapabilities},
+       MemoryCapabilities,
+       PrintableMemory},
   };
   return schemes;
 }
@@ -86,6 +112,11 @@ absl::StatusOr<OpenedBus> OpenBus(const std::string& url, const Clock& clock) {
 absl::StatusOr<bus::Capabilities> CapabilitiesOf(const std::string& url) {
   const Scheme* scheme = Find(url);
   return scheme == nullptr ? UnknownScheme(url) : scheme->capabilities(url);
+}
+
+std::string PrintableBus(const std::string& url) {
+  const Scheme* scheme = Find(url);
+  return scheme == nullptr ? url : scheme->printable(url);
 }
 
 }  // namespace millrace::ops

@@ -79,7 +79,7 @@ class WorkCommand {
     if (!bus.ok()) return Fail(bus.status());
     bus_ = *std::move(bus);
     if (bus_.memory != nullptr) {
-      return Fail(kUsage, "nobody else can put anything on " + loaded_.pipeline.bus +
+      return Fail(kUsage, "nobody else can put anything on " + PrintableBus(loaded_.pipeline.bus) +
                               ", which lives in this process; give a broker: --bus URL, or use `run`");
     }
     std::error_code error;
@@ -89,8 +89,9 @@ class WorkCommand {
                                     "; give one that can be written to: --out DIR");
     }
     if (absl::Status s = bus_.bus->Apply(stages::TopologyOf(loaded_.pipeline)); !s.ok()) {
-      return Fail(absl::IsFailedPrecondition(s) ? kUsage : ExitCodeOf(s),
-                  "the bus " + loaded_.pipeline.bus + " does not fit the pipeline: " + std::string(s.message()));
+      return Fail(
+          absl::IsFailedPrecondition(s) ? kUsage : ExitCodeOf(s),
+          "the bus " + PrintableBus(loaded_.pipeline.bus) + " does not fit the pipeline: " + std::string(s.message()));
     }
     return kWell;
   }
@@ -111,7 +112,7 @@ class WorkCommand {
       return Fail(opened);
     }
     run_->Start();
-    std::cout << "at work on " << loaded_.pipeline.bus << " until SIGTERM\n" << std::flush;
+    std::cout << "at work on " << PrintableBus(loaded_.pipeline.bus) << " until SIGTERM\n" << std::flush;
     const MonotonicTime end = Watch(signals);
     run_->Stop(end);
     return Finish();

@@ -277,6 +277,8 @@ absl::StatusOr<std::unique_ptr<Bus>> OpenRabbitBus(std::string_view url, const C
   return bus;
 }
 
+std::string PrintableRabbitBus(std::string_view url) { return WithoutPassword(url); }
+
 absl::StatusOr<Capabilities> RabbitCapabilities(std::string_view url) {
   const absl::StatusOr<AmqpUrl> parsed = ParseAmqpUrl(url);
   if (!parsed.ok()) return parsed.status();

@@ -19,6 +19,7 @@
 #define MILLRACE_BUS_RABBITMQ_RABBIT_BUS_H_
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -29,6 +30,9 @@
 namespace millrace::bus {
 
 absl::StatusOr<std::unique_ptr<Bus>> OpenRabbitBus(std::string_view url, const Clock& clock);
+
+// The URL with its password hidden.
+std::string PrintableRabbitBus(std::string_view url);
 
 // What a bus at this URL can do, without connecting. InvalidArgument for the URL.
 absl::StatusOr<Capabilities> RabbitCapabilities(std::string_view url);

@@ -323,6 +323,11 @@ void World::RunFor(Duration time) {
 
 int64_t World::Lag(const std::string& group, const std::string& topic) {
   auto lag = bus().Lag(harness_->Name(group), harness_->Name(topic));
+  // While a partition is handed over a broker may not be able to tell.
+  for (const MonotonicTime end = Now() + timing().limit; absl::IsUnavailable(lag.status()) && Now() < end;) {
+    RunFor(timing().limit / 200);
+    lag = bus().Lag(harness_->Name(group), harness_->Name(topic));
+  }
   MR_CHECK(lag.ok()) << lag.status().ToString();
   int64_t sum = 0;
   for (const bus::PartitionLag& partition : *lag) sum += partition.lag;
