@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -50,6 +51,7 @@ class Clerk {
  public:
   explicit Clerk(Ledger* ledger) : ledger_(ledger) {}
   void Accept(std::string_view id) { status_.Update(ledger_->Accept(id)); }
+  void AcceptedBefore(std::string_view id) { status_.Update(ledger_->AcceptedBefore(id)); }
   void Add(Fate fate, const JobRecord& record) { status_.Update(ledger_->Add(fate, record)); }
   void Note(const absl::Status& status) { status_.Update(status); }
   const absl::Status& status() const { return status_; }
@@ -76,8 +78,13 @@ void AddEnds(const stages::ResolvedPipeline& pipeline, const RunFolder& folder, 
 
 void AddAccepted(const stages::ResolvedPipeline& pipeline, const RunFolder& folder, Clerk& clerk) {
   for (const stages::SourceSettings& source : pipeline.sources) {
-    const absl::StatusOr<stages::JournalExtent> read =
-        stages::ReadJournal(folder.journal(source.name), [&](std::string_view id) { clerk.Accept(id); });
+    const absl::StatusOr<std::optional<uint64_t>> refeed = folder.ReadRefeed(source.name);
+    clerk.Note(refeed.status());
+    const uint64_t before = refeed.ok() ? refeed->value_or(0) : 0;
+    uint64_t number = 0;
+    const absl::StatusOr<stages::JournalExtent> read = stages::ReadJournal(
+        folder.journal(source.name),
+        [&](std::string_view id) { number++ < before ? clerk.AcceptedBefore(id) : clerk.Accept(id); });
     if (!absl::IsNotFound(read.status())) clerk.Note(read.status());
   }
 }

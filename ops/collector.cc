@@ -62,6 +62,9 @@ absl::Status Collector::Run() {
     if (!busy && failed.ok()) sleeper_.SleepUntil(consumer_->NextTimer(), *clock_);
   }
   const MonotonicTime deadline = stopping_ ? MonotonicTime{deadline_ns_} : clock_->Now();
+  // A run that has ended in good order is not fed again: what it leaves has to survive the machine.
+  failed.Update(dead_letters_->Sync());
+  failed.Update(receipts_->Sync());
   failed.Update(consumer_->Close(deadline));
   return failed;
 }

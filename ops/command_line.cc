@@ -1,7 +1,10 @@
 #include "ops/command_line.h"
 
+#include <fcntl.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -63,9 +66,25 @@ std::string Footer(const Program& program, const std::string& above) {
   return footer + "More: " + program.name + " COMMAND --help";
 }
 
+// A descriptor below 3 that is closed would be given to the next file that is opened, and what is printed would go into
+// it.
+void OpenStandardDescriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0) continue;
+    if (open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd) std::_Exit(kEnvironment);
+  }
+}
+
 }  // namespace
 
+std::string IsANumber(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  return std::isfinite(value) && *end == '\0' ? "" : text + " is not a number";
+}
+
 int RunCommandLine(int argc, char** argv, const CommandLine& line) {
+  OpenStandardDescriptors();
   const SystemClock clock;
   stages::Registry registry;
   Program program;
@@ -104,7 +123,12 @@ int RunCommandLine(int argc, char** argv, const CommandLine& line) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // Help is an "error" of code 0.
-    return app.exit(error) == 0 ? kWell : kUsage;
+    exit_code = app.exit(error) == 0 ? kWell : kUsage;
+  }
+  std::cout.flush();
+  if (!std::cout) {
+    std::cerr << program.name << ": standard output cannot be written to\n";
+    return exit_code == kWell ? kEnvironment : exit_code;
   }
   return exit_code;
 }

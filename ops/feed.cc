@@ -1,6 +1,11 @@
 #include "ops/feed.h"
 
 #include <algorithm>
+#include <optional>
+
+#include "stages/checkpoint.h"
+#include "stages/durable_file.h"
+#include "stages/journal.h"
 
 namespace millrace::ops {
 namespace {
@@ -11,11 +16,20 @@ constexpr Duration kCloseGrace = std::chrono::seconds(10);
 
 }  // namespace
 
-absl::Status Feed::Open(const std::string& journal, const std::string& checkpoint, stages::Feeder::From from,
+absl::Status Feed::Open(const RunFolder& folder, stages::Feeder::From from,
                         std::function<bool(std::string_view)> settled) {
-  absl::StatusOr<std::unique_ptr<stages::Journal>> opened = stages::Journal::Open(journal);
+  const std::string checkpoint = folder.checkpoint(settings_.name);
+  const absl::StatusOr<std::optional<stages::Checkpoint>> last = stages::LoadCheckpoint(checkpoint);
+  if (!last.ok()) return last.status();
+  absl::StatusOr<std::unique_ptr<stages::Journal>> opened =
+      stages::Journal::Open(folder.journal(settings_.name), last->has_value() ? (*last)->journal_bytes : 0);
   if (!opened.ok()) return opened.status();
   journal_ = *std::move(opened);
+  if (from == stages::Feeder::From::kBeginning) {
+    if (absl::Status s = folder.WriteRefeed(settings_.name, journal_->records()); !s.ok()) return s;
+    // It is of the feed whose bus is gone: should this one end before it writes its own, the next must not go on there.
+    if (absl::Status s = stages::RemoveFile(checkpoint); !s.ok()) return s;
+  }
   absl::StatusOr<std::unique_ptr<bus::ProducerDriver>> driver =
       bus_->OpenProducer({.name = settings_.name, .topics = {settings_.topic}}, sleeper_);
   if (!driver.ok()) return driver.status();

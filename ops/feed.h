@@ -21,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "bus/bus.h"
+#include "ops/run_folder.h"
 #include "ops/sleeper.h"
 #include "stages/feeder.h"
 #include "stages/settings.h"
@@ -34,8 +35,7 @@ class Feed {
       : settings_(settings), source_(std::move(source)), bus_(bus), clock_(clock) {}
 
   // `settled`: see FeederOptions.
-  absl::Status Open(const std::string& journal, const std::string& checkpoint, stages::Feeder::From from,
-                    std::function<bool(std::string_view)> settled);
+  absl::Status Open(const RunFolder& folder, stages::Feeder::From from, std::function<bool(std::string_view)> settled);
   void Run();
   // Reads nothing more; what was read and is not accepted at `deadline` will be read again by the next run.
   void Stop(MonotonicTime deadline);

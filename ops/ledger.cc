@@ -73,6 +73,7 @@ class Accountant {
     }
     if (row.kind == kAccepted) {
       accepted_ = true;
+      fed_ = fed_ || row.content == 0;
     } else {
       parts_.push_back({row.kind, row.content, bytes_.size(), row.share.size()});
       bytes_.append(row.share).append(row.id);
@@ -81,7 +82,7 @@ class Accountant {
 
   void End() {
     if (accepted_ || !parts_.empty()) Judge();
-    accepted_ = false;
+    accepted_ = fed_ = false;
     parts_.clear();
     bytes_.clear();
     job_.clear();
@@ -138,6 +139,7 @@ class Accountant {
     if (CoveredUpTo(Fate::kDeadLetter)) return &balance_->dead_lettered;
     if (CoveredUpTo(Fate::kOnBus)) return &balance_->on_bus;
     if (CoveredUpTo(Fate::kDestroyed)) return &balance_->destroyed;
+    if (!fed_) return &balance_->to_feed_again;
     Example(balance_->lost_examples, Root());
     return &balance_->lost;
   }
@@ -191,6 +193,7 @@ class Accountant {
   const OnEnded& on_ended_;
   std::string job_;
   bool accepted_ = false;
+  bool fed_ = false;  // accepted since the bus was made
   std::vector<Part> parts_;
   std::string bytes_;
 };
@@ -214,6 +217,9 @@ absl::Status Ledger::Put(uint8_t kind, const JobRecord& record) {
 }
 
 absl::Status Ledger::Accept(std::string_view id) { return Put(kAccepted, {.root = id}); }
+
+// Told apart by having a content.
+absl::Status Ledger::AcceptedBefore(std::string_view id) { return Put(kAccepted, {.root = id, .digest = "before"}); }
 
 absl::Status Ledger::Add(Fate fate, const JobRecord& record) { return Put(static_cast<uint8_t>(fate), record); }
 

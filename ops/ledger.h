@@ -7,9 +7,10 @@
 //   absl::StatusOr<Balance> balance = ledger.Close();
 //
 // A job is over when the shares of its records cover the whole of it (stages/lineage.h). Each accepted job is in
-// exactly one of five classes, the first that fits: settled (receipts cover it), dead-lettered (receipts and dead
-// letters do), on the bus, destroyed (and announced), lost:
-//   accepted = settled + dead_lettered + on_bus + destroyed + lost
+// exactly one of six classes, the first that fits: settled (receipts cover it), dead-lettered (receipts and dead
+// letters do), on the bus, destroyed (and announced), to be fed again (a bus was lost, and the feed has not come to it
+// again yet), lost:
+//   accepted = settled + dead_lettered + on_bus + destroyed + to_feed_again + lost
 //
 // Blocking    on the disk when there are more records than its memory holds: that is flat, however many there are.
 // Errors      those of the file system.
@@ -45,6 +46,7 @@ struct Balance {
   uint64_t dead_lettered = 0;
   uint64_t on_bus = 0;
   uint64_t destroyed = 0;
+  uint64_t to_feed_again = 0;
   uint64_t lost = 0;
 
   // Receipts and dead letters of parts that another one covers already: processed twice, or settled here and
@@ -75,6 +77,8 @@ class Ledger {
   explicit Ledger(const std::string& folder, size_t memory_bytes = kMemoryBytes) : sorter_(folder, memory_bytes) {}
 
   absl::Status Accept(std::string_view id);
+  // Accepted by a run whose bus is gone; the feed comes to it again, and then Accept says so.
+  absl::Status AcceptedBefore(std::string_view id);
   absl::Status Add(Fate fate, const JobRecord& record);
   // Once, at the end. `on_ended` is told each job that receipts and dead letters cover, accepted or not.
   absl::StatusOr<Balance> Close(const std::function<void(std::string_view root)>& on_ended = nullptr);

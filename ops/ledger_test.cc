@@ -30,8 +30,8 @@ class LedgerTest : public testing::Test {
   Balance Close() {
     const absl::StatusOr<Balance> balance = ledger_.Close();
     EXPECT_TRUE(balance.ok()) << balance.status();
-    EXPECT_EQ(balance->accepted,
-              balance->settled + balance->dead_lettered + balance->on_bus + balance->destroyed + balance->lost);
+    EXPECT_EQ(balance->accepted, balance->settled + balance->dead_lettered + balance->on_bus + balance->destroyed +
+                                     balance->to_feed_again + balance->lost);
     return *balance;
   }
 
@@ -104,6 +104,22 @@ TEST_F(LedgerTest, OneBadPartDecidesTheClassOfTheJob) {
   EXPECT_EQ(balance.on_bus, 1u);
   EXPECT_EQ(balance.destroyed, 1u);
   EXPECT_EQ(balance.lost, 1u);
+}
+
+TEST_F(LedgerTest, WhatTheFeedHasNotComeToAgainIsNotLost) {
+  for (const char* id : {"not yet", "ended", "fed again", "lost again"}) {
+    ASSERT_TRUE(ledger_.AcceptedBefore(id).ok());
+  }
+  Receipt("ended");
+  Accept("fed again");
+  Receipt("fed again");
+  Accept("lost again");
+  const Balance balance = Close();
+  EXPECT_EQ(balance.accepted, 4u);
+  EXPECT_EQ(balance.settled, 2u);
+  EXPECT_EQ(balance.to_feed_again, 1u);
+  EXPECT_EQ(balance.lost, 1u);
+  EXPECT_TRUE(balance.phantoms == 0 && balance.duplicates == 0);
 }
 
 TEST_F(LedgerTest, RepeatsAndOverlapsAreDuplicates) {

@@ -113,8 +113,7 @@ absl::Status PipelineRun::Open(stages::Feeder::From from, std::function<bool(std
     absl::StatusOr<std::unique_ptr<stages::Source>> made = kind->make(ConfigOf(source.name, source.options));
     if (!made.ok()) return Named(where, made.status());
     feeds_.push_back(std::make_unique<Feed>(source, *std::move(made), bus_, clock_));
-    const absl::Status opened = feeds_.back()->Open(options_.folder->journal(source.name),
-                                                    options_.folder->checkpoint(source.name), from, settled);
+    const absl::Status opened = feeds_.back()->Open(*options_.folder, from, settled);
     if (!opened.ok()) return Named(where, opened);
   }
   return absl::OkStatus();

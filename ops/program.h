@@ -53,6 +53,9 @@ inline ExitCode ExitCodeOf(const absl::Status& status) {
 
 void AddLintCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddRunCommand(const Program& program, CLI::App& app, int* exit_code);
+// For CLI11: what is wrong with a text as a number; empty where nothing is ("nan" lies in every range).
+std::string IsANumber(const std::string& text);
+
 void AddBenchCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddWorkCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddSimCommand(const Program& program, CLI::App& app, int* exit_code);

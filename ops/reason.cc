@@ -27,13 +27,29 @@ std::string_view TakeLabel(std::string_view* text, Allowed allowed) {
   return label;
 }
 
+bool PartOfAField(char c) { return IsLetter(c) || IsDigit(c) || c == '_' || c == '.' || c == '[' || c == ']'; }
+
+// `ClosePrice`, or with the source's name for it, `ClosePrice (price)`.
+std::string_view TakeField(std::string_view* text) {
+  const size_t end = text->find(": ");
+  if (end == std::string_view::npos) return {};
+  const std::string_view label = text->substr(0, end);
+  const size_t open = label.find(" (");
+  const bool two_names = open != std::string_view::npos && open > 0 && label.back() == ')';
+  const std::string_view field = two_names ? label.substr(0, open) : label;
+  const std::string_view column = two_names ? label.substr(open + 2, end - open - 3) : std::string_view();
+  const auto is_name = [](std::string_view name) { return std::all_of(name.begin(), name.end(), PartOfAField); };
+  if (field.empty() || !is_name(field) || !is_name(column)) return {};
+  text->remove_prefix(end + 2);
+  return label;
+}
+
 }  // namespace
 
 Reason SplitReason(std::string_view status) {
   Reason reason;
   reason.code = TakeLabel(&status, [](char c) { return (c >= 'A' && c <= 'Z') || c == '_'; });
-  reason.field = TakeLabel(
-      &status, [](char c) { return IsLetter(c) || IsDigit(c) || c == '_' || c == '.' || c == '[' || c == ']'; });
+  reason.field = TakeField(&status);
   reason.text = status;
   return reason;
 }

@@ -11,6 +11,9 @@ TEST(ReasonTest, SplitsCodeFieldAndText) {
   EXPECT_EQ(reason.field, "PostalCode");
   EXPECT_EQ(reason.text, "not of this province: BC");
   EXPECT_EQ(SplitReason("INVALID_ARGUMENT: quote left open: line 3").field, "") << "a field is one word";
+  EXPECT_EQ(SplitReason("INVALID_ARGUMENT: ClosePrice (price): not a number").field, "ClosePrice (price)");
+  EXPECT_EQ(SplitReason("INVALID_ARGUMENT: quote (left open): line 3").field, "");
+  EXPECT_EQ(SplitReason("INVALID_ARGUMENT: it was (not mine): so").field, "");
   EXPECT_EQ(SplitReason("UNKNOWN: boom").text, "boom");
   EXPECT_EQ(SplitReason("boom").text, "boom");
   EXPECT_EQ(SplitReason("").text, "");

@@ -63,6 +63,7 @@ std::string LedgerText(const Balance& b) {
                     " + dead-lettered " + WithCommas(b.dead_lettered);
   if (b.on_bus > 0) out += " + on the bus " + WithCommas(b.on_bus);
   if (b.destroyed > 0) out += " + destroyed " + WithCommas(b.destroyed);
+  if (b.to_feed_again > 0) out += " + to be fed again " + WithCommas(b.to_feed_again);
   out += " + lost " + WithCommas(b.lost) + "; duplicates " + WithCommas(b.duplicates) + "\n";
   if (b.lost > 0) out += "  LOST, for example: " + Examples(b.lost_examples) + "\n";
   if (b.conflicts > 0) {
@@ -135,6 +136,9 @@ std::string ReportAsText(const RunReport& report) {
     out += report.bus_saved ? "  what is on the bus is finished by the next run on this folder\n"
                             : "  what is on the bus could not be saved; the next run on this folder feeds it again\n";
   }
+  if (report.books.balance.to_feed_again > 0) {
+    out += "  what is to be fed again was on a bus that is gone; the next run on this folder comes to it\n";
+  }
   for (const std::string& problem : report.problems) out += "problem: " + problem + "\n";
   return out + "results: " + report.folder + "\n";
 }
@@ -146,6 +150,7 @@ std::string ReportAsJson(const RunReport& report) {
   json.Open('{').Key("pipeline").String(report.pipeline).Key("bus").String(report.bus);
   json.Key("accepted").Number(b.accepted).Key("settled").Number(b.settled).Key("dead_lettered").Number(b.dead_lettered);
   json.Key("lost").Number(b.lost).Key("on_bus").Number(b.on_bus).Key("destroyed").Number(b.destroyed);
+  json.Key("to_feed_again").Number(b.to_feed_again);
   json.Key("duplicates")
       .Number(b.duplicates)
       .Key("redeliveries")

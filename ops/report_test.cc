@@ -81,7 +81,7 @@ TEST(ReportTest, Json) {
   EXPECT_EQ(json.find('\n'), json.size() - 1);
   for (
       const char* part :
-      {R"("accepted":5000,"settled":4998,"dead_lettered":2,"lost":0,"on_bus":0,"destroyed":0,"duplicates":0)",
+      {R"("accepted":5000,"settled":4998,"dead_lettered":2,"lost":0,"on_bus":0,"destroyed":0,"to_feed_again":0,"duplicates":0)",
        R"("elapsed_seconds":2.000)",
        R"("stages":[{"name":"price","in":5000,"out":4998,"retried":1,"dead":2,"p50_ms":1.500,"p99_ms":20.000,"instances":3,"idle":1}])",
        R"("reason":"too \"…\"\u001b[31m")"}) {

@@ -2,9 +2,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -117,8 +119,8 @@ class RunCommand {
     const std::string path = folder_->bus_snapshot();
     if (folder_->previous() == RunFolder::Previous::kStopped) {
       const absl::Status loaded = bus_.memory->LoadFrom(path);
-      if (loaded.ok() || absl::IsNotFound(loaded)) return kWell;
-      if (!absl::IsDataLoss(loaded)) {
+      if (loaded.ok()) return ResumeRefeed();
+      if (!absl::IsDataLoss(loaded) && !absl::IsNotFound(loaded)) {
         return Fail(ExitCodeOf(loaded),
                     "cannot take up the bus that the last run left: " + std::string(loaded.message()));
       }
@@ -128,9 +130,47 @@ class RunCommand {
       return kWell;
     } else {
       log() << "the last run on " << folder_->path()
-            << " was killed, and what was on mem: went with it: feeding again from the beginning\n";
+            << " did not end in good order, and what was on mem: went with it: feeding again from the beginning\n";
     }
     refeed_ = true;
+    from_beginning_ = true;
+    return kWell;
+  }
+
+  // A run that was feeding again may have been stopped in the middle of it: then this one goes on with that.
+  ExitCode ResumeRefeed() {
+    for (const stages::SourceSettings& source : pipeline_.sources) {
+      const absl::StatusOr<std::optional<uint64_t>> pending = folder_->ReadRefeed(source.name);
+      if (!pending.ok()) return Fail(pending.status());
+      refeed_ = refeed_ || pending->has_value();
+    }
+    if (refeed_) log() << "going on to feed again what was on a bus that is gone\n";
+    return WorkForNobody();
+  }
+
+  // Work that was left for a group which the pipeline has no more would never be done, and never end the run.
+  ExitCode WorkForNobody() {
+    const auto known = [this](const std::string& group, const std::string& topic) {
+      if (group == pipeline_.ledger_group) return true;
+      return std::any_of(pipeline_.stages.begin(), pipeline_.stages.end(), [&](const stages::StageSettings& stage) {
+        return stage.group == group && stage.input == topic;
+      });
+    };
+    for (const bus::TopicSpec& topic : bus_.memory->Topics().topics) {
+      for (const std::string& group : topic.groups) {
+        if (known(group, topic.name)) continue;
+        bool work = false;
+        const absl::Status looked = bus_.memory->ForEachUnsettled(group, topic.name, [&work](const bus::Resting&) {
+          work = true;
+          return false;
+        });
+        if (!looked.ok()) return Fail(looked);
+        if (!work) continue;
+        return Fail(kUsage, "the run before left work on topic \"" + topic.name + "\" for group \"" + group +
+                                "\", which the pipeline has no more; finish it with the pipeline as it was, or start "
+                                "anew in another folder: --out DIR");
+      }
+    }
     return kWell;
   }
 
@@ -172,7 +212,7 @@ class RunCommand {
       if (ended->size() > 0) log() << WithCommas(ended->size()) << " jobs have ended and are not fed again\n";
       settled = [ended = *std::move(ended)](std::string_view id) { return ended.Contains(id); };
     }
-    const auto from = refeed_ ? stages::Feeder::From::kBeginning : stages::Feeder::From::kCheckpoint;
+    const auto from = from_beginning_ ? stages::Feeder::From::kBeginning : stages::Feeder::From::kCheckpoint;
     if (absl::Status s = run_->Open(from, std::move(settled)); !s.ok()) return s;
     // From here until the end in good order the run counts as killed; only then is what the run before left given up.
     if (absl::Status s = folder_->Begin(); !s.ok()) return s;
@@ -190,7 +230,7 @@ class RunCommand {
         interrupted_ = true;
         end = now + DrainTime();
         progress.Say("stopping: nothing more is read, what is on the bus is finished within " +
-                     ForPeople(DrainTime().count()) + " (a second signal ends at once)");
+                     ForPeople(DrainTime().count()) + " (another, a second later or more, ends at once)");
         run_->StopFeeds(end);
       }
       if (now >= end || run_->Finished()) break;
@@ -273,6 +313,11 @@ class RunCommand {
                                 " jobs before they were finished; they are listed in " + folder_->destroyed());
       code = kEnvironment;
     }
+    if (books->balance.to_feed_again == 0) {
+      for (const stages::SourceSettings& source : pipeline_.sources) {
+        note(folder_->EndRefeed(source.name), "ending the re-feed");
+      }
+    }
     Tell(*books, &report);
     return books->balance.Kept() ? code : kPromiseBroken;
   }
@@ -311,7 +356,8 @@ class RunCommand {
   Sleeper sleeper_;
   std::unique_ptr<PipelineRun> run_;
   MonotonicTime start_;
-  bool refeed_ = false;
+  bool refeed_ = false;          // leaving out what has ended
+  bool from_beginning_ = false;  // and it begins now
   bool interrupted_ = false;
   bool disk_full_ = false;
   uint64_t work_ = 0;
@@ -339,7 +385,7 @@ void AddRunCommand(const Program& program, CLI::App& app, int* exit_code) {
       ->type_name("FORMAT");
   run->add_option("--drain-seconds", arguments->drain_seconds,
                   "After SIGTERM or SIGINT: how long to finish what is on the bus, default 20")
-      ->check(CLI::Range(0.0, 86400.0))
+      ->check(CLI::Range(0.0, 86400.0) & CLI::Validator(IsANumber, "", ""))
       ->type_name("SECONDS");
   run->add_flag("--elsewhere", arguments->elsewhere,
                 "The stages are at work in other processes (`work`): only feed, collect and account");

@@ -1,6 +1,7 @@
 #include "ops/run_folder.h"
 
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <system_error>
 
@@ -44,6 +45,29 @@ absl::Status RunFolder::ReadState() {
                                          owner + "\", not of \"" + pipeline_ + "\"; give another folder: --out DIR");
   }
   previous_ = mark == "stopped" ? Previous::kStopped : Previous::kKilled;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<uint64_t>> RunFolder::ReadRefeed(const std::string& source) const {
+  const absl::StatusOr<std::string> text = stages::ReadWholeFile(refeed(source), kStateBytesMax);
+  if (absl::IsNotFound(text.status())) return std::optional<uint64_t>();
+  if (!text.ok()) return text.status();
+  uint64_t records = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), records);
+  if (error != std::errc() || end == text->data() + text->size() || *end != '\n') {
+    return absl::DataLossError(refeed(source) + " is damaged; remove it, and everything is taken to be fed already");
+  }
+  return std::optional<uint64_t>(records);
+}
+
+absl::Status RunFolder::WriteRefeed(const std::string& source, uint64_t journal_records) const {
+  return stages::WriteFileAtomically(refeed(source), std::to_string(journal_records) + "\n");
+}
+
+absl::Status RunFolder::EndRefeed(const std::string& source) const {
+  std::error_code error;
+  std::filesystem::remove(refeed(source), error);
+  if (error) return stages::ErrnoStatus(error.value(), "cannot remove " + refeed(source));
   return absl::OkStatus();
 }
 

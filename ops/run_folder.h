@@ -15,7 +15,9 @@
 #ifndef MILLRACE_OPS_RUN_FOLDER_H_
 #define MILLRACE_OPS_RUN_FOLDER_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -48,6 +50,11 @@ class RunFolder {
   std::string bus_snapshot() const { return path_ + "/bus.snapshot"; }
   std::string journal(const std::string& source) const { return path_ + "/" + source + ".journal"; }
   std::string checkpoint(const std::string& source) const { return path_ + "/" + source + ".checkpoint"; }
+  // While a source is fed again, because the bus was lost: how many records its journal had when that began.
+  std::string refeed(const std::string& source) const { return path_ + "/" + source + ".refeed"; }
+  absl::StatusOr<std::optional<uint64_t>> ReadRefeed(const std::string& source) const;
+  absl::Status WriteRefeed(const std::string& source, uint64_t journal_records) const;
+  absl::Status EndRefeed(const std::string& source) const;
 
  private:
   RunFolder(std::string path, std::string pipeline, std::unique_ptr<stages::FileLock> lock)

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "bus/check.h"
+#include "ops/program.h"
 
 namespace millrace::ops {
 namespace {
@@ -41,7 +41,12 @@ Signals::Signals(bus::Waker* waker) : waker_(waker) {
   signal(SIGXFSZ, SIG_IGN);
   signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   end_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  MR_CHECK(signal_fd_ >= 0 && end_fd_ >= 0) << "no descriptors left to watch signals with";
+  if (signal_fd_ < 0 || end_fd_ < 0) {
+    constexpr std::string_view text =
+        "there are no file descriptors left to watch for signals with; raise `ulimit -n`\n";
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+    _exit(kEnvironment);
+  }
   thread_ = std::thread([this] { Watch(); });
 }
 

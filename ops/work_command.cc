@@ -130,7 +130,7 @@ class WorkCommand {
     if (run_->Failed()) return clock_.Now() + kLeaveGrace;
     const auto drain = Duration(static_cast<int64_t>(arguments_.drain_seconds * 1e9));
     std::cout << "stopping: what runs is finished within " << ForPeople(drain.count())
-              << ", the rest given back (a second signal ends at once)\n"
+              << ", the rest given back (another signal, a second later or more, ends at once)\n"
               << std::flush;
     return clock_.Now() + drain;
   }
@@ -198,7 +198,7 @@ void AddWorkCommand(const Program& program, CLI::App& app, int* exit_code) {
       ->type_name("NAME");
   work->add_option("--drain-seconds", arguments->drain_seconds,
                    "After SIGTERM or SIGINT: how long what runs may take to finish, default 20")
-      ->check(CLI::Range(0.0, 86400.0))
+      ->check(CLI::Range(0.0, 86400.0) & CLI::Validator(IsANumber, "", ""))
       ->type_name("SECONDS");
   work->footer(
       "Start as many as there are partitions; the group shares them out. `run --elsewhere` feeds the sources and "

@@ -104,6 +104,11 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes
   return SyncFolderOf(path);
 }
 
+absl::Status RemoveFile(const std::string& path) {
+  if (unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return ErrnoStatus(errno, absl::StrCat("cannot remove ", path));
+}
+
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t bytes_max) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return ErrnoStatus(errno, absl::StrCat("cannot open ", path));

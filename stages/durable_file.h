@@ -47,6 +47,9 @@ class AppendFile {
 // Replaces the file at `path` by `bytes`: after a crash there is the old or the new content, whole. Blocking.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes);
 
+// Done where there is none.
+absl::Status RemoveFile(const std::string& path);
+
 // All of a file that is at most `bytes_max` long; InvalidArgument beyond it.
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t bytes_max);
 

@@ -96,13 +96,20 @@ absl::StatusOr<JournalExtent> ReadJournal(const std::string& path,
   return extent;
 }
 
-absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const std::string& path, uint64_t durable_bytes) {
   absl::StatusOr<std::unique_ptr<FileLock>> lock = FileLock::Take(path + ".lock");
   if (!lock.ok()) return lock.status();
   absl::StatusOr<std::unique_ptr<AppendFile>> file = AppendFile::Open(path);
   if (!file.ok()) return file.status();
   absl::StatusOr<JournalExtent> extent = ReadJournal(path, [](std::string_view) {});
   if (!extent.ok()) return extent.status();
+  if (extent->bytes < durable_bytes) {
+    return absl::DataLossError(absl::StrCat("the journal ", path, " can be read up to byte ", extent->bytes, ", but ",
+                                            durable_bytes,
+                                            " were on the disk when its checkpoint was written: it was damaged or "
+                                            "exchanged, and can't tell which jobs were "
+                                            "accepted. It is left as it is; restore it, or use a new output folder"));
+  }
 
   std::unique_ptr<Journal> journal(new Journal(std::move(*lock), std::move(*file)));
   journal->bytes_ = extent->bytes;

@@ -31,9 +31,10 @@ namespace millrace::stages {
 
 class Journal {
  public:
-  // Makes the file where there is none. FailedPrecondition: another run holds it. InvalidArgument: the file is no
-  // journal.
-  static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path);
+  // Makes the file where there is none, and cuts off what cannot be read at its end. FailedPrecondition: another run
+  // holds it. InvalidArgument: the file is no journal. DataLoss: less than `durable_bytes` of it, which were on the disk
+  // once, can be read; nothing is cut then.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(const std::string& path, uint64_t durable_bytes = 0);
 
   // Adds an id (at most kIdBytesMax long) to what the next Flush writes.
   void Append(std::string_view id);

@@ -107,6 +107,18 @@ TEST(Journal, AFlippedBitEndsIt) {
   EXPECT_EQ(Ids(path), std::vector<std::string>{"one"});
 }
 
+TEST(Journal, WhatWasOnTheDiskIsNotCutBecauseItCannotBeRead) {
+  const std::string path = NewPath("kept");
+  Write(path, {"one", "two", "three"});
+  std::string bytes = *ReadWholeFile(path, 1 << 20);
+  bytes[8 + 11 + 9] ^= 1;  // in "two"
+  ASSERT_TRUE(WriteFileAtomically(path, bytes).ok());
+  const absl::Status opened = Journal::Open(path, bytes.size()).status();
+  EXPECT_TRUE(absl::IsDataLoss(opened)) << opened;
+  EXPECT_EQ(*ReadWholeFile(path, 1 << 20), bytes) << "left as it is, for whoever can mend it";
+  EXPECT_TRUE(Journal::Open(path).ok()) << "nothing of it was promised";
+}
+
 TEST(Journal, ReadsMoreThanAChunk) {
   const std::string path = NewPath("large");
   std::vector<std::string> ids;

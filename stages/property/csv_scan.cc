@@ -19,6 +19,7 @@ struct Quotes {
   size_t line_break = kNone;  // the first one outside quotes
   uint64_t lines = 0;         // up to it
   bool open = false;          // a quote is open at the end of the bytes
+  bool stray = false;         // one opens what is no field
 };
 
 Quotes FollowQuotes(std::string_view bytes) {
@@ -33,11 +34,16 @@ Quotes FollowQuotes(std::string_view bytes) {
     }
     if (c == '"' && field_start) {
       // To the closing quote; a doubled one stands for itself.
+      const uint64_t lines_before = found.lines;
       while (true) {
         const size_t quote = bytes.find('"', at + 1);
         const size_t end = std::min(quote, bytes.size());
         found.lines += static_cast<uint64_t>(
             std::count(bytes.begin() + static_cast<ptrdiff_t>(at), bytes.begin() + static_cast<ptrdiff_t>(end), '\n'));
+        if (found.lines >= kCsvLinesMax) {
+          found.stray = true;
+          return found;
+        }
         if (quote == kNone) {
           found.open = true;
           return found;
@@ -45,6 +51,11 @@ Quotes FollowQuotes(std::string_view bytes) {
         at = quote;
         if (at + 1 >= bytes.size() || bytes[at + 1] != '"') break;
         ++at;
+      }
+      const char behind = at + 1 < bytes.size() ? bytes[at + 1] : ',';
+      if (found.lines > lines_before && behind != ',' && behind != '\r' && behind != '\n') {
+        found.stray = true;
+        return found;
       }
       field_start = false;
       continue;
@@ -65,6 +76,7 @@ CsvScan ScanCsvRecord(std::string_view bytes, bool at_end, size_t record_max) {
   if (plain) return RecordEndingAt(bytes, first_break, 1);
 
   const Quotes quotes = FollowQuotes(bytes.substr(0, record_max));
+  if (quotes.stray) return RecordEndingAt(bytes, first_break, 1);
   if (quotes.line_break != kNone) return RecordEndingAt(bytes, quotes.line_break, quotes.lines);
 
   const bool all_seen = bytes.size() <= record_max;

@@ -1,9 +1,10 @@
 // Where one CSV record ends. A line break inside a quoted field belongs to the record; a quote counts as opening only
 // at the start of a field.
 //
-// Broken input can't swallow its neighbours: a record whose quote is still open at the end of the file, or that would
-// be longer than the limit, ends at its first line break, whatever the quotes say. So a stray quote breaks one line,
-// and the lines behind it are read as they stand.
+// Broken input can't swallow its neighbours: a record ends at its first line break, whatever the quotes say, when a
+// quote is still open at the end of the file, or it would be longer than the limit or than kCsvLinesMax lines, or a
+// field over several lines has text behind its closing quote (which then is another field's opening one). So a stray
+// quote breaks one line, and the lines behind it are read as they stand.
 //
 // Threading: a pure function.
 #ifndef MILLRACE_STAGES_PROPERTY_CSV_SCAN_H_
@@ -14,6 +15,8 @@
 #include <string_view>
 
 namespace millrace::property {
+
+inline constexpr uint64_t kCsvLinesMax = 100;
 
 struct CsvScan {
   enum class Result {

@@ -68,6 +68,22 @@ TEST(CsvScan, AQuoteLeftOpenAtTheEndBreaksItsLineOnly) {
   EXPECT_EQ(Records("1,\"open\r\n2,b"), (Strings{"1,\"open", "2,b"}));
 }
 
+TEST(CsvScan, AStrayQuoteBreaksItsLineOnlyAlsoWhereAnotherFollows) {
+  // Each later quote would close it: a field with quotes, another stray one, a row cut inside a field.
+  EXPECT_EQ(Records("1,\"stray\n2,b\n3,\"good, one\",c\n4,d\n"),
+            (Strings{"1,\"stray", "2,b", "3,\"good, one\",c", "4,d"}));
+  EXPECT_EQ(Records("1,\"stray\n2,b\n3,\"stray\n4,d\n"), (Strings{"1,\"stray", "2,b", "3,\"stray", "4,d"}));
+  EXPECT_EQ(Records("1,\"cut\n2,\"good\",\"x\"\n"), (Strings{"1,\"cut", "2,\"good\",\"x\""}));
+  std::string text = "1,\"stray\n";
+  Strings expected{"1,\"stray"};
+  for (uint64_t i = 0; i < kCsvLinesMax; ++i) {
+    text += "line\n";
+    expected.push_back("line");
+  }
+  // Closed as a field should be, but a field is not that long.
+  for (size_t look : {1, 7, 64, 1000}) EXPECT_EQ(Records(text + "\",x\n", look, 1 << 20)[0], expected[0]);
+}
+
 TEST(CsvScan, AQuoteLeftOpenBeyondTheLimitBreaksItsLineOnly) {
   std::string text = "1,\"open\n";
   Strings expected{"1,\"open"};

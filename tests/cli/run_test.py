@@ -34,7 +34,7 @@ class RunTest(unittest.TestCase):
 
     def balanced(self, report):
         self.assertEqual(report["accepted"],
-                         sum(report[name] for name in ("settled", "dead_lettered", "lost", "on_bus", "destroyed")))
+                         sum(report[name] for name in ("settled", "dead_lettered", "lost", "on_bus", "destroyed", "to_feed_again")))
         self.assertEqual(report["lost"], 0)
         self.assertEqual(report["conflicts"], 0)
         self.assertEqual(report["phantoms"], 0)
@@ -151,10 +151,59 @@ class RunTest(unittest.TestCase):
         killed = self.stop("--input", f"count={count}", after=1000, how=signal.SIGKILL)
         self.assertEqual(killed.returncode, -signal.SIGKILL)
         result = run("--out", self.out, "--format=json", "--input", f"count={count}")
-        self.assertIn("was killed", result.stderr)
+        self.assertIn("did not end in good order", result.stderr)
         report = self.report(result)
         self.finished(report, count)
         self.assertGreater(report["skipped"], 0, "what had ended is not fed again")
+        self.assertEqual(report["duplicates"], 0)
+
+    def test_stopped_while_feeding_again(self):
+        count = 300_000
+        pipeline = self.slow(20)
+        self.stop("--input", f"count={count}", after=20_000, how=signal.SIGKILL, pipeline=pipeline)
+        process = subprocess.Popen([DEMO, "run", pipeline, "--out", self.out, "--format=json", "--input", f"count={count}",
+                                    "--drain-seconds=0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while "not fed again" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGTERM)
+        stdout, stderr = process.communicate()
+        stopped = self.report(subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr))
+        self.balanced(stopped)
+        self.assertGreater(stopped["to_feed_again"], 0)
+        result = run("--out", self.out, "--format=json", "--input", f"count={count}")
+        self.assertIn("going on to feed again", result.stderr)
+        report = self.report(result)
+        self.finished(report, count)
+        self.assertEqual((report["to_feed_again"], report["duplicates"]), (0, 0))
+        self.assertFalse(pathlib.Path(self.out, "feed.refeed").exists())
+
+    def test_a_saved_bus_that_is_gone_is_fed_again(self):
+        stopped = self.report(self.stop("--input", "count=100000", "--drain-seconds=0", after=1000, pipeline=self.slow(50)))
+        self.assertGreater(stopped["on_bus"], 0)
+        pathlib.Path(self.out, "bus.snapshot").unlink()
+        result = run("--out", self.out, "--format=json", "--input", "count=100000")
+        self.assertIn("cannot be read", result.stderr)
+        self.finished(self.report(result), 100_000)
+
+    def test_work_that_is_left_for_nobody_is_refused(self):
+        self.report(self.stop("--input", "count=100000", "--drain-seconds=0", after=1000, pipeline=self.slow(50)))
+        renamed = self.changed(changes=[('name: "check"\n', 'name: "test"\n')])
+        result = run("--out", self.out, "--input", "count=100000", pipeline=renamed)
+        self.assertEqual(result.returncode, 2, result.stdout + result.stderr)
+        self.assertIn('for group "demo.check", which the pipeline has no more', result.stderr)
+        self.finished(self.report(run("--out", self.out, "--format=json", "--input", "count=100000")), 100_000)
+
+    def test_output_that_nobody_can_read_is_an_error(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            result = subprocess.run([DEMO, "run", PIPELINE, "--out", self.out, "--format=json"], stdout=full,
+                                    stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(result.returncode, 3)
+        self.assertIn("standard output cannot be written to", result.stderr)
+
+    def test_closed_standard_descriptors(self):
+        result = subprocess.run(["bash", "-c", '"$0" run "$1" --out "$2" >&- 2>&-', DEMO, PIPELINE, self.out], check=False)
+        self.assertEqual(result.returncode, 0)
+        self.assertNotIn("ledger", pathlib.Path(self.out, "run.lock").read_text(encoding="utf-8"))
 
     def test_killed_while_continuing(self):
         count = 300_000
@@ -236,7 +285,7 @@ class RunTest(unittest.TestCase):
                 (("fly",), "there is no command \"fly\"; known: run, work, lint"),
                 (("rnu",), "did you mean \"run\"?"),
                 (("run", "none.textproto"), "none.textproto"),
-                (("run", PIPELINE, "--bus", "kafka://host"), 'no backend for the bus "kafka://host"; known: mem:'),
+                (("run", PIPELINE, "--bus", "nats://host"), 'no backend for the bus "nats://host"; known: amqp:, kafka:, mem:'),
                 (("run", PIPELINE, "--format", "xml"), "xml"),
                 (("run", PIPELINE, "--input", "count"), "KEY=VALUE"),
                 (("run", PIPELINE, "--input", "cuont=3"), 'did you mean "count"?'),
