@@ -24,6 +24,8 @@ struct Member;
 // A consumer's core as the world drives it: the driver, and closing without blocking.
 class SimConsumerCore : public bus::ConsumerDriver {
  public:
+  // Something has been sent or has come since somebody set it to false.
+  bool stirred = true;
   virtual void Advance(MonotonicTime now) = 0;
   virtual void StartClose() = 0;
   virtual bool closed() const = 0;
@@ -31,6 +33,7 @@ class SimConsumerCore : public bus::ConsumerDriver {
 };
 class SimProducerCore : public bus::ProducerDriver {
  public:
+  bool stirred = true;
   virtual void Advance(MonotonicTime now) = 0;
   virtual size_t outstanding() const = 0;
 };

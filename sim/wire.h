@@ -35,10 +35,11 @@ struct Weather {
 // When packets of one direction arrive.
 class Direction {
  public:
-  // The arrival of a packet sent now. True in *fresh: an event for it is needed.
-  int64_t Send(int64_t now_ns, int64_t latency_ns, bool* fresh) {
+  // The arrival of a packet sent now. True in *fresh: an event for it is needed. Only then `latency_ns` is asked.
+  template <class Latency>
+  int64_t Send(int64_t now_ns, const Latency& latency_ns, bool* fresh) {
     *fresh = now_ns != sent_ns_ || sent_ns_ < 0;
-    if (*fresh) arrives_ns_ = std::max(arrives_ns_, now_ns + latency_ns);
+    if (*fresh) arrives_ns_ = std::max(arrives_ns_, now_ns + latency_ns());
     sent_ns_ = now_ns;
     return arrives_ns_;
   }

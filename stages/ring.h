@@ -30,6 +30,8 @@ class Ring {
     ++head_;
     return value;
   }
+  // The front goes; what has not been moved out of it stays until its place is needed.
+  void skip() { ++head_; }
   void clear() {
     while (!empty()) pop();
   }

@@ -40,17 +40,17 @@ std::string_view NameOf(LogError error) {
   return "UNKNOWN";
 }
 
-StoredLogRequest::StoredLogRequest(const LogRequest& request)
-    : fixed_(request),
-      group_(request.group),
-      member_(request.member),
-      instance_(request.instance),
-      note_(request.note),
-      has_join_(request.join != nullptr),
-      assignments_(request.assignments.begin(), request.assignments.end()),
-      partitions_(request.partitions.begin(), request.partitions.end()),
-      topics_(request.topics.begin(), request.topics.end()) {
+void StoredLogRequest::Assign(const LogRequest& request) {
+  fixed_ = request;
+  group_ = request.group;
+  member_ = request.member;
+  instance_ = request.instance;
+  note_ = request.note;
+  has_join_ = request.join != nullptr;
   if (has_join_) join_ = *request.join;
+  assignments_.assign(request.assignments.begin(), request.assignments.end());
+  partitions_.assign(request.partitions.begin(), request.partitions.end());
+  topics_.assign(request.topics.begin(), request.topics.end());
   fixed_.group = fixed_.member = fixed_.instance = fixed_.note = {};
   fixed_.join = nullptr;
   fixed_.assignments = {};

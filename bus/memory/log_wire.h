@@ -184,7 +184,10 @@ class LogLink {
 // A request with bytes of its own, for whoever has to keep one.
 class StoredLogRequest {
  public:
-  explicit StoredLogRequest(const LogRequest& request);
+  StoredLogRequest() = default;
+  explicit StoredLogRequest(const LogRequest& request) { Assign(request); }
+  // Keeps another one, in the same memory where that suffices.
+  void Assign(const LogRequest& request);
   // Valid as long as this object, unmoved.
   LogRequest View() const;
 

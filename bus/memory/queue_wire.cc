@@ -2,17 +2,18 @@
 
 namespace millrace::bus {
 
-StoredRequest::StoredRequest(const Request& request)
-    : fixed_(request),
-      exchange_(request.exchange),
-      queue_(request.queue),
-      routing_key_(request.routing_key),
-      key_(request.message.key.value_or(std::string_view())),
-      body_(request.message.body.value_or(std::string_view())),
-      headers_(request.message.headers.block()),
-      has_key_(request.message.key.has_value()),
-      has_body_(request.message.body.has_value()) {
+void StoredRequest::Assign(const Request& request) {
+  fixed_ = request;
+  exchange_ = request.exchange;
+  queue_ = request.queue;
+  routing_key_ = request.routing_key;
+  arguments_.reset();
   if (request.arguments != nullptr) arguments_ = *request.arguments;
+  has_key_ = request.message.key.has_value();
+  has_body_ = request.message.body.has_value();
+  key_ = request.message.key.value_or(std::string_view());
+  body_ = request.message.body.value_or(std::string_view());
+  headers_ = request.message.headers.block();
 }
 
 Request StoredRequest::View() const {

@@ -160,7 +160,10 @@ class QueueLink {
 // A request with bytes of its own, for whoever has to keep one.
 class StoredRequest {
  public:
-  explicit StoredRequest(const Request& request);
+  StoredRequest() = default;
+  explicit StoredRequest(const Request& request) { Assign(request); }
+  // Keeps another one, in the same memory where that suffices.
+  void Assign(const Request& request);
   // Valid as long as this object.
   Request View() const;
 
