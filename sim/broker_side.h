@@ -12,6 +12,7 @@
 
 #include "bus/bus.h"
 #include "bus/capabilities.h"
+#include "bus/clock.h"
 #include "sim/history.h"
 #include "sim/plan.h"
 #include "sim/wire.h"
@@ -20,6 +21,33 @@ namespace millrace::sim {
 
 class World;
 struct Member;
+
+// Whether polling a core would do nothing: the last Poll neither told nor sent anything, nothing has come or was asked since,
+// and none of its timers is due.
+class Calm {
+ public:
+  // Something was asked of the core.
+  void Disturb() { calm_ = false; }
+  template <class Core>
+  bool Holds(const Core& core, MonotonicTime now) const {
+    return calm_ && !core.stirred && now < core.NextTimer();
+  }
+  // Around a Poll.
+  template <class Core>
+  void Begin(Core& core) {
+    core.stirred = false;
+    told_ = 0;
+  }
+  void Told() { ++told_; }
+  template <class Core>
+  void End(const Core& core) {
+    calm_ = told_ == 0 && !core.stirred;
+  }
+
+ private:
+  bool calm_ = false;
+  uint32_t told_ = 0;
+};
 
 // A consumer's core as the world drives it: the driver, and closing without blocking.
 class SimConsumerCore : public bus::ConsumerDriver {

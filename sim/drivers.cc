@@ -33,6 +33,7 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
   Handler(SimConsumer& driver, bus::ConsumerHandler& inner) : driver_(driver), inner_(inner) {}
 
   void OnAssigned(std::span<const bus::Assignment> assignments) override {
+    driver_.calm_.Told();
     for (const bus::Assignment& a : assignments) {
       struct Record record = Of(Kind::kAssigned, a.holding);
       record.value = a.start;
@@ -45,14 +46,17 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
     inner_.OnAssigned(assignments);
   }
   void OnRevoking(std::span<const bus::Holding> holdings, MonotonicTime deadline) override {
+    driver_.calm_.Told();
     for (const bus::Holding& h : holdings) driver_.world_.Record(Of(Kind::kRevoking, h));
     inner_.OnRevoking(holdings, deadline);
   }
   void OnLost(std::span<const bus::Holding> holdings) override {
+    driver_.calm_.Told();
     for (const bus::Holding& h : holdings) driver_.world_.Record(Of(Kind::kLost, h));
     inner_.OnLost(holdings);
   }
   void OnDelivered(const bus::DeliveryBatch& batch) override {
+    driver_.calm_.Told();
     Member::Holding& holding = driver_.member_.holdings[PartitionOf(batch.holding)];
     struct Record record = Of(Kind::kDelivered, batch.holding);
     for (const bus::Delivery& delivery : batch.deliveries) {
@@ -65,8 +69,12 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
     driver_.world_.recorder().CountBrokerEvents(batch.deliveries.size());
     inner_.OnDelivered(batch);
   }
-  void OnNoted(bus::Holding holding, const absl::Status& status) override { inner_.OnNoted(holding, status); }
+  void OnNoted(bus::Holding holding, const absl::Status& status) override {
+    driver_.calm_.Told();
+    inner_.OnNoted(holding, status);
+  }
   void OnTrouble(const absl::Status& status) override {
+    driver_.calm_.Told();
     struct Record record = driver_.world_.RecordOf(Kind::kTrouble, driver_.member_);
     record.value = static_cast<uint64_t>(status.code());
     if (absl::IsDataLoss(status)) {
@@ -92,8 +100,11 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
 void SimConsumer::Poll(bus::ConsumerHandler& handler) {
   if (member_.dead) return;
   core_->Advance(world_.Now());
+  if (calm_.Holds(*core_, world_.Now())) return;
+  calm_.Begin(*core_);
   Handler recording(*this, handler);
   core_->Poll(recording);
+  calm_.End(*core_);
 }
 
 void SimConsumer::RecordSettled(const struct bus::Settle& settle, Member::Holding& holding) {
@@ -134,6 +145,7 @@ void SimConsumer::Settle(const struct bus::Settle& settle) {
   RecordSettled(settle, holding);
   core_->Advance(world_.Now());
   core_->Settle(settle);
+  calm_.Disturb();
   world_.recorder().CountBrokerEvents(messages_.size());
   world_.End(member_, ActionKind::kSettle);
 }
@@ -142,6 +154,7 @@ void SimConsumer::Flow(bus::Holding holding, bool on) {
   if (member_.dead || !world_.Begin(member_, ActionKind::kFlow, {})) return;
   core_->Advance(world_.Now());
   core_->Flow(holding, on);
+  calm_.Disturb();
   world_.End(member_, ActionKind::kFlow);
 }
 
@@ -154,6 +167,7 @@ void SimConsumer::Release(bus::Holding holding) {
   world_.Record(record);
   core_->Advance(world_.Now());
   core_->Release(holding);
+  calm_.Disturb();
   world_.End(member_, ActionKind::kRelease);
 }
 
@@ -221,7 +235,9 @@ size_t SimProducer::Publish(std::span<const bus::Outgoing> messages, uint64_t fi
   const std::span<const uint32_t> interned = std::span(published).subspan(first_token - 1);
   if (!world_.Begin(member_, ActionKind::kPublish, interned)) return messages.size();
   core_->Advance(world_.Now());
+  const World::Publishing publishing(world_, messages, interned);
   const size_t taken = core_->Publish(messages, first_token);
+  calm_.Disturb();
   member_.unanswered += static_cast<uint32_t>(taken);
   struct Record record = world_.RecordOf(Kind::kPublish, member_);
   for (size_t i = 0; i < taken; ++i) {
@@ -237,8 +253,10 @@ size_t SimProducer::Publish(std::span<const bus::Outgoing> messages, uint64_t fi
 
 class SimProducer::Handler final : public bus::ProducerHandler {
  public:
-  Handler(World& world, Member& member, bus::ProducerHandler& inner) : world_(world), member_(member), inner_(inner) {}
+  Handler(World& world, Member& member, Calm& calm, bus::ProducerHandler& inner)
+      : world_(world), member_(member), calm_(calm), inner_(inner) {}
   void OnConfirmed(const bus::Confirm& confirm) override {
+    calm_.Told();
     struct Record record = world_.RecordOf(Kind::kConfirm, member_);
     record.value = static_cast<uint64_t>(confirm.status.code());
     for (uint32_t i = 0; i < confirm.count; ++i) {
@@ -250,19 +268,26 @@ class SimProducer::Handler final : public bus::ProducerHandler {
     member_.unanswered -= std::min(member_.unanswered, confirm.count);
     inner_.OnConfirmed(confirm);
   }
-  void OnWritable() override { inner_.OnWritable(); }
+  void OnWritable() override {
+    calm_.Told();
+    inner_.OnWritable();
+  }
 
  private:
   World& world_;
   Member& member_;
+  Calm& calm_;
   bus::ProducerHandler& inner_;
 };
 
 void SimProducer::Poll(bus::ProducerHandler& handler) {
   if (member_.dead) return;
   core_->Advance(world_.Now());
-  Handler recording(world_, member_, handler);
+  if (calm_.Holds(*core_, world_.Now())) return;
+  calm_.Begin(*core_);
+  Handler recording(world_, member_, calm_, handler);
   core_->Poll(recording);
+  calm_.End(*core_);
 }
 
 absl::Status SimProducer::Close(bus::ProducerHandler& handler, MonotonicTime deadline) {
@@ -278,7 +303,7 @@ absl::Status SimProducer::Close(bus::ProducerHandler& handler, MonotonicTime dea
     core_->Close(handler, deadline).IgnoreError();
     return absl::AbortedError("the process is dead");
   }
-  Handler recording(world_, member_, handler);
+  Handler recording(world_, member_, calm_, handler);
   return core_->Close(recording, deadline);
 }
 

@@ -37,6 +37,7 @@ class SimConsumer final : public bus::ConsumerDriver {
   BrokerSide& side_;
   Member& member_;
   const std::unique_ptr<SimConsumerCore> core_;
+  Calm calm_;
   std::vector<uint32_t> messages_;
 };
 
@@ -56,6 +57,7 @@ class SimProducer final : public bus::ProducerDriver {
   World& world_;
   Member& member_;
   const std::unique_ptr<SimProducerCore> core_;
+  Calm calm_;
 };
 
 // The bus of one member.

@@ -133,6 +133,7 @@ std::unique_ptr<SimProducerCore> QueueSide::OpenProducer(const Owner& owner, con
 }
 
 uint32_t QueueSide::Interned(const Request& publish) {
+  if (const uint32_t known = world_.MessageBeingPublished(publish.message); known != kNoMessage) return known;
   const auto topic = topics_.find(publish.exchange);
   return topic == topics_.end() ? kNoMessage : world_.recorder().Intern(topic->second, publish.message);
 }
@@ -207,9 +208,9 @@ void QueueSide::OnPublish(Connection& connection, std::unique_ptr<Payload>& payl
   const uint16_t partition = PartitionOfPublish(request);
   payload->nowhere = unbound_until_ns_[topic] > world_.now_ns();
   if (payload->nowhere) request.routing_key = kNowhere;
-  const uint64_t before = Put(topic, partition);
+  const uint64_t before = broker_.puts();
   broker_.Receive(connection.id, request, world_.Now());
-  if (Put(topic, partition) > before) {
+  if (broker_.puts() > before) {
     Appended(connection.owner, topic, partition, payload->message);
     std::swap(last_[topic][partition], payload);
   } else if (alarm_) {
@@ -220,9 +221,9 @@ void QueueSide::OnPublish(Connection& connection, std::unique_ptr<Payload>& payl
 void QueueSide::OnAck(Connection& connection, const Request& request) {
   Channel& channel = connection.state.ChannelAt(request.channel);
   if (channel.queue == nullptr) return broker_.Receive(connection.id, request, world_.Now());
-  const uint64_t before = broker_.Stats(*channel.queue).acked;
+  const uint64_t before = broker_.acks();
   broker_.Receive(connection.id, request, world_.Now());
-  uint64_t taken = broker_.Stats(*channel.queue).acked - before;
+  uint64_t taken = broker_.acks() - before;
   // What the broker had taken back from this channel before is acknowledged in vain.
   struct Record record = world_.RecordOf(Kind::kAcked);
   record.stage = channel.stage;
@@ -251,8 +252,24 @@ bool QueueSide::Tells(Connection& connection, bus::Event& event) {
   Channel& channel = connection.state.ChannelAt(event.channel);
   if (channel.queue == nullptr) return true;
   const uint16_t topic = world_.subject().topology().stages[channel.stage].input;
-  channel.unsettled.push_back({event.tag, world_.recorder().Intern(topic, event.message)});
+  channel.unsettled.push_back({event.tag, Delivered(topic, event)});
   return true;
+}
+
+uint32_t QueueSide::Delivered(uint16_t topic, const bus::Event& event) {
+  const char* const bytes = event.message.headers.block().data();
+  if (event.message.headers.empty() || !event.segment) return world_.recorder().Intern(topic, event.message);
+  const auto [at, added] = by_bytes_.try_emplace(bytes, kNoMessage);
+  if (added) {
+    if (kept_.empty() || !(kept_.back() == event.segment)) kept_.push_back(event.segment);
+    at->second = world_.recorder().Intern(topic, event.message);
+  }
+  return at->second;
+}
+
+uint32_t QueueSide::MessageOf(uint16_t topic, uint16_t, const bus::Delivery& delivery) {
+  const auto at = by_bytes_.find(delivery.message.headers.block().data());
+  return at != by_bytes_.end() ? at->second : world_.recorder().Intern(topic, delivery.message);
 }
 
 void QueueSide::Advance() {

@@ -141,6 +141,38 @@ class World final : public Surface {
   int64_t Latency(const Owner& owner, uint64_t connection, uint64_t packet);
   // What a producer of that owner publishes, or has published, under the token.
   uint32_t MessageOfToken(const Owner& owner, uint64_t token) const;
+  // While a producer is handed messages: as what they were interned, in the same order.
+  class Publishing {
+   public:
+    Publishing(World& world, std::span<const bus::Outgoing> messages, std::span<const uint32_t> interned)
+        : world_(world), messages_(messages), interned_(interned) {
+      world_.publishing_ = this;
+    }
+    ~Publishing() { world_.publishing_ = nullptr; }
+    Publishing(const Publishing&) = delete;
+    Publishing& operator=(const Publishing&) = delete;
+
+   private:
+    friend class World;
+    World& world_;
+    const std::span<const bus::Outgoing> messages_;
+    const std::span<const uint32_t> interned_;
+    size_t next_ = 0;
+  };
+  // A message that is on its way through a producer, by where its bytes lie; kNoMessage where it is another one.
+  uint32_t MessageBeingPublished(const bus::Message& message) {
+    if (publishing_ == nullptr) return kNoMessage;
+    const auto same = [](std::string_view a, std::string_view b) {
+      return a.data() == b.data() && a.size() == b.size();
+    };
+    for (size_t& i = publishing_->next_; i < publishing_->messages_.size();) {
+      const bus::Message& mine = publishing_->messages_[i++].message;
+      if (!mine.headers.empty() && same(mine.headers.block(), message.headers.block()) &&
+          same(mine.body.value_or(""), message.body.value_or("")))
+        return publishing_->interned_[i - 1];
+    }
+    return kNoMessage;
+  }
   Member& member(uint32_t index) { return *members_[index]; }
   Slot& slot(uint32_t index) { return slots_[index]; }
   bool Paused(const Owner& owner) const { return owner.process != kFeed && slots_[owner.process].paused; }
@@ -316,6 +348,7 @@ class World final : public Surface {
 
   Weather feed_weather_;
   uint64_t feed_connections_ = 0;
+  Publishing* publishing_ = nullptr;
   std::unique_ptr<Feed> feed_;
 
   // Faults that strike at an action of a process.

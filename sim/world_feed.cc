@@ -71,7 +71,11 @@ bool World::Feed::Pump() {
         pending_.push_back(entry.message);
       }
       core_->Advance(world_.Now());
-      const size_t taken = core_->Publish(outgoing_, next_token_);
+      const size_t taken = [&] {
+        const World::Publishing publishing(world_, outgoing_, pending_);
+        return core_->Publish(outgoing_, next_token_);
+      }();
+      calm_.Disturb();
       pending_.clear();
       for (size_t i = 0; i < taken; ++i) {
         Entry& entry = jobs_[lane.waiting[i]];
@@ -94,6 +98,7 @@ bool World::Feed::Pump() {
 }
 
 void World::Feed::OnConfirmed(const bus::Confirm& confirm) {
+  calm_.Told();
   for (uint32_t i = 0; i < confirm.count; ++i) {
     Entry& entry = jobs_[out_[confirm.first - 1 + i]];
     Lane& lane = lanes_[entry.lane];
@@ -119,7 +124,10 @@ void World::Feed::OnConfirmed(const bus::Confirm& confirm) {
 void World::Feed::Turn() {
   do {
     core_->Advance(world_.Now());
+    if (calm_.Holds(*core_, world_.Now())) continue;
+    calm_.Begin(*core_);
     core_->Poll(*this);
+    calm_.End(*core_);
   } while (Pump());
   int64_t next = core_->NextTimer().ns;
   if (next_ < jobs_.size()) next = std::min(next, jobs_[next_].job->at_ns);

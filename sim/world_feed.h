@@ -46,7 +46,10 @@ class World::Feed final : public bus::ProducerHandler, public bus::Waker {
   };
   bool Pump();
   void OnConfirmed(const bus::Confirm& confirm) override;
-  void OnWritable() override { writable_ = true; }
+  void OnWritable() override {
+    calm_.Told();
+    writable_ = true;
+  }
   void Wake() override {}
 
   World& world_;
@@ -58,6 +61,7 @@ class World::Feed final : public bus::ProducerHandler, public bus::Waker {
   std::vector<uint32_t> pending_;
   std::vector<bus::Outgoing> outgoing_;
   std::unique_ptr<SimProducerCore> core_;
+  Calm calm_;
   size_t next_ = 0;
   uint64_t next_token_ = 1;
   size_t accepted_ = 0;

@@ -121,6 +121,9 @@ class QueueBroker {
   bool HasQueue(const std::string& queue) const { return queues_.find(queue) != queues_.end(); }
   // All zero where there is no such queue.
   QueueStats Stats(const std::string& queue) const;
+  // Of all queues together: messages ever put in, and ever settled.
+  uint64_t puts() const { return puts_; }
+  uint64_t acks() const { return acks_; }
   // Looks at the messages of a queue without touching them. Waiting: those that would be delivered next, in that order.
   // Unsettled: those in consumers' hands too, in the order in which they were put in. Views are valid during the call;
   // return false to stop.
@@ -202,6 +205,8 @@ class QueueBroker {
   MonotonicTime heartbeat_due_ = MonotonicTime::Infinite();
   MonotonicTime dead_letter_due_ = MonotonicTime::Infinite();
   ConnectionId next_connection_ = 1;
+  uint64_t puts_ = 0;
+  uint64_t acks_ = 0;
   queue_internal::Store store_;
   std::map<ConnectionId, std::unique_ptr<Connection>> connections_;
   mutable Connection* found_ = nullptr;  // by the last Find: most requests come in runs

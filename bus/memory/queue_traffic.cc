@@ -103,6 +103,7 @@ void QueueBroker::StoreBytes(WorkQueue& queue, const Message& message, Stored& s
 
 void QueueBroker::Put(WorkQueue& queue, Stored&& stored, Connection* publisher) {
   stored.number = ++queue.put;
+  ++puts_;
   Charge(queue, stored.bytes, publisher);
   queue.ready.push_back(std::move(stored));
   if (queue.arguments.max_length >= 0) {
@@ -267,6 +268,7 @@ void QueueBroker::OnSettle(Channel& channel, const Request& request) {
     Touch(queue);
     if (request.method == Method::kAck) {
       ++queue.acked;
+      ++acks_;
       Discharge(queue, delivery.stored.bytes);
     } else if (request.requeue) {
       nacked.emplace_back(&queue, std::move(delivery.stored));
