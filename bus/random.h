@@ -22,14 +22,19 @@ class Random {
   // 64 uniform bits for (salt, purpose, ids). `purpose` is any constant that no other use shares.
   constexpr uint64_t Bits(uint64_t purpose, std::initializer_list<uint64_t> ids) const {
     uint64_t h = Mix(salt_ ^ Mix(purpose + kGamma));
-    for (uint64_t id : ids) h = Mix(h + kGamma + Mix(id + kGamma));
+    for (uint64_t id : ids) h = And(h, id);
     return h;
   }
+  // The same with one id more: And(Bits(purpose, {a}), b) is Bits(purpose, {a, b}).
+  static constexpr uint64_t And(uint64_t bits, uint64_t id) { return Mix(bits + kGamma + Mix(id + kGamma)); }
 
   // Uniform in [0, bound); bound 0 gives 0. The multiply-shift has a bias below bound / 2^64, which nothing here can
   // see.
   constexpr uint64_t Below(uint64_t purpose, std::initializer_list<uint64_t> ids, uint64_t bound) const {
-    return static_cast<uint64_t>((static_cast<unsigned __int128>(Bits(purpose, ids)) * bound) >> 64);
+    return Scaled(Bits(purpose, ids), bound);
+  }
+  static constexpr uint64_t Scaled(uint64_t bits, uint64_t bound) {
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(bits) * bound) >> 64);
   }
 
   static constexpr uint64_t Mix(uint64_t z) {

@@ -57,7 +57,7 @@ class Network {
     Network& network;
     Owner owner;
     uint32_t index = 0;
-    uint64_t number = 0;   // among the connections of its process
+    uint64_t luck = 0;     // World::LuckOf
     Link* link = nullptr;  // the client's end; nullptr once it has let go
     typename Traits::Id id = 0;
     bool woken = false;
@@ -194,7 +194,7 @@ typename Network<Traits>::Connection& Network<Traits>::Add(const Owner& owner, L
   Connection& connection = *connections_.back();
   connection.owner = owner;
   connection.index = static_cast<uint32_t>(connections_.size() - 1);
-  connection.number = world_.NextConnection(owner.process);
+  connection.luck = world_.LuckOf(owner, world_.NextConnection(owner.process));
   connection.link = link;
   return connection;
 }
@@ -218,8 +218,11 @@ void Network<Traits>::Send(Connection& connection, typename Packet::Type type, s
   }
   bool fresh = false;
   const int64_t at = connection.out.Send(
-      world_.now_ns(), [&] { return world_.Latency(connection.owner, connection.number, number) + extra; }, &fresh);
-  connection.packets.push({.type = type, .at_ns = at, .payload = std::move(payload)});
+      world_.now_ns(), [&] { return world_.Latency(connection.owner, connection.luck, number) + extra; }, &fresh);
+  Packet& packet = connection.packets.place();
+  packet.type = type;
+  packet.at_ns = at;
+  packet.payload = std::move(payload);
   if (fresh) world_.Schedule(at, What::kToBroker, connection.index);
 }
 
@@ -272,8 +275,10 @@ void Network<Traits>::Tell(Connection& connection, Event&& event) {
   connection.broken = Traits::IsClosed(event);
   bool fresh = false;
   const int64_t at = connection.in.Send(
-      world_.now_ns(), [&] { return world_.Latency(connection.owner, connection.number, number); }, &fresh);
-  connection.arriving.push({at, std::move(event)});
+      world_.now_ns(), [&] { return world_.Latency(connection.owner, connection.luck, number); }, &fresh);
+  auto& arriving = connection.arriving.place();
+  arriving.at_ns = at;
+  arriving.event = std::move(event);
   if (fresh) world_.Schedule(at, What::kToClient, connection.index);
 }
 

@@ -333,7 +333,7 @@ absl::Status Walk::CheckTimeouts(const Desk& desk) const {
 
 History Walk::Finish() {
   for (uint16_t t = 0; t < topics_.size(); ++t) {
-    if (!Read(t)) AddTopicState(recorder_, t, &topics_[t].interned);
+    if (!Read(t)) AddTopicState(recorder_, t, topics_[t].interned);
   }
   for (uint16_t p = 0; p < port_states_.size(); ++p) {
     if (port_states_[p] != nullptr) AddPortState(recorder_, p, *port_states_[p]);

@@ -212,6 +212,7 @@ void QueueSide::OnPublish(Connection& connection, std::unique_ptr<Payload>& payl
   broker_.Receive(connection.id, request, world_.Now());
   if (broker_.puts() > before) {
     Appended(connection.owner, topic, partition, payload->message);
+    Know(broker_.newest(), broker_.newest_segment(), payload->message);
     std::swap(last_[topic][partition], payload);
   } else if (alarm_) {
     connection.state.held = std::move(payload);
@@ -252,24 +253,19 @@ bool QueueSide::Tells(Connection& connection, bus::Event& event) {
   Channel& channel = connection.state.ChannelAt(event.channel);
   if (channel.queue == nullptr) return true;
   const uint16_t topic = world_.subject().topology().stages[channel.stage].input;
-  channel.unsettled.push_back({event.tag, Delivered(topic, event)});
+  channel.unsettled.push_back({event.tag, Known(topic, event.message)});
   return true;
 }
 
-uint32_t QueueSide::Delivered(uint16_t topic, const bus::Event& event) {
-  const char* const bytes = event.message.headers.block().data();
-  if (event.message.headers.empty() || !event.segment) return world_.recorder().Intern(topic, event.message);
-  const auto [at, added] = by_bytes_.try_emplace(bytes, kNoMessage);
-  if (added) {
-    if (kept_.empty() || !(kept_.back() == event.segment)) kept_.push_back(event.segment);
-    at->second = world_.recorder().Intern(topic, event.message);
-  }
-  return at->second;
+void QueueSide::Know(const bus::Message& stored, const bus::SegmentRef& segment, uint32_t message) {
+  if (stored.headers.empty() || !segment) return;
+  if (kept_.empty() || kept_.back() != segment) kept_.push_back(segment);
+  by_bytes_.emplace(stored.headers.block().data(), message);
 }
 
-uint32_t QueueSide::MessageOf(uint16_t topic, uint16_t, const bus::Delivery& delivery) {
-  const auto at = by_bytes_.find(delivery.message.headers.block().data());
-  return at != by_bytes_.end() ? at->second : world_.recorder().Intern(topic, delivery.message);
+uint32_t QueueSide::Known(uint16_t topic, const bus::Message& stored) {
+  const auto at = by_bytes_.find(stored.headers.block().data());
+  return at != by_bytes_.end() ? at->second : world_.recorder().Intern(topic, stored);
 }
 
 void QueueSide::Advance() {
@@ -289,7 +285,7 @@ bool QueueSide::AllSettled() const {
 void QueueSide::ForEachOn(uint16_t topic, const std::function<void(uint32_t)>& visit) {
   broker_.BrowseUnsettled(bus::KeepQueueName(world_.subject().topology().topics[topic].name),
                           [&](const bus::QueueBroker::Resting& resting) {
-                            visit(world_.recorder().Intern(topic, resting.message));
+                            visit(Known(topic, resting.message));
                             return true;
                           });
 }

@@ -65,7 +65,9 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
                                                 bus::Waker& waker) override;
   std::unique_ptr<SimProducerCore> OpenProducer(const Owner& owner, const std::vector<std::string>& topics,
                                                 bus::Waker& waker) override;
-  uint32_t MessageOf(uint16_t topic, uint16_t partition, const bus::Delivery& delivery) override;
+  uint32_t MessageOf(uint16_t topic, uint16_t, const bus::Delivery& delivery) override {
+    return Known(topic, delivery.message);
+  }
   void ToBroker(uint32_t connection) override { network_.ToBroker(connection); }
   void ToClient(uint32_t connection) override { network_.ToClient(connection); }
   void Advance() override;
@@ -124,7 +126,9 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   uint64_t Put(uint16_t topic, uint16_t partition) const;
   void Appended(const Owner& by, uint16_t topic, uint16_t partition, uint32_t message);
   uint32_t Interned(const bus::Request& publish);
-  uint32_t Delivered(uint16_t topic, const bus::Event& event);
+  // A message that the broker has stored, by where its bytes lie.
+  void Know(const bus::Message& stored, const bus::SegmentRef& segment, uint32_t message);
+  uint32_t Known(uint16_t topic, const bus::Message& stored);
   bus::QueueTopic TopicOf(size_t topic) const;
   bus::QueueSessionOptions SessionOptions();
 
@@ -140,8 +144,8 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   std::vector<std::vector<uint64_t>> appended_;                    // by topic, partition
   std::vector<std::vector<std::unique_ptr<Payload>>> last_;        // the last publish of each partition
   std::vector<int64_t> unbound_until_ns_;                          // by topic
-  // What was delivered, by where the broker keeps its headers: no other message ever lies there, as `kept_` holds on to
-  // the bytes.
+  // What was published, by where the broker keeps its headers: no other message ever lies there, as `kept_` holds on to the
+  // bytes.
   absl::flat_hash_map<const char*, uint32_t> by_bytes_;
   std::vector<bus::SegmentRef> kept_;
   uint64_t opened_ = 0;

@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 namespace millrace::sim {
@@ -32,7 +31,6 @@ enum class What : uint8_t {
 
 struct Event {
   int64_t at_ns = 0;
-  uint64_t order = 0;
   uint64_t b = 0;
   uint32_t a = 0;
   What what = What::kTurn;
@@ -41,18 +39,18 @@ struct Event {
 class Scheduler {
  public:
   bool empty() const { return heap_.empty(); }
-  const Event& next() const { return heap_.front(); }
 
   void Add(int64_t at_ns, What what, uint32_t a = 0, uint64_t b = 0) {
-    heap_.push_back({at_ns, order_++, b, a, what});
-    Up(heap_.size() - 1);
+    const Waiting waiting{at_ns, order_++ << 8 | static_cast<uint64_t>(what), b, a};
+    heap_.push_back(waiting);
+    Up(waiting);
   }
   Event Pop() {
-    const Event top = heap_.front();
-    heap_.front() = heap_.back();
+    const Waiting top = heap_.front();
+    const Waiting last = heap_.back();
     heap_.pop_back();
-    if (!heap_.empty()) Down();
-    return top;
+    if (!heap_.empty()) Down(last);
+    return {top.at_ns, top.b, top.a, static_cast<What>(top.order & 255)};
   }
   void Clear() {
     heap_.clear();
@@ -60,38 +58,47 @@ class Scheduler {
   }
 
  private:
-  static bool Before(const Event& x, const Event& y) {
+  struct Waiting {
+    int64_t at_ns = 0;
+    uint64_t order = 0;  // and below it, what
+    uint64_t b = 0;
+    uint32_t a = 0;
+  };
+  static bool Before(const Waiting& x, const Waiting& y) {
     return x.at_ns != y.at_ns ? x.at_ns < y.at_ns : x.order < y.order;
   }
-  void Up(size_t i) {
-    const Event event = heap_[i];
+  // From the last place.
+  void Up(const Waiting& waiting) {
+    size_t i = heap_.size() - 1;
     while (i > 0) {
       const size_t parent = (i - 1) / 4;
-      if (!Before(event, heap_[parent])) break;
+      if (!Before(waiting, heap_[parent])) break;
       heap_[i] = heap_[parent];
       i = parent;
     }
-    heap_[i] = event;
+    heap_[i] = waiting;
   }
-  void Down() {
-    const Event event = heap_.front();
+  // From the first.
+  void Down(const Waiting& waiting) {
+    Waiting* const heap = heap_.data();
+    const size_t size = heap_.size();
     size_t i = 0;
     while (true) {
       const size_t first = i * 4 + 1;
-      if (first >= heap_.size()) break;
-      const size_t end = first + 4 < heap_.size() ? first + 4 : heap_.size();
+      if (first >= size) break;
+      const size_t end = first + 4 < size ? first + 4 : size;
       size_t least = first;
       for (size_t child = first + 1; child < end; ++child) {
-        if (Before(heap_[child], heap_[least])) least = child;
+        if (Before(heap[child], heap[least])) least = child;
       }
-      if (!Before(heap_[least], event)) break;
-      heap_[i] = heap_[least];
+      if (!Before(heap[least], waiting)) break;
+      heap[i] = heap[least];
       i = least;
     }
-    heap_[i] = event;
+    heap[i] = waiting;
   }
 
-  std::vector<Event> heap_;
+  std::vector<Waiting> heap_;
   uint64_t order_ = 0;
 };
 

@@ -151,13 +151,6 @@ void World::Handle(const Event& event) {
   }
 }
 
-int64_t World::Latency(const Owner& owner, uint64_t connection, uint64_t packet) {
-  const Timing& timing = plan_.timing;
-  return timing.latency_min_ns + WeatherOf(owner.process).extra_ns +
-         static_cast<int64_t>(random_.Below(kLatencyDraw, {owner.process, owner.incarnation, connection, packet},
-                                            static_cast<uint64_t>(timing.latency_max_ns - timing.latency_min_ns) + 1));
-}
-
 uint32_t World::MessageOfToken(const Owner& owner, uint64_t token) const {
   return owner.process == kFeed ? feed_->MessageOfToken(token) : members_[owner.instance]->published[token - 1];
 }
@@ -262,7 +255,7 @@ void World::CollectFinalState() {
     if (!topology.topics[t].readers.empty()) continue;
     messages.clear();
     broker_->ForEachOn(t, [&](uint32_t message) { messages.push_back(message); });
-    AddTopicState(recorder_, t, &messages);
+    AddTopicState(recorder_, t, messages);
   }
   for (uint16_t p = 0; p < port_states_.size(); ++p) {
     if (port_states_[p] != nullptr) AddPortState(recorder_, p, *port_states_[p]);

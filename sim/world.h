@@ -138,7 +138,16 @@ class World final : public Surface {
   uint64_t NextConnection(uint32_t process) {
     return process == kFeed ? feed_connections_++ : slots_[process].connections++;
   }
-  int64_t Latency(const Owner& owner, uint64_t connection, uint64_t packet);
+  // Of a connection, numbered among those of its process: what the latencies of its packets are drawn from.
+  uint64_t LuckOf(const Owner& owner, uint64_t connection) const {
+    return random_.Bits(kLatencyDraw, {owner.process, owner.incarnation, connection});
+  }
+  int64_t Latency(const Owner& owner, uint64_t luck, uint64_t packet) {
+    const Timing& timing = plan_.timing;
+    const auto spread = static_cast<uint64_t>(timing.latency_max_ns - timing.latency_min_ns) + 1;
+    return timing.latency_min_ns + WeatherOf(owner.process).extra_ns +
+           static_cast<int64_t>(Random::Scaled(Random::And(luck, packet), spread));
+  }
   // What a producer of that owner publishes, or has published, under the token.
   uint32_t MessageOfToken(const Owner& owner, uint64_t token) const;
   // While a producer is handed messages: as what they were interned, in the same order.

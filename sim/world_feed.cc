@@ -51,7 +51,8 @@ bool World::Feed::Pump() {
   const int64_t now = world_.now_ns();
   bool moved = false;
   while (next_ < jobs_.size() && jobs_[next_].job->at_ns <= now)
-    lanes_[jobs_[next_].lane].waiting.push_back(next_), ++next_;
+    lanes_[jobs_[next_].lane].waiting.push_back(next_), ++next_, ++waiting_;
+  if (waiting_ == 0) return false;
   for (Lane& lane : lanes_) {
     if (lane.blocked && lane.out == 0 && now >= lane.retry_at_ns) {
       // In the order in which they were handed over first.
@@ -89,6 +90,7 @@ bool World::Feed::Pump() {
       }
       next_token_ += taken;
       lane.out += static_cast<uint32_t>(taken);
+      waiting_ -= taken;
       lane.waiting.erase(lane.waiting.begin(), lane.waiting.begin() + static_cast<ptrdiff_t>(taken));
       moved = moved || taken > 0;
       if (taken < count) writable_ = false;
@@ -113,6 +115,7 @@ void World::Feed::OnConfirmed(const bus::Confirm& confirm) {
       world_.Progress();
     } else {
       lane.failed.push_back(out_[confirm.first - 1 + i]);
+      ++waiting_;
       lane.blocked = true;
       lane.retry_at_ns = world_.now_ns() + kRetryNs;
       world_.Schedule(lane.retry_at_ns, What::kFeed);

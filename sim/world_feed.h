@@ -63,6 +63,7 @@ class World::Feed final : public bus::ProducerHandler, public bus::Waker {
   std::unique_ptr<SimProducerCore> core_;
   Calm calm_;
   size_t next_ = 0;
+  size_t waiting_ = 0;  // jobs that are due, or have failed, and are not handed over
   uint64_t next_token_ = 1;
   size_t accepted_ = 0;
   bool one_at_a_time_ = false;

@@ -20,6 +20,11 @@ class Ring {
     if (size() == slots_.size()) Grow();
     slots_[tail_++ & (slots_.size() - 1)] = std::move(value);
   }
+  // A new place at the back, to be filled: what has been skipped may still lie there.
+  T& place() {
+    if (size() == slots_.size()) Grow();
+    return slots_[tail_++ & (slots_.size() - 1)];
+  }
   T& front() { return slots_[head_ & (slots_.size() - 1)]; }
   T& back() { return slots_[(tail_ - 1) & (slots_.size() - 1)]; }
   // The element `i` places behind the front.

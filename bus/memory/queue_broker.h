@@ -123,6 +123,9 @@ class QueueBroker {
   QueueStats Stats(const std::string& queue) const;
   // Of all queues together: messages ever put in, and ever settled.
   uint64_t puts() const { return puts_; }
+  // Where the bytes lie of the message that was stored last: all queues that took it share them, and deliver them.
+  const Message& newest() const { return newest_; }
+  const SegmentRef& newest_segment() const { return newest_segment_; }
   uint64_t acks() const { return acks_; }
   // Looks at the messages of a queue without touching them. Waiting: those that would be delivered next, in that order.
   // Unsettled: those in consumers' hands too, in the order in which they were put in. Views are valid during the call;
@@ -206,6 +209,8 @@ class QueueBroker {
   MonotonicTime dead_letter_due_ = MonotonicTime::Infinite();
   ConnectionId next_connection_ = 1;
   uint64_t puts_ = 0;
+  Message newest_;
+  SegmentRef newest_segment_;
   uint64_t acks_ = 0;
   queue_internal::Store store_;
   std::map<ConnectionId, std::unique_ptr<Connection>> connections_;

@@ -98,6 +98,8 @@ void QueueBroker::StoreBytes(WorkQueue& queue, const Message& message, Stored& s
   }
   stored.segment = queue.tail;
   stored.message = *CopyInto(*queue.tail.get(), message);
+  newest_ = stored.message;
+  if (newest_segment_ != stored.segment) newest_segment_ = stored.segment;
   stored.bytes = static_cast<uint32_t>(bytes);
 }
 

@@ -2,29 +2,42 @@
 
 namespace millrace::bus {
 
+namespace {
+
+// Calls `take` for each view of a request, in the order in which a StoredRequest keeps them.
+template <class Take>
+void ForEachView(Request& request, const Take& take) {
+  take(request.exchange);
+  take(request.queue);
+  take(request.routing_key);
+  if (request.message.key.has_value()) take(*request.message.key);
+  if (request.message.body.has_value()) take(*request.message.body);
+  std::string_view headers = request.message.headers.block();
+  take(headers);
+  request.message.headers = Headers(headers);
+}
+
+}  // namespace
+
 void StoredRequest::Assign(const Request& request) {
   fixed_ = request;
-  exchange_ = request.exchange;
-  queue_ = request.queue;
-  routing_key_ = request.routing_key;
-  arguments_.reset();
-  if (request.arguments != nullptr) arguments_ = *request.arguments;
-  has_key_ = request.message.key.has_value();
-  has_body_ = request.message.body.has_value();
-  key_ = request.message.key.value_or(std::string_view());
-  body_ = request.message.body.value_or(std::string_view());
-  headers_ = request.message.headers.block();
+  if (request.arguments != nullptr) {
+    arguments_ = *request.arguments;
+  } else if (arguments_.has_value()) {
+    arguments_.reset();
+  }
+  bytes_.clear();
+  ForEachView(fixed_, [this](std::string_view& view) { bytes_.append(view); });
 }
 
 Request StoredRequest::View() const {
   Request request = fixed_;
-  request.exchange = exchange_;
-  request.queue = queue_;
-  request.routing_key = routing_key_;
   request.arguments = arguments_.has_value() ? &*arguments_ : nullptr;
-  request.message.key = has_key_ ? std::optional<std::string_view>(key_) : std::nullopt;
-  request.message.body = has_body_ ? std::optional<std::string_view>(body_) : std::nullopt;
-  request.message.headers = Headers(headers_);
+  const char* at = bytes_.data();
+  ForEachView(request, [&at](std::string_view& view) {
+    view = {at, view.size()};
+    at += view.size();
+  });
   return request;
 }
 

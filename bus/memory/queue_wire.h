@@ -168,16 +168,9 @@ class StoredRequest {
   Request View() const;
 
  private:
-  Request fixed_;  // all that is no view
-  std::string exchange_;
-  std::string queue_;
-  std::string routing_key_;
+  Request fixed_;      // all that is no view; views of bytes_ are of where they lay when it was assigned
+  std::string bytes_;  // exchange, queue, routing key, key, body and headers, one behind the other
   std::optional<QueueArguments> arguments_;
-  std::string key_;
-  std::string body_;
-  std::string headers_;
-  bool has_key_ = false;
-  bool has_body_ = false;
 };
 
 }  // namespace millrace::bus

@@ -1,5 +1,7 @@
 #include "sim/checkers/fired.h"
 
+#include <algorithm>
+
 #include "sim/ledger.h"
 
 namespace millrace::sim {
@@ -32,6 +34,7 @@ std::vector<uint8_t> ExcusedJobs(const CheckContext& context) {
     if (pair.dead_at != kNever && made_to_fail[job] != 0) excused[job] = 1;
     if (index.Announced(pair)) excused[job] = 1;
   }
+  if (std::find(excused.begin(), excused.end(), 1) == excused.end()) return excused;
   // Whoever came to its end all the same, beside its dead letter or before it was destroyed, has left what it leaves.
   const std::vector<Fate> fates = FatesOf(index);
   for (size_t job = 0; job < excused.size(); ++job) {
