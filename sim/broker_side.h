@@ -22,8 +22,8 @@ namespace millrace::sim {
 class World;
 struct Member;
 
-// Whether polling a core would do nothing: the last Poll neither told nor sent anything, nothing has come or was asked since,
-// and none of its timers is due.
+// Whether polling a core would do nothing: the last Poll told nothing, nothing has come and nothing was asked since, and none
+// of its timers is due. (A producer's timer says when it has answers to tell: what its last Poll told does not matter.)
 class Calm {
  public:
   // Something was asked of the core.
@@ -52,7 +52,7 @@ class Calm {
 // A consumer's core as the world drives it: the driver, and closing without blocking.
 class SimConsumerCore : public bus::ConsumerDriver {
  public:
-  // Something has been sent or has come since somebody set it to false.
+  // Something has come since somebody set it to false.
   bool stirred = true;
   virtual void Advance(MonotonicTime now) = 0;
   virtual void StartClose() = 0;

@@ -237,7 +237,6 @@ size_t SimProducer::Publish(std::span<const bus::Outgoing> messages, uint64_t fi
   core_->Advance(world_.Now());
   const World::Publishing publishing(world_, messages, interned);
   const size_t taken = core_->Publish(messages, first_token);
-  calm_.Disturb();
   member_.unanswered += static_cast<uint32_t>(taken);
   struct Record record = world_.RecordOf(Kind::kPublish, member_);
   for (size_t i = 0; i < taken; ++i) {
@@ -253,10 +252,8 @@ size_t SimProducer::Publish(std::span<const bus::Outgoing> messages, uint64_t fi
 
 class SimProducer::Handler final : public bus::ProducerHandler {
  public:
-  Handler(World& world, Member& member, Calm& calm, bus::ProducerHandler& inner)
-      : world_(world), member_(member), calm_(calm), inner_(inner) {}
+  Handler(World& world, Member& member, bus::ProducerHandler& inner) : world_(world), member_(member), inner_(inner) {}
   void OnConfirmed(const bus::Confirm& confirm) override {
-    calm_.Told();
     struct Record record = world_.RecordOf(Kind::kConfirm, member_);
     record.value = static_cast<uint64_t>(confirm.status.code());
     for (uint32_t i = 0; i < confirm.count; ++i) {
@@ -268,15 +265,11 @@ class SimProducer::Handler final : public bus::ProducerHandler {
     member_.unanswered -= std::min(member_.unanswered, confirm.count);
     inner_.OnConfirmed(confirm);
   }
-  void OnWritable() override {
-    calm_.Told();
-    inner_.OnWritable();
-  }
+  void OnWritable() override { inner_.OnWritable(); }
 
  private:
   World& world_;
   Member& member_;
-  Calm& calm_;
   bus::ProducerHandler& inner_;
 };
 
@@ -285,7 +278,7 @@ void SimProducer::Poll(bus::ProducerHandler& handler) {
   core_->Advance(world_.Now());
   if (calm_.Holds(*core_, world_.Now())) return;
   calm_.Begin(*core_);
-  Handler recording(world_, member_, calm_, handler);
+  Handler recording(world_, member_, handler);
   core_->Poll(recording);
   calm_.End(*core_);
 }
@@ -303,7 +296,7 @@ absl::Status SimProducer::Close(bus::ProducerHandler& handler, MonotonicTime dea
     core_->Close(handler, deadline).IgnoreError();
     return absl::AbortedError("the process is dead");
   }
-  Handler recording(world_, member_, calm_, handler);
+  Handler recording(world_, member_, handler);
   return core_->Close(recording, deadline);
 }
 

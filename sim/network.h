@@ -127,7 +127,6 @@ class Network {
     std::unique_ptr<Payload> Blank() { return network_.Blank(); }
     void SendPayload(std::unique_ptr<Payload> payload) {
       network_.Send(*connection_, Packet::Type::kPayload, std::move(payload));
-      stirred_ = true;
     }
     void Arrived(Event&& event) {
       inbox_.push_back(std::move(event));

@@ -15,7 +15,7 @@
 #include "sim/feed_order.h"
 #include "sim/final_state.h"
 #include "sim/guard/stage_marker.h"
-#include "sim/recorder.h"
+#include "sim/message_content.h"
 #include "sim/sim_clock.h"
 #include "stages/attempt_runner.h"
 #include "stages/instance_setup.h"
@@ -64,7 +64,8 @@ struct Lying {
   bus::Message message;
   int32_t partition = 0;
   uint64_t sequence = 0;
-  int64_t at_ns = 0;  // when its job was handed over
+  int64_t at_ns = 0;     // when its job was handed over
+  std::string_view job;  // its name
 };
 
 class Walk {
@@ -75,7 +76,6 @@ class Walk {
         plan_(plan),
         capabilities_(CapabilitiesOf(plan.semantics)),
         segments_(segments),
-        recorder_(subject.topology()),
         clock_(now_ns_, wall_offset_ns_),
         topics_(subject.topology().topics.size()) {
     for (size_t t = 0; t < topics_.size(); ++t)
@@ -83,7 +83,7 @@ class Walk {
   }
 
   absl::Status OpenPorts();
-  void HandOver(std::span<const uint32_t> left_out);
+  absl::Status HandOver(std::span<const uint32_t> left_out);
   // `behind`: another stage writes what it reads.
   absl::Status RunStage(uint16_t stage, bool behind);
   History Finish();
@@ -91,7 +91,7 @@ class Walk {
  private:
   struct Topic {
     std::vector<Lying> lying;        // where stages read it
-    std::vector<uint32_t> interned;  // where nobody does
+    std::vector<Standing> standing;  // where nobody does
     std::vector<uint64_t> ends;      // by partition
   };
   // A stage at work.
@@ -108,7 +108,8 @@ class Walk {
   };
 
   bool Read(uint16_t topic) const { return !subject_.topology().topics[topic].readers.empty(); }
-  void Put(uint16_t topic, int32_t partition, const bus::Message& message, int64_t at_ns);
+  static void PutDown(Topic& on, int32_t partition, const bus::Message& message, std::string_view job, int64_t at_ns);
+  static Standing StandingOf(const bus::Message& message, std::string_view job);
   absl::Status MakeDesk(Desk& desk) const;
   absl::Status WorkOff(Desk& desk);
   absl::Status Ended(Desk& desk, uint32_t item, uint32_t attempt);
@@ -121,7 +122,7 @@ class Walk {
   const Plan& plan_;
   const bus::Capabilities capabilities_;
   bus::SegmentPool* const segments_;
-  Recorder recorder_;
+  History history_;
   int64_t now_ns_ = 0;
   const int64_t wall_offset_ns_ = 0;
   SimClock clock_;
@@ -145,39 +146,46 @@ absl::Status Walk::OpenPorts() {
   return absl::OkStatus();
 }
 
-void Walk::HandOver(std::span<const uint32_t> left_out) {
+absl::Status Walk::HandOver(std::span<const uint32_t> left_out) {
   std::vector<const Job*> jobs = FeedOrder(plan_);
   std::erase_if(jobs, [&](const Job* job) { return std::binary_search(left_out.begin(), left_out.end(), job->id); });
-  recorder_.Expect(jobs.size());
-  // All of them first: a message is put down to a job by its name.
-  std::vector<uint32_t> messages;
-  messages.reserve(jobs.size());
+  history_.jobs.reserve(jobs.size());
   for (const Job* job : jobs) {
-    messages.push_back(
-        recorder_.AddJob(job->id, job->input, subject_.inputs()[job->input], subject_.digests(job->input)));
-  }
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    const Input& input = subject_.inputs()[jobs[i]->input];
-    if (!Read(input.topic)) {
-      topics_[input.topic].interned.push_back(messages[i]);
-      continue;
-    }
+    const Input& input = subject_.inputs()[job->input];
+    const InputDigests& digests = subject_.digests(job->input);
+    if (!digests.plain) return NotForTheOracle("a job descends from another, or is no job");
+    history_.jobs.push_back({.id = job->id, .input = job->input, .message = kNoMessage, .name = input.id});
     bus::Message message = input.message();
-    message.timestamp_ms = FeedTimestamp(jobs[i]->at_ns);
-    Put(input.topic, subject_.digests(jobs[i]->input).partition, message, jobs[i]->at_ns);
+    message.timestamp_ms = FeedTimestamp(job->at_ns);
+    Topic& on = topics_[input.topic];
+    if (Read(input.topic)) {
+      PutDown(on, digests.partition, message, input.id, job->at_ns);
+    } else {
+      on.standing.push_back(
+          {.key = message.key.value_or(input.id), .job = input.id, .id = digests.id, .digest = digests.content});
+    }
   }
+  return absl::OkStatus();
 }
 
-void Walk::Put(uint16_t topic, int32_t partition, const bus::Message& message, int64_t at_ns) {
-  Topic& on = topics_[topic];
-  if (Read(topic)) {
-    on.lying.push_back({.message = message,
-                        .partition = partition,
-                        .sequence = on.ends[static_cast<size_t>(partition)]++,
-                        .at_ns = at_ns});
-  } else {
-    on.interned.push_back(recorder_.Intern(topic, message));
+void Walk::PutDown(Topic& on, int32_t partition, const bus::Message& message, std::string_view job, int64_t at_ns) {
+  on.lying.push_back({.message = message,
+                      .partition = partition,
+                      .sequence = on.ends[static_cast<size_t>(partition)]++,
+                      .at_ns = at_ns,
+                      .job = job});
+}
+
+// What is said of a message is that of its bytes, as in a run's own books (sim/recorder.cc).
+Standing Walk::StandingOf(const bus::Message& message, std::string_view job) {
+  std::string_view id, type;
+  for (const bus::Header header : message.headers) {
+    if (!header.value.has_value()) continue;
+    if (id.empty() && header.name == bus::kHeaderId) id = *header.value;
+    if (type.empty() && header.name == bus::kHeaderType) type = *header.value;
+    if (!id.empty() && !type.empty()) break;
   }
+  return {.key = message.key.value_or(job), .job = job, .id = bus::DigestOf(id), .digest = ContentOf(type, message)};
 }
 
 absl::Status Walk::MakeDesk(Desk& desk) const {
@@ -274,8 +282,14 @@ absl::Status Walk::Ended(Desk& desk, uint32_t item, uint32_t attempt) {
   }
   desk.outages = 0;
   if (status.ok()) {
-    for (const stages::EncodedOutput& output : result.outputs)
-      Put(subject_.ProducerTopic(desk.stage, output.topic), output.partition, output.message, lying.at_ns);
+    for (const stages::EncodedOutput& output : result.outputs) {
+      const uint16_t topic = subject_.ProducerTopic(desk.stage, output.topic);
+      if (Read(topic)) {
+        PutDown(topics_[topic], output.partition, output.message, lying.job, lying.at_ns);
+      } else {
+        topics_[topic].standing.push_back(StandingOf(output.message, lying.job));
+      }
+    }
     return absl::OkStatus();
   }
   const auto attempts_max = static_cast<uint32_t>(subject_.pipeline().stages[desk.stage].retry.attempts_max);
@@ -295,9 +309,18 @@ absl::Status Walk::Die(Desk& desk, const Lying& lying) {
   }
   if (bus::ReadEnvelope(lying.message.headers).id.empty())
     return NotForTheOracle("a dead letter has no id but its place");
-  const uint32_t of = recorder_.Intern(info.input, lying.message);
-  topics_[info.dead_letter].interned.push_back(
-      recorder_.InternDeadLetter(info.dead_letter, lying.message, desk.stage, of));
+  const Standing standing = StandingOf(lying.message, lying.job);
+  topics_[info.dead_letter].standing.push_back(standing);
+  if (subject_.topology().topics[info.dead_letter].dead_letter) {
+    const auto of = static_cast<uint32_t>(history_.messages.size());
+    history_.messages.push_back({.topic = info.input, .digest = standing.digest, .id = standing.id});
+    history_.messages.push_back({.role = MessageRole::kDeadLetter,
+                                 .topic = info.dead_letter,
+                                 .stage = desk.stage,
+                                 .of = of,
+                                 .digest = standing.digest,
+                                 .id = standing.id});
+  }
   if (!settings.park_key || !capabilities_.notes || !lying.message.key.has_value()) return absl::OkStatus();
   // Of what comes from other stages, which messages come behind a dead letter depends on who was quicker.
   if (desk.behind) return NotForTheOracle("a key is parked behind another stage");
@@ -332,13 +355,15 @@ absl::Status Walk::CheckTimeouts(const Desk& desk) const {
 }
 
 History Walk::Finish() {
+  const Topology& topology = subject_.topology();
   for (uint16_t t = 0; t < topics_.size(); ++t) {
-    if (!Read(t)) AddTopicState(recorder_, t, topics_[t].interned);
+    if (!Read(t)) AddTopicState(topology.topics[t], &topics_[t].standing, &history_.final_state);
   }
   for (uint16_t p = 0; p < port_states_.size(); ++p) {
-    if (port_states_[p] != nullptr) AddPortState(recorder_, p, *port_states_[p]);
+    if (port_states_[p] != nullptr) AddPortState(topology.ports[p], *port_states_[p], &history_.final_state);
   }
-  return recorder_.Take();
+  std::sort(history_.final_state.begin(), history_.final_state.end());
+  return std::move(history_);
 }
 
 }  // namespace
@@ -371,7 +396,7 @@ absl::StatusOr<History> Oracle::Run(const Plan& plan, std::span<const uint32_t> 
   if (options_.auto_commit_ns != 0) return NotForTheOracle("clients commit what is not done");
   Walk walk(subject_, options_, plan, &segments_);
   if (absl::Status s = walk.OpenPorts(); !s.ok()) return s;
-  walk.HandOver(left_out);
+  if (absl::Status s = walk.HandOver(left_out); !s.ok()) return s;
   for (const uint16_t stage : order_) {
     if (absl::Status s = walk.RunStage(stage, !writers_[stage].empty()); !s.ok()) return s;
   }

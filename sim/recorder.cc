@@ -123,13 +123,6 @@ void Recorder::Describe(uint16_t topic, const bus::Message& message, const bus::
   }
 }
 
-uint32_t Recorder::InternDeadLetter(uint16_t topic, const bus::Message& message, uint16_t stage, uint32_t of) {
-  const uint32_t index = Intern(topic, message);
-  history_.messages[index].stage = stage;
-  history_.messages[index].of = of;
-  return index;
-}
-
 uint32_t Recorder::Find(uint16_t topic, std::string_view id) const {
   const auto at = by_id_.find(Id{bus::DigestOf(id), topic});
   return at == by_id_.end() ? kNoMessage : at->second;

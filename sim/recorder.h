@@ -29,8 +29,6 @@ class Recorder {
   uint32_t AddJob(uint32_t id, uint32_t input, const Input& message, const InputDigests& facts);
   // The index of a message as it lies on `topic`; added where it is new.
   uint32_t Intern(uint16_t topic, const bus::Message& message);
-  // A dead letter as it will lie on `topic`, by its message and who made it: index of the one that stands for both.
-  uint32_t InternDeadLetter(uint16_t topic, const bus::Message& message, uint16_t stage, uint32_t of);
   // By id alone: the first message with that id on the topic; kNoMessage where there is none.
   uint32_t Find(uint16_t topic, std::string_view id) const;
   const MessageInfo& message(uint32_t index) const { return history_.messages[index]; }
@@ -60,7 +58,7 @@ class Recorder {
   const Topology& topology() const { return history_.topology; }
   size_t records() const { return history_.records.size(); }
   const std::string& key(uint32_t index) const { return history_.keys[index]; }
-  void AddFinalState(SinkEntry entry) { history_.final_state.push_back(std::move(entry)); }
+  std::vector<SinkEntry>* final_state() { return &history_.final_state; }
   History Take();
 
  private:

@@ -251,14 +251,17 @@ std::vector<std::string> World::Pending() {
 void World::CollectFinalState() {
   const Topology& topology = subject_.topology();
   std::vector<uint32_t> messages;
+  std::vector<Standing> lying;
   for (uint16_t t = 0; t < topology.topics.size(); ++t) {
     if (!topology.topics[t].readers.empty()) continue;
     messages.clear();
     broker_->ForEachOn(t, [&](uint32_t message) { messages.push_back(message); });
-    AddTopicState(recorder_, t, messages);
+    lying.clear();
+    for (const uint32_t message : messages) lying.push_back(StandingOf(recorder_, message));
+    AddTopicState(topology.topics[t], &lying, recorder_.final_state());
   }
   for (uint16_t p = 0; p < port_states_.size(); ++p) {
-    if (port_states_[p] != nullptr) AddPortState(recorder_, p, *port_states_[p]);
+    if (port_states_[p] != nullptr) AddPortState(topology.ports[p], *port_states_[p], recorder_.final_state());
   }
 }
 

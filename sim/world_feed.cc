@@ -76,7 +76,6 @@ bool World::Feed::Pump() {
         const World::Publishing publishing(world_, outgoing_, pending_);
         return core_->Publish(outgoing_, next_token_);
       }();
-      calm_.Disturb();
       pending_.clear();
       for (size_t i = 0; i < taken; ++i) {
         Entry& entry = jobs_[lane.waiting[i]];
@@ -100,7 +99,6 @@ bool World::Feed::Pump() {
 }
 
 void World::Feed::OnConfirmed(const bus::Confirm& confirm) {
-  calm_.Told();
   for (uint32_t i = 0; i < confirm.count; ++i) {
     Entry& entry = jobs_[out_[confirm.first - 1 + i]];
     Lane& lane = lanes_[entry.lane];

@@ -46,10 +46,7 @@ class World::Feed final : public bus::ProducerHandler, public bus::Waker {
   };
   bool Pump();
   void OnConfirmed(const bus::Confirm& confirm) override;
-  void OnWritable() override {
-    calm_.Told();
-    writable_ = true;
-  }
+  void OnWritable() override { writable_ = true; }
   void Wake() override {}
 
   World& world_;
