@@ -65,7 +65,8 @@ enum class Kind : uint8_t {
 
   // The broker.
   kAppended,  // message, topic, partition, sequence: durable
-  kCommitted,  // stage (whose group), topic, partition, sequence: the group's committed offset is now that; value: before
+  kCommitted,  // stage (whose group), topic, partition, sequence: the group's committed offset is now that; value: before;
+               // flag kGivenUp: came over a connection that its sender, which lives, had given up before
   kAcked,      // stage (whose group), message, topic, partition: gone from the group's queue
   kDestroyed,  // message, topic, partition, sequence: destroyed by retention or with its queue; stage: whose group had not
                // settled it; one record for each such group
@@ -90,6 +91,7 @@ enum Flag : uint8_t {
   kDeadLetter = 8,
   kReceipt = 16,
   kInFlight = 32,
+  kGivenUp = 64,
 };
 
 struct Record {

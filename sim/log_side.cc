@@ -142,6 +142,7 @@ void LogSide::OnRequest(Connection& connection, const LogRequest& request) {
   record.partition = static_cast<uint16_t>(request.partition.number);
   record.sequence = static_cast<uint64_t>(after);
   record.value = static_cast<uint64_t>(std::max<int64_t>(before, 0));
+  if (connection.link == nullptr && !world_.member(connection.owner.instance).dead) record.flags = kGivenUp;
   world_.Record(record);
   world_.Progress();
 }
