@@ -214,7 +214,8 @@ void QueueSide::OnPublish(Connection& connection, std::unique_ptr<Payload>& payl
     Appended(connection.owner, topic, partition, payload->message);
     Know(broker_.newest(), broker_.newest_segment(), payload->message);
     std::swap(last_[topic][partition], payload);
-  } else if (alarm_) {
+  } else if (broker_.Blocked(connection.id)) {
+    // Not what comes over a connection that the broker has closed: nothing of it is read when the alarm is over.
     connection.state.held = std::move(payload);
   }
 }

@@ -102,6 +102,8 @@ class QueueBroker {
   bool up() const { return up_; }
   // A memory or disk alarm: a connection is blocked at its next publish and read no further until the alarm ends.
   void SetAlarm(bool on, MonotonicTime now);
+  // Whether that connection's publish waits for the end of the alarm.
+  bool Blocked(ConnectionId connection) const;
   // Closes from the server's side, with notice.
   void CloseConnection(ConnectionId connection, uint16_t code, const std::string& text, MonotonicTime now);
   void CloseChannel(ConnectionId connection, uint32_t channel, uint16_t code, const std::string& text,

@@ -538,16 +538,23 @@ TEST_F(QueueBrokerTest, AnAlarmBlocksWhoPublishesAndNobodyElse) {
   consumer.Channel(1);
   consumer.Consume(1, "q", 1);
   broker.SetAlarm(true, {});
+  const auto blocked = [this] {
+    const std::vector<ConnectionId> all = broker.Connections();
+    return std::count_if(all.begin(), all.end(), [this](ConnectionId id) { return broker.Blocked(id); });
+  };
+  EXPECT_EQ(blocked(), 0) << "nobody has published";
   EXPECT_TRUE(publisher.Take().empty()) << "not before it publishes";
   publisher.Publish("x", "3");
   publisher.Publish("x", "4");
   const auto events = publisher.Take();
   EXPECT_EQ(Of(events, EventKind::kBlocked).size(), 1u);
   EXPECT_EQ(broker.Stats("q").put, 2u) << "nothing more is read";
+  EXPECT_EQ(blocked(), 1);
   consumer.Ack(1, 1);
   EXPECT_EQ(Delivered(consumer.Take()), Numbers(1, 2)) << "consuming goes on";
   broker.SetAlarm(false, {});
   EXPECT_EQ(broker.Stats("q").put, 4u);
+  EXPECT_EQ(blocked(), 0);
   const auto after = publisher.Take();
   EXPECT_EQ(Of(after, EventKind::kUnblocked).size(), 1u);
   EXPECT_EQ(Confirmed(after), Bodies{"ack 4*"});

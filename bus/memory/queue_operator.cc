@@ -46,6 +46,11 @@ void QueueBroker::SetAlarm(bool on, MonotonicTime now) {
   Finish();
 }
 
+bool QueueBroker::Blocked(ConnectionId id) const {
+  const Connection* connection = Find(id);
+  return connection != nullptr && !connection->ended && connection->blocked;
+}
+
 void QueueBroker::CloseConnection(ConnectionId id, uint16_t code, const std::string& text, MonotonicTime now) {
   now_ = std::max(now_, now);
   Connection* connection = Find(id);
