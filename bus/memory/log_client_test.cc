@@ -10,6 +10,8 @@ namespace {
 using log_testing::ConfirmRecorder;
 using log_testing::CountingWaker;
 using log_testing::Member;
+using log_testing::Recorder;
+using log_testing::SlowLink;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -276,6 +278,41 @@ TEST_F(LogClientTest, AStaticMemberComesBackToItsPartitionsUnnoticed) {
   EXPECT_EQ(again.recorder.Numbers(), of_b);
   EXPECT_EQ(broker.Group("g")->generation(), generation);
   EXPECT_EQ(a.recorder.log.size(), told);
+}
+
+// Never answers where partitions start.
+class StartlessLink : public SlowLink {
+ public:
+  using SlowLink::SlowLink;
+  void Send(const LogRequest& request, MonotonicTime now) override {
+    if (request.method != LogMethod::kOffsets) SlowLink::Send(request, now);
+  }
+};
+
+// What it owns counts from the assignment on, whether it has begun or not: whoever gets it next waits until it is given back.
+TEST_F(LogClientTest, WhatMovesAwayBeforeItHasBegunIsHandedOn) {
+  Topic(4);
+  CountingWaker waker;
+  Recorder recorder;
+  auto link = std::make_unique<StartlessLink>(broker, waker);
+  StartlessLink* passes = link.get();
+  LogConsumer slow({.group = "g", .topics = {"raw"}, .cooperative = true}, {}, std::move(link), now);
+  const auto pass = [&](int rounds) {
+    for (int round = 0; round < rounds; ++round) {
+      now = now + milliseconds(500);
+      broker.Advance(now);
+      Settle();
+      slow.Advance(now);
+      passes->Pass(100, now);
+      slow.Poll(recorder);
+    }
+  };
+  pass(10);
+  ASSERT_EQ(broker.Group("g")->Members().size(), 1u);
+  EXPECT_TRUE(recorder.held.empty());
+  Member& b = Join({.cooperative = true});
+  pass(30);
+  EXPECT_EQ(b.recorder.Numbers(), (std::vector<int32_t>{2, 3}));
 }
 
 // Replaced while the group waits for it to give something back and join again: the one in its place was never told.

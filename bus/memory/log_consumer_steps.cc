@@ -164,7 +164,11 @@ void LogConsumer::OnAssignment(const std::vector<Partition>& partitions) {
         if (ours[i]) slot.state = SlotState::kStarting;
         break;
       case SlotState::kStarting:
-        if (!ours[i]) Free(slot, GivenUp());
+        // Whoever gets it is kept waiting too: we have said that we own it.
+        if (!ours[i]) {
+          Free(slot, GivenUp());
+          revoked = true;
+        }
         break;
       case SlotState::kHeld:
         if (!ours[i]) {
