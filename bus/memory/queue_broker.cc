@@ -118,11 +118,12 @@ void QueueBroker::Retire(std::span<Channel* const> channels) {
   for (Channel* channel : channels) {
     for (size_t i = 0; i < channel->unacked.size(); ++i) {
       queue_internal::Unacked& delivery = channel->unacked[i];
-      if (delivery.state != queue_internal::Unacked::State::kOpen) continue;
+      if (!delivery.Held()) continue;
       --delivery.queue->unacked;
       Return(*delivery.queue, std::move(delivery.stored), false);
     }
     channel->base_tag += channel->unacked.size();
+    channel->kept = 0;
     channel->unacked.clear();
     channel->consumers.clear();
     channel->confirms.clear();
@@ -170,10 +171,20 @@ void QueueBroker::Tick(MonotonicTime now) {
     dead_letter_due_ = MonotonicTime::Infinite();
     DeliverDeadLetters(true);
   }
+  if (now_ >= kept_due_) {
+    kept_due_ = MonotonicTime::Infinite();
+    for (const auto& [id, connection] : connections_) {
+      for (const auto& channel : connection->channels) {
+        if (channel != nullptr) PassKeptOn(*channel);
+      }
+    }
+  }
   Finish();
 }
 
-MonotonicTime QueueBroker::NextTimer() const { return std::min({next_tick_, heartbeat_due_, dead_letter_due_}); }
+MonotonicTime QueueBroker::NextTimer() const {
+  return std::min({next_tick_, heartbeat_due_, dead_letter_due_, kept_due_});
+}
 
 void QueueBroker::CheckTimeouts() {
   for (const auto& [id, connection] : connections_) {

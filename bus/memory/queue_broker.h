@@ -55,6 +55,11 @@ struct QueueBrokerOptions {
   Duration heartbeat = Duration::zero();
   // How long a dead letter that found no queue waits for the next try.
   Duration dead_letter_retry = std::chrono::seconds(1);
+  // A channel passes so many acks of one moment on to the queues at once; the rest follows after ack_delay, or when a
+  // consumer comes or goes on it, and is forgotten when the channel ends before that: those deliveries come again. 0: no
+  // bound.
+  uint32_t acks_on_their_way = 32;
+  Duration ack_delay = std::chrono::milliseconds(1);
   uint64_t salt = 0;  // of the order in which requeues come back
 };
 
@@ -166,6 +171,10 @@ class QueueBroker {
   void OnCancel(Channel& channel, const Request& request);
   void OnPublish(Channel& channel, const Request& request);
   void OnSettle(Channel& channel, const Request& request);
+  bool KeepsBack(Channel& channel);
+  void PassKeptOn(Channel& channel);
+  void TakeAck(queue_internal::Unacked& delivery);
+  void PopSettled(Channel& channel);
 
   void StoreBytes(WorkQueue& queue, const Message& message, Stored& stored);
   // Puts a message into all queues bound; false where one of them refused it. `routed` tells whether there was any.
@@ -209,6 +218,7 @@ class QueueBroker {
   MonotonicTime next_tick_ = MonotonicTime::Infinite();
   MonotonicTime heartbeat_due_ = MonotonicTime::Infinite();
   MonotonicTime dead_letter_due_ = MonotonicTime::Infinite();
+  MonotonicTime kept_due_ = MonotonicTime::Infinite();
   ConnectionId next_connection_ = 1;
   uint64_t puts_ = 0;
   Message newest_;

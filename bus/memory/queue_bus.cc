@@ -46,6 +46,7 @@ std::unique_ptr<QueueBroker> QueueMemoryBus::NewBroker() const {
   QueueBrokerOptions options;
   options.segment_bytes = url_.segment_bytes;
   options.message_bytes_max = url_.message_bytes_max;
+  options.acks_on_their_way = 0;  // the model's imitation of a server's delay serves nobody here
   return std::make_unique<QueueBroker>(options);
 }
 

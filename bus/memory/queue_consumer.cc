@@ -8,6 +8,7 @@ namespace millrace::bus {
 namespace {
 
 constexpr uint32_t kRetryDoublingsMax = 6;
+constexpr int kCloseRounds = 8;
 
 Beat SelfOf(const ConsumerOptions& options, const QueueConsumerOptions& queue_options) {
   Beat self;
@@ -92,7 +93,10 @@ void QueueConsumer::OnEvent(Event& event) {
   QueueSlot* slot = SlotOf(event.channel);
   if (slot == nullptr) return;
   switch (event.kind) {
+    case EventKind::kCancelOk:
+      return OnFlushed(*slot, event);
     case EventKind::kConsumeOk:
+      if (slot->state == QueueSlot::State::kClosing) return OnFlushed(*slot, event);
       if (slot->state != QueueSlot::State::kOpening) return;
       slot->state = QueueSlot::State::kHeld;
       slot->epoch = ++last_epoch_;
@@ -145,8 +149,8 @@ void QueueConsumer::OnCancelled(QueueSlot& slot) {
   untold_.push_back(absl::DataLossError(
       "queue '" + slot.queue + "' was deleted, and with it every message that was not settled; declaring it anew"));
   Lose(slot);
-  CloseChannel(slot);
   slot.recreate = true;
+  CloseChannel(slot);
 }
 
 void QueueConsumer::Lose(QueueSlot& slot) {
@@ -334,10 +338,12 @@ void QueueConsumer::StartClose() {
 absl::Status QueueConsumer::Close(MonotonicTime) {
   session_.Poll(now_);  // what has been lost already
   StartClose();
-  session_.Poll(now_);
-  for (const QueueSlot& slot : slots_) {
-    if (slot.state != QueueSlot::State::kIdle) ++channels_lost_;
+  const auto idle = [](const QueueSlot& slot) { return slot.state == QueueSlot::State::kIdle; };
+  // Where answers come at once each step of the way back has its own.
+  for (int i = 0; i < kCloseRounds && !std::all_of(slots_.begin(), slots_.end(), idle); ++i) {
+    if (!session_.Poll(now_)) break;
   }
+  channels_lost_ += static_cast<size_t>(slots_.end() - slots_.begin() - std::count_if(slots_.begin(), slots_.end(), idle));
   channels_lost_ += lost_.size();
   session_.Close(now_);
   UpdateTimer();

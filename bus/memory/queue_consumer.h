@@ -92,6 +92,8 @@ class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
   void Reconcile();
   void Open(QueueSlot& slot);
   void CloseChannel(QueueSlot& slot);
+  // The answers on the way there.
+  void OnFlushed(QueueSlot& slot, const Event& event);
   // The holding has ended without our doing; the channel is gone or has to be closed.
   void Lose(QueueSlot& slot);
   void Retry(QueueSlot& slot);

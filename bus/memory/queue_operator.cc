@@ -5,6 +5,16 @@
 #include "bus/memory/queue_broker.h"
 
 namespace millrace::bus {
+namespace {
+
+// The queue takes a delivery back, or is gone. What was acked before is not acked again.
+void ForgetDelivery(queue_internal::Channel& channel, queue_internal::Unacked& delivery) {
+  using State = queue_internal::Unacked::State;
+  if (delivery.state == State::kKept) --channel.kept;
+  delivery.state = delivery.state == State::kKept ? State::kSettled : State::kForgotten;
+}
+
+}  // namespace
 
 void QueueBroker::Stop(MonotonicTime now) {
   if (!up_) return;
@@ -97,8 +107,8 @@ void QueueBroker::EraseQueue(WorkQueue& queue) {
       if (channel == nullptr) continue;
       for (size_t i = 0; i < channel->unacked.size(); ++i) {
         queue_internal::Unacked& delivery = channel->unacked[i];
-        if (delivery.queue != &queue || delivery.state != queue_internal::Unacked::State::kOpen) continue;
-        delivery.state = queue_internal::Unacked::State::kForgotten;
+        if (delivery.queue != &queue || !delivery.Held()) continue;
+        ForgetDelivery(*channel, delivery);
         delivery.stored = {};
       }
     }
@@ -122,8 +132,8 @@ void QueueBroker::Demote(const std::string& name, MonotonicTime now) {
   Consumer* old = queue.consumers.front();
   for (size_t i = 0; i < old->channel->unacked.size(); ++i) {
     queue_internal::Unacked& delivery = old->channel->unacked[i];
-    if (delivery.consumer != old || delivery.state != queue_internal::Unacked::State::kOpen) continue;
-    delivery.state = queue_internal::Unacked::State::kForgotten;
+    if (delivery.consumer != old || !delivery.Held()) continue;
+    ForgetDelivery(*old->channel, delivery);
     --queue.unacked;
     Return(queue, std::move(delivery.stored), false);
   }
@@ -185,7 +195,7 @@ void QueueBroker::BrowseUnsettled(const std::string& name, const Visitor& each) 
       if (channel == nullptr) continue;
       for (size_t i = 0; i < channel->unacked.size(); ++i) {
         const queue_internal::Unacked& delivery = channel->unacked[i];
-        if (delivery.queue != &queue || delivery.state != queue_internal::Unacked::State::kOpen) continue;
+        if (delivery.queue != &queue || !delivery.Held()) continue;
         all.push_back(&delivery.stored);
       }
     }

@@ -179,6 +179,7 @@ void QueueBroker::OnBind(Channel& channel, const Request& request) {
 }
 
 void QueueBroker::OnConsume(Channel& channel, const Request& request) {
+  PassKeptOn(channel);
   const auto it = queues_.find(request.queue);
   if (it == queues_.end()) return Fail(channel, kNotFound, "NOT_FOUND - no " + InVhost("queue", request.queue));
   if (it->second->owner != 0 && it->second->owner != channel.connection->id) {
@@ -201,6 +202,7 @@ void QueueBroker::OnConsume(Channel& channel, const Request& request) {
 }
 
 void QueueBroker::OnCancel(Channel& channel, const Request& request) {
+  PassKeptOn(channel);
   for (const auto& consumer : channel.consumers) {
     if (consumer->tag != request.consumer) continue;
     Touch(*consumer->queue);

@@ -48,7 +48,7 @@ struct QueueSlot {
     kOpening,   // subscription sent
     kHeld,      // told as assigned
     kRevoking,  // told as revoking, not released yet
-    kClosing,   // channel.close sent, its answer awaited
+    kClosing,   // on its way back: settlements are being flushed, then channel.close is sent and its answer awaited
   };
   struct Withheld {
     Delivery delivery;

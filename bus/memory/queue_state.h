@@ -44,6 +44,7 @@ struct Consumer {
 struct Unacked {
   enum class State : uint8_t {
     kOpen,
+    kKept,  // acked, but the channel has not passed that on to the queue
     kSettled,
     kForgotten,  // the queue took it back or is gone: the tag may still be settled, without effect
   };
@@ -52,6 +53,8 @@ struct Unacked {
   Consumer* consumer = nullptr;  // nullptr: cancelled since
   MonotonicTime since;
   Stored stored;
+  // In a consumer's hands, as far as its queue knows.
+  bool Held() const { return state == State::kOpen || state == State::kKept; }
 };
 
 struct Account {
@@ -102,6 +105,9 @@ struct Channel {
   Exchange* last_exchange = nullptr;  // of the last publish: most go to the same
   uint64_t base_tag = 1;
   Ring<Unacked> unacked;
+  MonotonicTime acked_at;  // of the last ack
+  uint32_t acks = 0;       // at that moment
+  size_t kept = 0;         // deliveries whose acks are kept back
   std::vector<std::unique_ptr<Consumer>> consumers;
 };
 

@@ -249,12 +249,57 @@ void QueueBroker::Give(Consumer& consumer, Stored&& stored) {
 
 // ---------------------------------------------------------------- settling
 
+bool QueueBroker::KeepsBack(Channel& channel) {
+  if (options_.acks_on_their_way == 0) return false;
+  if (channel.acked_at != now_) {
+    channel.acked_at = now_;
+    channel.acks = 0;
+    PassKeptOn(channel);
+  }
+  if (++channel.acks <= options_.acks_on_their_way) return false;
+  kept_due_ = std::min(kept_due_, now_ + options_.ack_delay);
+  return true;
+}
+
+void QueueBroker::PassKeptOn(Channel& channel) {
+  for (size_t i = 0; i < channel.unacked.size() && channel.kept > 0; ++i) {
+    Unacked& delivery = channel.unacked[i];
+    if (delivery.state != Unacked::State::kKept) continue;
+    --channel.kept;
+    TakeAck(delivery);
+  }
+  PopSettled(channel);
+}
+
+void QueueBroker::TakeAck(Unacked& delivery) {
+  delivery.state = Unacked::State::kSettled;
+  WorkQueue& queue = *delivery.queue;
+  --queue.unacked;
+  if (delivery.consumer != nullptr) --delivery.consumer->unacked;
+  Touch(queue);
+  ++queue.acked;
+  ++acks_;
+  Discharge(queue, delivery.stored.bytes);
+  delivery.stored = {};
+}
+
+void QueueBroker::PopSettled(Channel& channel) {
+  while (!channel.unacked.empty() && channel.unacked.front().state == Unacked::State::kSettled) {
+    channel.unacked.pop_front();
+    ++channel.base_tag;
+  }
+}
+
 void QueueBroker::OnSettle(Channel& channel, const Request& request) {
+  const bool ack = request.method == Method::kAck;
+  const bool keep = ack && KeepsBack(channel);
   Ring<Unacked>& unacked = channel.unacked;
   const bool everything = request.tag == 0 && request.multiple;
   const uint64_t index = request.tag - channel.base_tag;
-  if (!everything &&
-      (request.tag < channel.base_tag || index >= unacked.size() || unacked[index].state == Unacked::State::kSettled)) {
+  const auto answered = [](const Unacked& delivery) {
+    return delivery.state == Unacked::State::kSettled || delivery.state == Unacked::State::kKept;
+  };
+  if (!everything && (request.tag < channel.base_tag || index >= unacked.size() || answered(unacked[index]))) {
     return Fail(channel, kPreconditionFailed,
                 "PRECONDITION_FAILED - unknown delivery tag " + std::to_string(request.tag));
   }
@@ -262,27 +307,29 @@ void QueueBroker::OnSettle(Channel& channel, const Request& request) {
   std::vector<std::pair<WorkQueue*, Stored>> nacked;
   for (size_t i = request.multiple ? 0 : index; i < end; ++i) {
     Unacked& delivery = unacked[i];
-    const Unacked::State before = std::exchange(delivery.state, Unacked::State::kSettled);
-    if (before != Unacked::State::kOpen) continue;
-    WorkQueue& queue = *delivery.queue;
-    --queue.unacked;
-    if (delivery.consumer != nullptr) --delivery.consumer->unacked;
-    Touch(queue);
-    if (request.method == Method::kAck) {
-      ++queue.acked;
-      ++acks_;
-      Discharge(queue, delivery.stored.bytes);
-    } else if (request.requeue) {
-      nacked.emplace_back(&queue, std::move(delivery.stored));
+    if (answered(delivery)) continue;
+    if (delivery.state == Unacked::State::kForgotten) {
+      delivery.state = Unacked::State::kSettled;
+    } else if (keep && delivery.queue->arguments.durable) {
+      delivery.state = Unacked::State::kKept;
+      ++channel.kept;
+    } else if (ack) {
+      TakeAck(delivery);
     } else {
-      DeadLetter(queue, std::move(delivery.stored), kRejected);
+      delivery.state = Unacked::State::kSettled;
+      WorkQueue& queue = *delivery.queue;
+      --queue.unacked;
+      if (delivery.consumer != nullptr) --delivery.consumer->unacked;
+      Touch(queue);
+      if (request.requeue) {
+        nacked.emplace_back(&queue, std::move(delivery.stored));
+      } else {
+        DeadLetter(queue, std::move(delivery.stored), kRejected);
+      }
+      delivery.stored = {};
     }
-    delivery.stored = {};
   }
-  while (!unacked.empty() && unacked.front().state == Unacked::State::kSettled) {
-    unacked.pop_front();
-    ++channel.base_tag;
-  }
+  PopSettled(channel);
   if (!nacked.empty()) RequeueNacked(std::move(nacked));
 }
 
