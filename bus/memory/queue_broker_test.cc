@@ -690,8 +690,61 @@ TEST(QueueBrokerErrors, AMessageOverTheLimitClosesTheChannel) {
   EXPECT_EQ(peer.Take().back().code, kPreconditionFailed);
 }
 
+// As quorum queues behave: the channel's process keeps acks back beyond 32 on their way, and forgets them when it ends.
+class KeptAcks : public ::testing::Test {
+ protected:
+  KeptAcks() {
+    publisher.Channel(1);
+    publisher.Exchange("x");
+    publisher.Declare("q");
+    publisher.Bind("x", "q");
+    for (int i = 1; i <= 50; ++i) publisher.Publish("x", std::to_string(i));
+    consumer.Channel(1);
+    consumer.Consume(1, "q", 100);
+    EXPECT_EQ(Delivered(consumer.Take()).size(), 50u);
+    for (uint64_t tag = 1; tag <= 40; ++tag) consumer.Ack(1, tag);
+    EXPECT_EQ(broker.Stats("q").acked, 32u);
+    EXPECT_EQ(broker.Stats("q").unacked, 18u);
+  }
+  QueueBroker broker{QueueBrokerOptions{}};
+  Peer publisher{broker};
+  Peer consumer{broker};
+};
+
+TEST_F(KeptAcks, AreForgottenWithTheChannel) {
+  consumer.Close(1);
+  EXPECT_EQ(broker.Stats("q").acked, 32u);
+  EXPECT_EQ(broker.Stats("q").ready, 18u);
+}
+
+TEST_F(KeptAcks, ArriveAfterAWhile) {
+  EXPECT_LE(broker.NextTimer(), consumer.now + std::chrono::milliseconds(1));
+  broker.Tick(consumer.now + std::chrono::milliseconds(1));
+  EXPECT_EQ(broker.Stats("q").acked, 40u);
+  consumer.Close(1);
+  EXPECT_EQ(broker.Stats("q").ready, 10u);
+}
+
+TEST_F(KeptAcks, ArriveWhenAConsumerComes) {
+  consumer.Consume(1, "q", 1, 2);
+  EXPECT_EQ(broker.Stats("q").acked, 40u);
+  EXPECT_EQ(broker.Stats("q").unacked, 10u);
+}
+
+TEST_F(KeptAcks, AreAcksAllTheSame) {
+  consumer.Ack(1, 35);
+  EXPECT_EQ(consumer.Take().back().code, kPreconditionFailed) << "a second ack closes the channel";
+}
+
+TEST_F(KeptAcks, GoWithTheirQueue) {
+  EXPECT_TRUE(broker.DeleteQueue("q", consumer.now));
+  broker.Tick(consumer.now + std::chrono::seconds(1));
+  consumer.Close(1);
+  EXPECT_FALSE(broker.HasQueue("q"));
+}
+
 TEST(QueueBrokerMemory, AStreamRunsOnAHandfulOfSegments) {
-  QueueBroker broker({.segment_bytes = 4096, .segments_kept = 4});
+  QueueBroker broker({.segment_bytes = 4096, .segments_kept = 4, .acks_on_their_way = 0});
   Peer publisher(broker), consumer(broker);
   publisher.Channel(1);
   publisher.Exchange("x");

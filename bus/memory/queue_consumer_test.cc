@@ -128,6 +128,32 @@ TEST_F(QueueConsumerTest, SettlesPrefixesWithOneAckAndTheRestSingly) {
   EXPECT_EQ(broker.Stats("raw:g:0").acked, 8u);
 }
 
+// A hundred acks at once are more than the channel passes on: closing it at once would bring the rest back.
+TEST_F(QueueConsumerTest, WhatWasSettledBeforeAHandOverDoesNotComeBack) {
+  Make(1, {.prefetch = 1000});
+  Publish(1, 120);
+  Poll();
+  const Holding holding = handler().HoldingOf(0);
+  for (uint64_t tag = 1; tag <= 100; ++tag) instance->Settle(holding, tag, tag);
+  EXPECT_EQ(broker.Stats("raw:g:0").acked, 32u) << "the model keeps the rest back";
+  instance->consumer->Release(holding);
+  Poll();
+  EXPECT_EQ(broker.Stats("raw:g:0").acked, 100u);
+  EXPECT_EQ(broker.Stats("raw:g:0").ready, 20u);
+  EXPECT_EQ(broker.Stats("raw:g:0").consumers, 0u);
+}
+
+TEST_F(QueueConsumerTest, WhatWasSettledBeforeCloseDoesNotComeBack) {
+  Make(1, {.prefetch = 1000}, /*ordered=*/false);
+  Publish(1, 120);
+  Poll();
+  const Holding holding = handler().HoldingOf(0);
+  for (uint64_t tag = 1; tag <= 100; ++tag) instance->Settle(holding, tag, tag);
+  EXPECT_TRUE(instance->consumer->Close(now).ok());
+  EXPECT_EQ(broker.Stats("raw:g:any").acked, 100u);
+  EXPECT_EQ(broker.Stats("raw:g:any").ready, 20u);
+}
+
 TEST_F(QueueConsumerTest, SettlingInAnyOrderSettlesEachOnceAndNothingElse) {
   Make(1, {.prefetch = 1000});
   Publish(1, 500);
@@ -141,6 +167,8 @@ TEST_F(QueueConsumerTest, SettlingInAnyOrderSettlesEachOnceAndNothingElse) {
     // Ranges that were settled in part already are more than the contract allows, and still harmless.
     instance->Settle(holding, first, last);
     for (uint64_t t = first; t <= last; ++t) settled[t] = true;
+    now = now + milliseconds(1);  // the channel passes on what it has kept back
+    broker.Tick(now);
     ASSERT_EQ(broker.Stats("raw:g:0").acked, static_cast<uint64_t>(std::count(settled.begin(), settled.end(), true)));
   }
   EXPECT_EQ(broker.Stats("raw:g:0").consumers, 1u) << "the channel lives";
