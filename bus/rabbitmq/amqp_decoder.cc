@@ -87,7 +87,8 @@ void AmqpDecoder::Start(ByteBuffer& out) { out.Append(std::string_view("AMQP\0\0
 // ---------------------------------------------------------------- frames
 
 bool AmqpDecoder::CheckFirstBytes(std::string_view bytes) {
-  if (bytes.substr(0, 4) == "AMQP") {
+  constexpr std::string_view kGreeting = "AMQP";
+  if (bytes.substr(0, 4) == kGreeting.substr(0, bytes.size())) {
     if (bytes.size() < 8) return true;
     const auto digit = [&](size_t i) { return std::to_string(static_cast<unsigned char>(bytes[i])); };
     return Fail("the server speaks another AMQP than 0-9-1: it offers " + digit(5) + "." + digit(6) + "." + digit(7) +
