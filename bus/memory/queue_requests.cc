@@ -162,7 +162,9 @@ void QueueBroker::OnDeclareQueue(Channel& channel, const Request& request) {
     account->bytes_max = request.arguments->backlog_bytes_max;
     it->second->account = account.get();
   }
-  Tell(*channel.connection, EventKind::kQueueDeclared, channel.id).messages = it->second->Length();
+  Event& event = Tell(*channel.connection, EventKind::kQueueDeclared, channel.id);
+  event.messages = it->second->Length();
+  event.consumers = static_cast<uint32_t>(it->second->consumers.size());
 }
 
 void QueueBroker::OnBind(Channel& channel, const Request& request) {

@@ -121,6 +121,7 @@ struct Event {
   uint16_t code = 0;         // kChannelClosed, kConnectionClosed, kReturned: AMQP's reply code; 0: the connection broke
   uint32_t channel = 0;
   uint32_t consumer = 0;        // kConsumeOk, kCancelOk, kCancelled, kDelivered
+  uint32_t consumers = 0;       // kQueueDeclared: how many the queue has
   uint32_t delivery_count = 0;  // kDelivered: x-delivery-count
   uint64_t tag = 0;             // kDelivered: delivery tag; kAcked, kNacked: publish tag
   uint64_t message_id = 0;      // kReturned

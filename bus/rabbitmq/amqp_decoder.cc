@@ -343,10 +343,13 @@ bool AmqpDecoder::OnChannelMethod(uint16_t channel, uint32_t method, void* decod
       }
       return true;
     }
-    case AMQP_QUEUE_DECLARE_OK_METHOD:
-      Tell(EventKind::kQueueDeclared, channel).messages =
-          static_cast<const amqp_queue_declare_ok_t*>(decoded)->message_count;
+    case AMQP_QUEUE_DECLARE_OK_METHOD: {
+      const auto& declared = *static_cast<const amqp_queue_declare_ok_t*>(decoded);
+      Event& event = Tell(EventKind::kQueueDeclared, channel);
+      event.messages = declared.message_count;
+      event.consumers = declared.consumer_count;
       return true;
+    }
     case AMQP_BASIC_CONSUME_OK_METHOD:
       Tell(EventKind::kConsumeOk, channel).consumer =
           NumberOf(View(static_cast<const amqp_basic_consume_ok_t*>(decoded)->consumer_tag));

@@ -214,6 +214,7 @@ bool AmqpLink::OnDeclared(const Event& event, const AmqpDecoder& decoder, ByteBu
   Ask& ask = it->second;
   if (++ask.answers == 1 && !at->second.closing) {
     ask.depth.ready = event.messages;
+    ask.depth.consumers = event.consumers;
     at->second.declares.push_back(true);
     AmqpEncoder().Encode({.method = Method::kQueueDeclare, .channel = channel, .passive = true, .queue = ask.queue},
                          out);

@@ -61,8 +61,9 @@ class AmqpLink : public QueueLink {
       kMoving,   // being opened or closed, or no answer: nothing can be said now
       kKnown,
     } state = State::kNotHeld;
-    uint64_t ready = 0;    // waiting at the server
-    uint64_t in_hand = 0;  // delivered on this channel and not settled
+    uint64_t ready = 0;      // waiting at the server
+    uint64_t in_hand = 0;    // delivered on this channel and not settled
+    uint32_t consumers = 0;  // of the queue, this one and all others
   };
   // One for each probe, at a moment after the call began: no message of the queue is in neither count, unless it is
   // settled. Blocks until the server has answered, at most until `deadline`.

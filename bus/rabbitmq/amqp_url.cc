@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view kScheme = "amqp://";
 constexpr std::string_view kKnown =
     "heartbeat=SECONDS, connect_timeout=SECONDS, apply_timeout=SECONDS, prefetch=N, window=N, message_bytes_max=N, "
-    "name=TEXT, instance=TEXT";
+    "prefix=TEXT, name=TEXT, instance=TEXT";
 
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -173,10 +173,13 @@ class Parser {
       numeric.set(number);
       return absl::OkStatus();
     }
-    if (name != "name" && name != "instance") return Bad("unknown parameter \"" + std::string(name) + "\"");
+    if (name != "name" && name != "instance" && name != "prefix")
+      return Bad("unknown parameter \"" + std::string(name) + "\"");
     const std::optional<std::string> text = Decoded(value);
     if (!text.has_value() || text->size() > 100) return bad_value();
-    (name == "name" ? parsed_.connection.connection_name : parsed_.instance) = *text;
+    (name == "name"     ? parsed_.connection.connection_name
+     : name == "prefix" ? parsed_.prefix
+                        : parsed_.instance) = *text;
     return absl::OkStatus();
   }
 

@@ -11,6 +11,8 @@
 //                            for its life: else redeliveries change their order
 //   window=N                 8192; publishes without a confirm
 //   message_bytes_max=N      1000000; key + body + headers of one message
+//   prefix=TEXT              stands before the names of topics and groups on the server, so that several can share a
+//                            virtual host
 //   name=TEXT                what connections are called in the server's management, after "millrace "
 //   instance=TEXT            what tells this process's consumers from others of the same names; host and process number
 //
@@ -34,6 +36,7 @@ struct AmqpUrl {
   uint32_t prefetch = 0;  // 0: as the pipeline says
   uint32_t window = 8192;
   size_t message_bytes_max = 1'000'000;
+  std::string prefix;
   std::string instance;
 };
 

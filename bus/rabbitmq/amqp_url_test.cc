@@ -20,7 +20,7 @@ TEST(AmqpUrlTest, DefaultsAreTheServersOwn) {
 TEST(AmqpUrlTest, EverythingIsTakenApart) {
   const auto url = ParseAmqpUrl(
       "amqp://a%40b:p%2F%3Aw@one:1,[::1]:2,three/my%2Fhost?heartbeat=7&prefetch=9&window=10&message_bytes_max=11"
-      "&name=n%20m&instance=i&connect_timeout=3&apply_timeout=4");
+      "&name=n%20m&instance=i&prefix=p.&connect_timeout=3&apply_timeout=4");
   ASSERT_TRUE(url.ok()) << url.status();
   EXPECT_EQ(url->connection.user, "a@b");
   EXPECT_EQ(url->connection.password, "p/:w");
@@ -34,6 +34,7 @@ TEST(AmqpUrlTest, EverythingIsTakenApart) {
   EXPECT_EQ(url->message_bytes_max, 11u);
   EXPECT_EQ(url->connection.connection_name, "n m");
   EXPECT_EQ(url->instance, "i");
+  EXPECT_EQ(url->prefix, "p.");
 }
 
 TEST(AmqpUrlTest, WhatIsWrongIsNamedAndThePasswordIsNot) {

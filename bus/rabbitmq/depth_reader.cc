@@ -22,8 +22,8 @@ DepthReader::DepthReader(const AmqpOptions& options, const Clock& clock)
   session_.Start(clock_.Now());
 }
 
-absl::StatusOr<std::vector<uint64_t>> DepthReader::Read(const std::vector<std::string>& queues,
-                                                        MonotonicTime deadline) {
+absl::StatusOr<std::vector<DepthReader::Count>> DepthReader::Read(const std::vector<std::string>& queues,
+                                                                  MonotonicTime deadline) {
   queues_ = &queues;
   counts_.clear();
   status_ = absl::OkStatus();
@@ -70,7 +70,7 @@ void DepthReader::OnEvent(Event& event) {
     case EventKind::kQueueDeclared:
       if (!asking_) return;
       asking_ = false;
-      counts_.push_back(event.messages);
+      counts_.push_back({.ready = event.messages, .consumers = event.consumers});
       return AskNext();
     case EventKind::kChannelClosed:
       channel_open_ = asking_ = false;

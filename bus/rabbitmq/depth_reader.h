@@ -19,9 +19,12 @@ class DepthReader : private QueueSession::Host {
  public:
   DepthReader(const AmqpOptions& options, const Clock& clock);
 
-  // The ready messages of each queue: what somebody holds unsettled is not among them. NotFound for a queue that is not
-  // there, Unavailable where the server does not answer.
-  absl::StatusOr<std::vector<uint64_t>> Read(const std::vector<std::string>& queues, MonotonicTime deadline);
+  struct Count {
+    uint64_t ready = 0;  // what somebody holds unsettled is not among them
+    uint32_t consumers = 0;
+  };
+  // NotFound for a queue that is not there, Unavailable where the server does not answer.
+  absl::StatusOr<std::vector<Count>> Read(const std::vector<std::string>& queues, MonotonicTime deadline);
 
  private:
   void OnUp() override;
@@ -36,7 +39,7 @@ class DepthReader : private QueueSession::Host {
   bool channel_open_ = false;
   bool asking_ = false;
   const std::vector<std::string>* queues_ = nullptr;  // during Read
-  std::vector<uint64_t> counts_;
+  std::vector<Count> counts_;
   absl::Status status_;
   std::string why_;
 };

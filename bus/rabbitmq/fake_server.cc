@@ -356,7 +356,8 @@ class FakeServer::Client {
         return Say(channel, AMQP_EXCHANGE_DECLARE_OK_METHOD, amqp_exchange_declare_ok_t{});
       case EventKind::kQueueDeclared:
         return Say(channel, AMQP_QUEUE_DECLARE_OK_METHOD,
-                   amqp_queue_declare_ok_t{.message_count = static_cast<uint32_t>(event.messages)});
+                   amqp_queue_declare_ok_t{.message_count = static_cast<uint32_t>(event.messages),
+                                           .consumer_count = event.consumers});
       case EventKind::kQueueBound:
         return Say(channel, AMQP_QUEUE_BIND_OK_METHOD, amqp_queue_bind_ok_t{});
       case EventKind::kQueueDeleted:

@@ -101,8 +101,22 @@ class RabbitBus : public Bus {
     }
     return spec;
   }
-  // What this process's consumers know of the partitions; the rest is kNotHeld.
-  std::vector<AmqpLink::Depth> DepthsInHand(const QueueTopic& topic, const std::string& group, MonotonicTime deadline);
+  // A topic under its name on the server.
+  QueueTopic Placed(const TopicSpec& spec) const {
+    QueueTopic topic = QueueTopicOf(spec);
+    topic.name = url_.prefix + topic.name;
+    return topic;
+  }
+  // A partition, as far as this process's consumers know.
+  struct Hands {
+    uint32_t subscribed = 0;  // of ours
+    bool moving = false;
+    uint64_t ready = 0;
+    uint64_t in_hand = 0;
+    uint32_t consumers = 0;  // ours and others
+  };
+  // Names as on the server.
+  std::vector<Hands> Ours(const QueueTopic& topic, const std::string& group, MonotonicTime deadline);
 
   AmqpUrl url_;
   const Capabilities capabilities_;
@@ -118,12 +132,17 @@ class RabbitBus : public Bus {
 };
 
 absl::Status RabbitBus::Apply(const Topology& topology) {
-  if (absl::Status s = CheckTopology(topology); !s.ok()) return s;
+  Topology placed = topology;
+  for (TopicSpec& spec : placed.topics) {
+    spec.name = url_.prefix + spec.name;
+    for (std::string& group : spec.groups) group = url_.prefix + group;
+  }
+  if (absl::Status s = CheckTopology(placed); !s.ok()) return s;
   WaitingWaker waker;
   const MonotonicTime deadline = clock_.Now() + url_.apply_timeout;
   auto link = std::make_unique<AmqpLink>(Named("topology"), clock_, waker);
   AmqpLink* const flushing = link.get();
-  QueueAdmin admin(std::move(link), {}, topology, clock_.Now());
+  QueueAdmin admin(std::move(link), {}, placed, clock_.Now());
   for (;;) {
     admin.Poll(clock_.Now());
     flushing->Flush();
@@ -158,7 +177,7 @@ absl::StatusOr<std::unique_ptr<ConsumerDriver>> RabbitBus::OpenConsumer(const Co
     for (const std::string& topic : options.topics) {
       const absl::StatusOr<TopicSpec> spec = SpecOf(options.group, topic);
       if (!spec.ok()) return spec.status();
-      topics.push_back(QueueTopicOf(*spec));
+      topics.push_back(Placed(*spec));
     }
     ++opened_;
     if (named.instance.empty()) named.instance = "instance-" + std::to_string(opened_);
@@ -178,6 +197,7 @@ absl::StatusOr<std::unique_ptr<ConsumerDriver>> RabbitBus::OpenConsumer(const Co
     instances_.erase(key);
   };
   named.instance += "@" + url_.instance;
+  named.group = url_.prefix + named.group;
   auto consumer =
       std::make_unique<RabbitConsumer>(url_.connection, named, topics, queue, clock_, waker, std::move(gone));
   std::lock_guard<std::mutex> lock(consumers_mutex_);
@@ -196,72 +216,78 @@ absl::StatusOr<std::unique_ptr<ProducerDriver>> RabbitBus::OpenProducer(const Pr
     for (const std::string& topic : options.topics) {
       const absl::StatusOr<TopicSpec> spec = SpecOf(topic);
       if (!spec.ok()) return spec.status();
-      topics.push_back(QueueTopicOf(*spec));
+      topics.push_back(Placed(*spec));
     }
     queue.session.salt = static_cast<uint64_t>(clock_.Wall().ns) + ++opened_;
   }
   return std::make_unique<RabbitProducer>(Named(options.name), topics, queue, clock_, waker);
 }
 
-std::vector<AmqpLink::Depth> RabbitBus::DepthsInHand(const QueueTopic& topic, const std::string& group,
-                                                     MonotonicTime deadline) {
+std::vector<RabbitBus::Hands> RabbitBus::Ours(const QueueTopic& topic, const std::string& group,
+                                              MonotonicTime deadline) {
   using State = AmqpLink::Depth::State;
-  std::vector<AmqpLink::Depth> sum(static_cast<size_t>(topic.partitions));
+  std::vector<Hands> sum(static_cast<size_t>(topic.partitions));
   std::lock_guard<std::mutex> lock(consumers_mutex_);
   for (RabbitConsumer* consumer : consumers_) {
     const std::vector<AmqpLink::Depth> depths = consumer->Depths(group, topic.name, deadline);
     for (size_t p = 0; p < depths.size(); ++p) {
       if (depths[p].state == State::kNotHeld) continue;
-      if (depths[p].state == State::kMoving || sum[p].state == State::kMoving) {
-        sum[p].state = State::kMoving;
-        continue;
-      }
-      sum[p].state = State::kKnown;
+      Hands& hands = sum[p];
+      hands.moving = hands.moving || depths[p].state == State::kMoving;
+      ++hands.subscribed;
       // Two may wait at one queue, of which one is fed: both see the same messages ready.
-      sum[p].ready = std::max(sum[p].ready, depths[p].ready);
-      sum[p].in_hand += depths[p].in_hand;
+      hands.ready = std::max(hands.ready, depths[p].ready);
+      hands.consumers = std::max(hands.consumers, depths[p].consumers);
+      hands.in_hand += depths[p].in_hand;
     }
   }
   return sum;
 }
 
 absl::StatusOr<std::vector<PartitionLag>> RabbitBus::Lag(const std::string& group, const std::string& topic) {
-  using State = AmqpLink::Depth::State;
   QueueTopic queue_topic;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     const absl::StatusOr<TopicSpec> spec = SpecOf(group, topic);
     if (!spec.ok()) return spec.status();
-    queue_topic = QueueTopicOf(*spec);
+    queue_topic = Placed(*spec);
   }
   const MonotonicTime deadline = clock_.Now() + kLagTime;
-  std::vector<AmqpLink::Depth> depths = DepthsInHand(queue_topic, group, deadline);
-  std::vector<std::string> not_held;
-  for (size_t p = 0; p < depths.size(); ++p) {
-    if (depths[p].state == State::kMoving) {
-      return absl::UnavailableError("queue '" + WorkQueueName(queue_topic, group, static_cast<int32_t>(p)) +
+  const auto queue_of = [&](size_t p) {
+    return WorkQueueName(queue_topic, url_.prefix + group, static_cast<int32_t>(p));
+  };
+  std::vector<Hands> hands = Ours(queue_topic, url_.prefix + group, deadline);
+  std::vector<std::string> not_ours;
+  for (size_t p = 0; p < hands.size(); ++p) {
+    if (hands[p].moving) {
+      return absl::UnavailableError("queue '" + queue_of(p) +
                                     "' is being handed over: what is on its way cannot be counted now");
     }
-    if (depths[p].state == State::kNotHeld) {
-      not_held.push_back(WorkQueueName(queue_topic, group, static_cast<int32_t>(p)));
-    }
+    if (hands[p].subscribed == 0) not_ours.push_back(queue_of(p));
   }
-  std::vector<uint64_t> ready;
-  if (!not_held.empty()) {
+  if (!not_ours.empty()) {
     std::lock_guard<std::mutex> lock(reader_mutex_);
     if (reader_ == nullptr) reader_ = std::make_unique<DepthReader>(Named("lag"), clock_);
-    absl::StatusOr<std::vector<uint64_t>> read = reader_->Read(not_held, deadline);
+    const absl::StatusOr<std::vector<DepthReader::Count>> read = reader_->Read(not_ours, deadline);
     if (!read.ok()) return read.status();
-    ready = *std::move(read);
+    size_t next = 0;
+    for (Hands& each : hands) {
+      if (each.subscribed > 0) continue;
+      each.ready = (*read)[next].ready;
+      each.consumers = (*read)[next++].consumers;
+    }
   }
   std::vector<PartitionLag> lags;
-  size_t next = 0;
-  for (size_t p = 0; p < depths.size(); ++p) {
+  for (size_t p = 0; p < hands.size(); ++p) {
+    if (hands[p].consumers > hands[p].subscribed) {
+      return absl::UnavailableError("queue '" + queue_of(p) + "' has " + std::to_string(hands[p].ready) +
+                                    " messages waiting, and consumers in other processes: how many those have in hand, "
+                                    "the server tells nobody else");
+    }
     PartitionLag& lag = lags.emplace_back();
     lag.topic = topic;
     lag.partition = static_cast<int32_t>(p);
-    const bool held = depths[p].state == State::kKnown;
-    lag.lag = static_cast<int64_t>(held ? depths[p].ready + depths[p].in_hand : ready[next++]);
+    lag.lag = static_cast<int64_t>(hands[p].ready + hands[p].in_hand);
     lag.end = lag.lag;
   }
   return lags;

@@ -310,6 +310,36 @@ TEST_F(RabbitBusTest, LagCountsWhatWaitsAndWhatIsInHand) {
   EXPECT_TRUE(absl::IsNotFound(bus->Lag("nobody", "t").status()));
 }
 
+TEST_F(RabbitBusTest, WhatOtherProcessesHaveInHandIsNotTakenForNothing) {
+  Open();
+  Apply(1);
+  Join();
+  ASSERT_TRUE(RunUntil([&] { return eater.assigned.size() == 1; }));
+  auto other = OpenRabbitBus(server->Url("?instance=other"), clock);
+  ASSERT_TRUE(other.ok());
+  ASSERT_TRUE((*other)->Apply({.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}}).ok());
+  const absl::Status lag = (*other)->Lag("g", "t").status();
+  EXPECT_TRUE(absl::IsUnavailable(lag)) << lag;
+  EXPECT_NE(std::string(lag.message()).find("consumers in other processes"), std::string::npos) << lag;
+  EXPECT_TRUE(bus->Lag("g", "t").ok());
+}
+
+TEST_F(RabbitBusTest, APrefixKeepsNamesApart) {
+  Open({}, "?prefix=p.");
+  Apply(1);
+  OpenProducer();
+  Join();
+  Publish(Numbers(1, 3));
+  ASSERT_TRUE(RunUntil([&] { return eater.bodies.size() == 3; }));
+  server->Broker([](QueueBroker& broker, MonotonicTime) {
+    EXPECT_TRUE(broker.HasQueue("p.t:p.g:0"));
+    EXPECT_FALSE(broker.HasQueue("t:g:0"));
+  });
+  const auto lag = bus->Lag("g", "t");
+  ASSERT_TRUE(lag.ok()) << lag.status();
+  EXPECT_EQ(lag->at(0).topic, "t");
+}
+
 // While one thread asks, another works.
 TEST_F(RabbitBusTest, LagIsAskedFromAnotherThread) {
   Open();
