@@ -5,8 +5,6 @@
 
 #include "bus/digest.h"
 #include "sim/fault.h"
-#include "sim/history_index.h"
-#include "sim/ledger.h"
 
 namespace millrace::sim {
 
@@ -77,11 +75,9 @@ SeedResult Campaign::ResultOf(const Plan& plan, const Outcome& outcome) const {
     if (const FaultType* type = FindFault(plan.faults[record.value].kind); type != nullptr)
       result.fired.push_back(type->name);
   }
-  const HistoryIndex index(outcome.history);
-  const Balance balance = BalanceOf(index);
-  result.accepted = balance.accepted.size();
-  result.settled = balance.settled.size();
-  result.dead_lettered = balance.dead_lettered.size();
+  result.accepted = outcome.accepted;
+  result.settled = outcome.settled;
+  result.dead_lettered = outcome.dead_lettered;
   if (const Finding* finding = FailureOf(outcome); finding != nullptr) {
     result.failed = true;
     result.failure = {.promise = std::string(finding->promise),

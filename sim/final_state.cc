@@ -51,7 +51,10 @@ void AddTopicState(const TopicInfo& topic, std::vector<Standing>* messages, std:
                sorted.end());
   for (size_t i = 0; i < sorted.size();) {
     const uint32_t key = sorted[i]->rank;
+    size_t bytes = 0;
+    for (size_t j = i; j < sorted.size() && sorted[j]->rank == key; ++j) bytes += sorted[j]->job.size() + 18;
     std::string state;
+    state.reserve(bytes);
     for (; i < sorted.size() && sorted[i]->rank == key; ++i) {
       char hex[16];
       bus::WriteHex(sorted[i]->id.low ^ Random::Mix(sorted[i]->digest), hex);

@@ -129,6 +129,7 @@ class Network {
       network_.Send(*connection_, Packet::Type::kPayload, std::move(payload));
     }
     void Arrived(Event&& event) {
+      if (inbox_.capacity() == 0) inbox_.reserve(8);
       inbox_.push_back(std::move(event));
       stirred_ = true;
     }

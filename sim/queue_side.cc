@@ -64,6 +64,7 @@ QueueSide::QueueSide(World& world)
                .salt = world.plan().salt}),
       capabilities_(QueueCapabilities()),
       network_(world, *this) {
+  by_bytes_.reserve(2 * world.plan().jobs.size());
   bus::Topology topology = world.subject().bus_topology();
   for (bus::TopicSpec& spec : topology.topics) spec.backlog_bytes_max = 0;
   class Nobody final : public bus::Waker {
@@ -242,11 +243,12 @@ void QueueSide::OnAck(Connection& connection, const Request& request) {
     }
     unsettled.message = kNoMessage;
   };
-  for (Channel::Unsettled& unsettled : channel.unsettled) {
+  for (size_t i = 0; i < channel.unsettled.size(); ++i) {
+    Channel::Unsettled& unsettled = channel.unsettled[i];
     if (unsettled.tag > request.tag) break;
     if (request.multiple || unsettled.tag == request.tag) settle(unsettled);
   }
-  while (!channel.unsettled.empty() && channel.unsettled.front().message == kNoMessage) channel.unsettled.pop_front();
+  while (!channel.unsettled.empty() && channel.unsettled.front().message == kNoMessage) channel.unsettled.skip();
 }
 
 bool QueueSide::Tells(Connection& connection, bus::Event& event) {
@@ -254,7 +256,7 @@ bool QueueSide::Tells(Connection& connection, bus::Event& event) {
   Channel& channel = connection.state.ChannelAt(event.channel);
   if (channel.queue == nullptr) return true;
   const uint16_t topic = world_.subject().topology().stages[channel.stage].input;
-  channel.unsettled.push_back({event.tag, Known(topic, event.message)});
+  channel.unsettled.push({event.tag, Known(topic, event.message)});
   return true;
 }
 

@@ -16,6 +16,7 @@
 #include "sim/broker_side.h"
 #include "sim/network.h"
 #include "sim/world.h"
+#include "stages/ring.h"
 
 namespace millrace::sim {
 
@@ -37,7 +38,7 @@ struct QueueTraits {
       uint64_t tag = 0;
       uint32_t message = kNoMessage;
     };
-    std::deque<Unsettled> unsettled;
+    stages::Ring<Unsettled> unsettled;  // by tag
   };
   struct State {
     std::vector<Channel> channels;  // by number

@@ -32,7 +32,7 @@ uint32_t Recorder::AddJob(uint32_t id, uint32_t input, const Input& message, con
   uint32_t index = Known(message.topic, facts.id, facts.content, &first);
   if (index == kNoMessage) {
     index = static_cast<uint32_t>(history_.messages.size());
-    MessageInfo& info = AddMessage(message.topic, facts.id, facts.content, first, facts.root);
+    MessageInfo& info = AddMessage(message.topic, facts.id, facts.content, first);
     if (message.key.has_value()) info.key = KeyOf(*message.key, facts.key);
     info.share = facts.share;
     if (!facts.plain) Describe(message.topic, message.message(), envelope, info);
@@ -72,15 +72,13 @@ uint32_t Recorder::Known(uint16_t topic, const bus::Digest128& id, uint64_t dige
   return kNoMessage;
 }
 
-MessageInfo& Recorder::AddMessage(uint16_t topic, const bus::Digest128& id, uint64_t digest, uint32_t first,
-                                  uint64_t root) {
+MessageInfo& Recorder::AddMessage(uint16_t topic, const bus::Digest128& id, uint64_t digest, uint32_t first) {
   MessageInfo& info = history_.messages.emplace_back();
   next_same_.push_back(kNoMessage);
   info.topic = topic;
   info.id = id;
   info.digest = digest;
   info.same_id_as = first;
-  if (const auto job = jobs_.find(root); job != jobs_.end()) info.job = job->second;
   content_ = Mix(Mix(content_, id.low), digest);
   return info;
 }
@@ -92,8 +90,9 @@ uint32_t Recorder::Intern(uint16_t topic, const bus::Message& message) {
   uint32_t first = kNoMessage;
   if (const uint32_t known = Known(topic, id, digest, &first); known != kNoMessage) return known;
   const auto index = static_cast<uint32_t>(history_.messages.size());
-  MessageInfo& info =
-      AddMessage(topic, id, digest, first, bus::Digest64(envelope.root.empty() ? envelope.id : envelope.root));
+  MessageInfo& info = AddMessage(topic, id, digest, first);
+  const auto job = jobs_.find(bus::Digest64(envelope.root.empty() ? envelope.id : envelope.root));
+  if (job != jobs_.end()) info.job = job->second;
   if (message.key.has_value()) info.key = KeyOf(*message.key, bus::Digest64(*message.key));
   info.share = std::string(envelope.share);
   Describe(topic, message, envelope, info);

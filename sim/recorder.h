@@ -78,7 +78,7 @@ class Recorder {
   void Describe(uint16_t topic, const bus::Message& message, const bus::Envelope& envelope, MessageInfo& info);
   // The message of that topic, id and content; kNoMessage where it is to be added, with *first the first one under its id.
   uint32_t Known(uint16_t topic, const bus::Digest128& id, uint64_t digest, uint32_t* first);
-  MessageInfo& AddMessage(uint16_t topic, const bus::Digest128& id, uint64_t digest, uint32_t first, uint64_t root);
+  MessageInfo& AddMessage(uint16_t topic, const bus::Digest128& id, uint64_t digest, uint32_t first);
   uint32_t KeyOf(std::string_view key, uint64_t digest);
   uint16_t StageNamed(std::string_view name) const;
 

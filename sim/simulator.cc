@@ -10,6 +10,7 @@
 #include "sim/checkers/fired.h"
 #include "sim/fault.h"
 #include "sim/history_index.h"
+#include "sim/ledger.h"
 #include "sim/sim_clock.h"
 #include "sim/world.h"
 #include "stages/port_world.h"
@@ -103,6 +104,11 @@ Outcome Simulator::Judge(const Plan& plan, bool faultless) {
     }
   }
   const HistoryIndex index(outcome.history);
+  for (const Fate fate : FatesOf(index)) {
+    outcome.accepted += fate != Fate::kNotAccepted ? 1 : 0;
+    outcome.settled += fate == Fate::kSettled ? 1 : 0;
+    outcome.dead_lettered += fate == Fate::kDeadLettered ? 1 : 0;
+  }
   std::optional<History> without;
   if (kinds.empty()) {
     outcome.compared_with = ComparedWith::kItself;

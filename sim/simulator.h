@@ -43,6 +43,8 @@ struct Outcome {
   // A fault fired while accepted jobs were unfinished.
   bool effective = false;
   ComparedWith compared_with = ComparedWith::kNothing;
+  // Jobs, as the ledger has them (sim/ledger.h).
+  uint64_t accepted = 0, settled = 0, dead_lettered = 0;
 };
 
 class Simulator {

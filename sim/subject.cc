@@ -43,7 +43,6 @@ InputDigests DigestsOf(const Input& input, const TopicInfo& topic) {
   InputDigests facts;
   facts.id = bus::DigestOf(envelope.id);
   facts.name = bus::Digest64(envelope.id);
-  facts.root = envelope.root.empty() ? facts.name : bus::Digest64(envelope.root);
   facts.content = ContentOf(envelope.type, message);
   facts.key = bus::Digest64(message.key.value_or(""));
   facts.partition = FeedPartition(message, facts.id, topic.partitions);

@@ -52,7 +52,6 @@ struct Input {
 struct InputDigests {
   bus::Digest128 id;     // of its ce_id
   uint64_t name = 0;     // another digest of it
-  uint64_t root = 0;     // … of the job it descends from: itself, where it comes from a source
   uint64_t content = 0;  // MessageInfo::digest
   uint64_t key = 0;      // digest of its key; meaningless where it has none
   int32_t partition = 0;

@@ -1,5 +1,7 @@
 #include "bus/memory/queue_wire.h"
 
+#include <cstring>
+
 namespace millrace::bus {
 
 namespace {
@@ -26,8 +28,15 @@ void StoredRequest::Assign(const Request& request) {
   } else if (arguments_.has_value()) {
     arguments_.reset();
   }
-  bytes_.clear();
-  ForEachView(fixed_, [this](std::string_view& view) { bytes_.append(view); });
+  size_t size = 0;
+  ForEachView(fixed_, [&size](std::string_view& view) { size += view.size(); });
+  if (bytes_.size() < size) bytes_.resize(size);
+  char* at = bytes_.data();
+  ForEachView(fixed_, [&at](std::string_view& view) {
+    if (view.empty()) return;
+    std::memcpy(at, view.data(), view.size());
+    at += view.size();
+  });
 }
 
 Request StoredRequest::View() const {

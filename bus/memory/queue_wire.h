@@ -170,7 +170,7 @@ class StoredRequest {
 
  private:
   Request fixed_;      // all that is no view; views of bytes_ are of where they lay when it was assigned
-  std::string bytes_;  // exchange, queue, routing key, key, body and headers, one behind the other
+  std::string bytes_;  // exchange, queue, routing key, key, body and headers, one behind the other; perhaps longer
   std::optional<QueueArguments> arguments_;
 };
 
