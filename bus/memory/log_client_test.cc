@@ -315,6 +315,68 @@ TEST_F(LogClientTest, WhatMovesAwayBeforeItHasBegunIsHandedOn) {
   EXPECT_EQ(b.recorder.Numbers(), (std::vector<int32_t>{2, 3}));
 }
 
+// The group went on while its connection was broken; it joins again with what it holds, and the broker refuses what it
+// commits under the old generation meanwhile. The partition stays its own, so the settlement is said again.
+TEST_F(LogClientTest, WhatIsRefusedWhileItJoinsAgainIsCommittedAfterIt) {
+  Topic(2);
+  for (int32_t p = 0; p < 2; ++p) Put(p, 2);
+  Join({.cooperative = true});
+  Settle();
+  CountingWaker waker;
+  Recorder recorder;
+  auto link = std::make_unique<SlowLink>(broker, waker);
+  SlowLink* passes = link.get();
+  LogConsumer slow({.group = "g", .topics = {"raw"}, .cooperative = true}, {}, std::move(link), now);
+  const auto poll = [&] {
+    slow.Advance(now);
+    slow.Poll(recorder);
+    passes->Pass(100, now);
+    slow.Poll(recorder);
+  };
+  const auto pass = [&](int rounds, const std::function<void()>& one) {
+    for (int round = 0; round < rounds; ++round) {
+      now = now + milliseconds(500);
+      broker.Advance(now);
+      Settle();
+      one();
+    }
+  };
+  pass(30, [&] {
+    poll();
+    for (const Holding& h : std::exchange(recorder.revoking, {})) slow.Release(h);
+  });
+  ASSERT_EQ(recorder.held.size(), 1u);
+  const Holding holding = recorder.held.begin()->second.holding;
+  const int32_t before = broker.Group("g")->generation();
+  // A third comes. The slow one joins again, and its connection breaks before it hears the answer.
+  Join({.cooperative = true});
+  pass(12, [&] {
+    if (broker.Group("g")->generation() != before) return;
+    slow.Advance(now);
+    slow.Poll(recorder);
+    passes->Pass(100, now);
+    if (broker.Group("g")->generation() != before) passes->Cut(now);
+  });
+  ASSERT_GT(broker.Group("g")->generation(), before);
+  ASSERT_EQ(broker.Group("g")->state(), LogGroup::State::kStable);
+  // A fourth comes, so that the next join has to wait, and the slow one is back with something to settle.
+  Member& fourth = Join({.cooperative = true});
+  fourth.Poll(now);
+  ASSERT_EQ(broker.Group("g")->state(), LogGroup::State::kPreparingRebalance);
+  slow.Settle({.holding = holding, .ranges = {}, .next = 2, .has_note = false, .note = {}});
+  for (int i = 0; i < 5; ++i) {
+    now = now + milliseconds(100);
+    poll();
+  }
+  ASSERT_EQ(broker.Group("g")->state(), LogGroup::State::kPreparingRebalance);
+  EXPECT_LT(Committed(holding.partition.number), 2);
+  pass(20, [&] {
+    poll();
+    for (const Holding& h : std::exchange(recorder.revoking, {})) slow.Release(h);
+  });
+  EXPECT_EQ(Committed(holding.partition.number), 2);
+}
+
 // Replaced while the group waits for it to give something back and join again: the one in its place was never told.
 TEST_F(LogClientTest, WhatAStaticMemberOwedToTheGroupIsHandedOnWithoutIt) {
   Topic(4);

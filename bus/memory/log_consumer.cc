@@ -499,8 +499,11 @@ void LogConsumer::OnCommitAnswered(const LogEvent& event) {
     return;
   }
   Attend();
-  const bool over = event.error == LogError::kUnknownMember || event.error == LogError::kFencedInstance ||
-                    (event.error == LogError::kIllegalGeneration && event.generation == membership_.generation());
+  // While it joins again, the answer to that tells whether it is out.
+  const bool joining = membership_.state() != LogMembership::State::kIn;
+  const bool over =
+      event.error == LogError::kUnknownMember || event.error == LogError::kFencedInstance ||
+      (event.error == LogError::kIllegalGeneration && !joining && event.generation == membership_.generation());
   if (current && event.error == LogError::kNoteTooLarge) {
     if (commit.notes > 0)
       AnswerNotes(holding, commit.notes, absl::InvalidArgumentError("the broker does not take a note of that length"));
@@ -510,7 +513,7 @@ void LogConsumer::OnCommitAnswered(const LogEvent& event) {
     // The group is between two generations, or its coordinator away. The partition is still ours: say it again.
     slot.dirty = true;
     slot.notes_waiting += commit.notes;
-    if (event.error != LogError::kIllegalGeneration) commit_at_ = now_ + log_options_.retry_backoff;
+    if (event.error != LogError::kIllegalGeneration || joining) commit_at_ = now_ + log_options_.retry_backoff;
   } else {
     settlements_lost_ = settlements_lost_ || phase_ != Phase::kRunning;
     if (commit.notes > 0) AnswerNotes(holding, commit.notes, Stale());
