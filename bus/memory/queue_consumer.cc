@@ -343,7 +343,8 @@ absl::Status QueueConsumer::Close(MonotonicTime) {
   for (int i = 0; i < kCloseRounds && !std::all_of(slots_.begin(), slots_.end(), idle); ++i) {
     if (!session_.Poll(now_)) break;
   }
-  channels_lost_ += static_cast<size_t>(slots_.end() - slots_.begin() - std::count_if(slots_.begin(), slots_.end(), idle));
+  channels_lost_ +=
+      static_cast<size_t>(slots_.end() - slots_.begin() - std::count_if(slots_.begin(), slots_.end(), idle));
   channels_lost_ += lost_.size();
   session_.Close(now_);
   UpdateTimer();

@@ -24,7 +24,15 @@ start_kafka() {
 }
 stop_kafka() { "$ROOT/ops/kafka" stop --kill --dir "$1/kafka"; }
 
-BROKERS=(kafka)
+start_rabbitmq() {
+  local url
+  url=$("$ROOT/ops/rabbitmq" start --port "$(free_port 25872 10)" --dir "$1/rabbitmq") || return 1
+  BROKER_ENV+=("--test_env=MILLRACE_RABBITMQ_URL=$url")
+  say "$url"
+}
+stop_rabbitmq() { "$ROOT/ops/rabbitmq" stop --dir "$1/rabbitmq"; }
+
+BROKERS=(kafka rabbitmq)
 
 start_brokers() {
   local name
