@@ -6,8 +6,8 @@
 namespace millrace::bus {
 namespace {
 
-// Beats travel as "mr-beat 1" and length-prefixed fields in decimal text: readable in a broker's own tools.
-constexpr std::string_view kMagic = "mr-beat 1\n";
+// Beats travel as "mr-beat 2" and length-prefixed fields in decimal text: readable in a broker's own tools.
+constexpr std::string_view kMagic = "mr-beat 2\n";
 constexpr size_t kNameMax = 1024;
 constexpr size_t kListMax = 100'000;
 
@@ -90,6 +90,12 @@ std::string EncodeBeat(const Beat& beat) {
     PutNumber(out, topic.declined.size());
     for (const int32_t partition : topic.declined) PutNumber(out, static_cast<uint64_t>(partition));
   }
+  PutNumber(out, beat.hands.size());
+  for (const BeatHand& hand : beat.hands) {
+    PutText(out, hand.topic);
+    PutNumber(out, static_cast<uint64_t>(hand.partition));
+    PutNumber(out, hand.unsettled);
+  }
   return out;
 }
 
@@ -105,6 +111,14 @@ std::optional<Beat> DecodeBeat(std::string_view bytes) {
   }
   for (uint64_t i = 0; i < topics; ++i) {
     if (!ReadTopic(reader, &beat.topics.emplace_back())) return std::nullopt;
+  }
+  uint64_t hands = 0;
+  if (!reader.Number(kListMax, &hands)) return std::nullopt;
+  for (uint64_t i = 0; i < hands; ++i) {
+    BeatHand& hand = beat.hands.emplace_back();
+    if (!reader.Text(&hand.topic) || !reader.Int(&hand.partition) || !reader.Number(UINT64_MAX, &hand.unsettled)) {
+      return std::nullopt;
+    }
   }
   if (!reader.AtEnd()) return std::nullopt;
   return beat;

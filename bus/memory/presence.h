@@ -37,6 +37,15 @@ struct BeatTopic {
   bool operator==(const BeatTopic&) const = default;
 };
 
+// A partition that the sender is subscribed to, and how much of it it has been given and not settled. For whoever wants
+// to know how far behind a group is; who owns what does not depend on it.
+struct BeatHand {
+  std::string topic;
+  int32_t partition = 0;
+  uint64_t unsettled = 0;
+  bool operator==(const BeatHand&) const = default;
+};
+
 // What an instance says about itself.
 struct Beat {
   std::string name;
@@ -46,6 +55,7 @@ struct Beat {
   bool ready = true;              // may own partitions
   bool leaving = false;           // the last one
   std::vector<BeatTopic> topics;  // ordered topics only
+  std::vector<BeatHand> hands;    // of all topics
   bool operator==(const Beat&) const = default;
 };
 

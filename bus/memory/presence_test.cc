@@ -46,6 +46,7 @@ TEST(Beat, SurvivesTheTrip) {
   beat.ready = false;
   beat.leaving = true;
   beat.topics = {{"raw 1\n", 8, {1, 7}}, {"", 0, {}}};
+  beat.hands = {{"raw 1\n", 3, 17}, {"", 0, UINT64_MAX}};
   EXPECT_EQ(DecodeBeat(EncodeBeat(beat)), beat);
 }
 
@@ -53,8 +54,8 @@ TEST(Beat, ForeignBytesAreNoBeat) {
   const std::string good = EncodeBeat(BeatOf("a"));
   for (size_t n = 0; n < good.size(); ++n) EXPECT_FALSE(DecodeBeat(good.substr(0, n)).has_value()) << n;
   EXPECT_FALSE(DecodeBeat(good + "x").has_value());
-  EXPECT_FALSE(DecodeBeat("mr-beat 1\n99999999999999999999999 a ").has_value());
-  EXPECT_FALSE(DecodeBeat("mr-beat 1\n4000000000 a ").has_value());
+  EXPECT_FALSE(DecodeBeat("mr-beat 2\n99999999999999999999999 a ").has_value());
+  EXPECT_FALSE(DecodeBeat("mr-beat 2\n4000000000 a ").has_value());
   // Any byte changed: refused or read as another beat, never a crash.
   const Random random(1);
   for (uint64_t i = 0; i < 20'000; ++i) {

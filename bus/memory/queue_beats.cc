@@ -16,10 +16,12 @@ constexpr int64_t kBeatsKept = 1024;  // for an instance that does not look: old
 }  // namespace
 
 QueueBeats::QueueBeats(std::string_view group, const PresenceOptions& presence, Beat self,
-                       const QueueSessionOptions& session, std::unique_ptr<QueueLink> link, MonotonicTime now)
+                       std::function<std::vector<BeatHand>()> hands, const QueueSessionOptions& session,
+                       std::unique_ptr<QueueLink> link, MonotonicTime now)
     : exchange_(PresenceExchangeName(group)),
       queue_(exchange_ + "." + self.name + "." + std::to_string(self.incarnation)),
       presence_(presence, std::move(self), now),
+      hands_(std::move(hands)),
       now_(now),
       session_(std::move(link), session, *this) {
   session_.Start(now);
@@ -48,7 +50,9 @@ void QueueBeats::Leave(MonotonicTime now) {
 }
 
 void QueueBeats::SendBeat() {
-  const std::string bytes = EncodeBeat(presence_.NextBeat(now_));
+  Beat beat = presence_.NextBeat(now_);
+  beat.hands = hands_();
+  const std::string bytes = EncodeBeat(beat);
   Request request{.method = Method::kPublish, .channel = kChannel, .exchange = exchange_};
   request.message.body = bytes;
   session_.Send(request, now_);

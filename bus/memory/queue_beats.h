@@ -5,9 +5,11 @@
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_BEATS_H_
 #define MILLRACE_BUS_MEMORY_QUEUE_BEATS_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bus/memory/presence.h"
 #include "bus/memory/queue_session.h"
@@ -16,7 +18,9 @@ namespace millrace::bus {
 
 class QueueBeats : private QueueSession::Host {
  public:
-  QueueBeats(std::string_view group, const PresenceOptions& presence, Beat self, const QueueSessionOptions& session,
+  // `hands` says what to put into each beat beside what presence says.
+  QueueBeats(std::string_view group, const PresenceOptions& presence, Beat self,
+             std::function<std::vector<BeatHand>()> hands, const QueueSessionOptions& session,
              std::unique_ptr<QueueLink> link, MonotonicTime now);
 
   void Poll(MonotonicTime now);
@@ -36,6 +40,7 @@ class QueueBeats : private QueueSession::Host {
   std::string exchange_;
   std::string queue_;
   Presence presence_;
+  const std::function<std::vector<BeatHand>()> hands_;
   MonotonicTime now_;
   bool listening_ = false;  // the consumer is in place, so our own beats come back
   QueueSession session_;

@@ -35,8 +35,9 @@ QueueConsumer::QueueConsumer(const ConsumerOptions& options, std::vector<QueueTo
       waker_(waker),
       now_(now),
       session_(std::move(link), queue_options.session, *this),
-      beats_(options.group, queue_options.presence, SelfOf(options, queue_options), BeatSession(queue_options.session),
-             std::move(beat_link), now) {
+      beats_(
+          options.group, queue_options.presence, SelfOf(options, queue_options), [this] { return Hands(); },
+          BeatSession(queue_options.session), std::move(beat_link), now) {
   for (size_t t = 0; t < topics_.size(); ++t) {
     first_slot_.push_back(slots_.size());
     for (int32_t p = 0; p < topics_[t].partitions; ++p) {
@@ -367,6 +368,17 @@ void QueueConsumer::SetTrouble(const std::string& about, absl::Status status) {
     troubles_[about] = status;
     untold_.push_back(std::move(status));
   }
+}
+
+std::vector<BeatHand> QueueConsumer::Hands() const {
+  std::vector<BeatHand> hands;
+  for (const QueueSlot& slot : slots_) {
+    if (!slot.held()) continue;
+    hands.push_back({.topic = topics_[static_cast<size_t>(slot.partition.topic)].name,
+                     .partition = slot.partition.number,
+                     .unsettled = slot.tags.unsettled()});
+  }
+  return hands;
 }
 
 uint32_t QueueConsumer::ChannelOf(Partition partition) const {

@@ -82,6 +82,7 @@ class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
   void OnCancelled(QueueSlot& slot);
   void OnDelivered(QueueSlot& slot, Event& event);
 
+  std::vector<BeatHand> Hands() const;
   // What this instance says of itself in its beats.
   std::vector<BeatTopic> BeatTopics() const;
   void UpdateSelf();

@@ -15,6 +15,7 @@
 #include "bus/rabbitmq/amqp_link.h"
 #include "bus/rabbitmq/amqp_url.h"
 #include "bus/rabbitmq/depth_reader.h"
+#include "bus/rabbitmq/hands_reader.h"
 #include "bus/rabbitmq/rabbit_drivers.h"
 #include "bus/rabbitmq/waiting.h"
 
@@ -116,6 +117,15 @@ class RabbitBus : public Bus {
     uint32_t consumers = 0;  // ours and others
   };
   // Names as on the server.
+  // Under reader_mutex_.
+  HandsReader& HandsOf(const std::string& group) {
+    std::unique_ptr<HandsReader>& reader = hands_[group];
+    if (reader == nullptr) {
+      reader = std::make_unique<HandsReader>(Named("lag of " + group), clock_, group, "lag@" + url_.instance,
+                                             "@" + url_.instance);
+    }
+    return *reader;
+  }
   std::vector<Hands> Ours(const QueueTopic& topic, const std::string& group, MonotonicTime deadline);
 
   AmqpUrl url_;
@@ -129,6 +139,7 @@ class RabbitBus : public Bus {
   std::vector<RabbitConsumer*> consumers_;
   std::mutex reader_mutex_;
   std::unique_ptr<DepthReader> reader_;
+  std::map<std::string, std::unique_ptr<HandsReader>> hands_;  // by group
 };
 
 absl::Status RabbitBus::Apply(const Topology& topology) {
@@ -277,13 +288,19 @@ absl::StatusOr<std::vector<PartitionLag>> RabbitBus::Lag(const std::string& grou
       each.consumers = (*read)[next++].consumers;
     }
   }
+  std::vector<uint32_t> others;
+  for (const Hands& each : hands) {
+    others.push_back(each.consumers > each.subscribed ? each.consumers - each.subscribed : 0);
+  }
+  if (std::any_of(others.begin(), others.end(), [](uint32_t count) { return count > 0; })) {
+    std::lock_guard<std::mutex> lock(reader_mutex_);
+    const absl::StatusOr<std::vector<uint64_t>> theirs =
+        HandsOf(url_.prefix + group).Ask(queue_topic.name, others, deadline);
+    if (!theirs.ok()) return theirs.status();
+    for (size_t p = 0; p < hands.size(); ++p) hands[p].in_hand += (*theirs)[p];
+  }
   std::vector<PartitionLag> lags;
   for (size_t p = 0; p < hands.size(); ++p) {
-    if (hands[p].consumers > hands[p].subscribed) {
-      return absl::UnavailableError("queue '" + queue_of(p) + "' has " + std::to_string(hands[p].ready) +
-                                    " messages waiting, and consumers in other processes: how many those have in hand, "
-                                    "the server tells nobody else");
-    }
     PartitionLag& lag = lags.emplace_back();
     lag.topic = topic;
     lag.partition = static_cast<int32_t>(p);
