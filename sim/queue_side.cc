@@ -75,6 +75,9 @@ QueueSide::QueueSide(World& world)
   for (int round = 0; !admin.done() && round < 100; ++round) admin.Poll(world.Now());
   MR_CHECK(admin.done() && admin.status().ok()) << admin.status().ToString();
 
+  broker_.WatchAcks(
+      [this](bus::ConnectionId connection, uint32_t channel, uint64_t tag) { OnAcked(connection, channel, tag); });
+
   const Topology& known = world.subject().topology();
   for (size_t t = 0; t < topology.topics.size(); ++t) {
     const bus::QueueTopic topic = TopicOf(t);
@@ -172,7 +175,9 @@ bool QueueSide::Read(Connection& connection, std::unique_ptr<Payload>& payload) 
       OnPublish(connection, payload, request);
       return true;
     case Method::kAck:
-      OnAck(connection, request);
+      reading_ = &connection;
+      broker_.Receive(connection.id, request, world_.Now());
+      reading_ = nullptr;
       return true;
     default:
       break;
@@ -221,33 +226,29 @@ void QueueSide::OnPublish(Connection& connection, std::unique_ptr<Payload>& payl
   }
 }
 
-void QueueSide::OnAck(Connection& connection, const Request& request) {
-  Channel& channel = connection.state.ChannelAt(request.channel);
-  if (channel.queue == nullptr) return broker_.Receive(connection.id, request, world_.Now());
-  const uint64_t before = broker_.acks();
-  broker_.Receive(connection.id, request, world_.Now());
-  uint64_t taken = broker_.acks() - before;
-  // What the broker had taken back from this channel before is acknowledged in vain.
+// Acknowledged in vain is what the broker has taken back from the channel before, and what it keeps back and forgets.
+void QueueSide::OnAcked(bus::ConnectionId id, uint32_t number, uint64_t tag) {
+  Connection* connection = reading_;
+  if (connection == nullptr || connection->id != id) {
+    connection = nullptr;
+    for (const std::unique_ptr<Connection>& each : network_.connections()) {
+      if (each->id == id) connection = each.get();
+    }
+  }
+  if (connection == nullptr) return;
+  Channel& channel = connection->state.ChannelAt(number);
+  if (channel.queue == nullptr || channel.unsettled.empty() || tag < channel.unsettled.front().tag) return;
+  Channel::Unsettled& unsettled = channel.unsettled[tag - channel.unsettled.front().tag];
+  if (unsettled.message == kNoMessage) return;
   struct Record record = world_.RecordOf(Kind::kAcked);
   record.stage = channel.stage;
   record.topic = world_.subject().topology().stages[channel.stage].input;
   record.partition = channel.partition;
-  const auto settle = [&](Channel::Unsettled& unsettled) {
-    if (unsettled.message == kNoMessage) return;
-    if (taken > 0) {
-      --taken;
-      record.message = unsettled.message;
-      record.sequence = unsettled.tag;
-      world_.Record(record);
-      world_.Progress();
-    }
-    unsettled.message = kNoMessage;
-  };
-  for (size_t i = 0; i < channel.unsettled.size(); ++i) {
-    Channel::Unsettled& unsettled = channel.unsettled[i];
-    if (unsettled.tag > request.tag) break;
-    if (request.multiple || unsettled.tag == request.tag) settle(unsettled);
-  }
+  record.message = unsettled.message;
+  record.sequence = tag;
+  world_.Record(record);
+  world_.Progress();
+  unsettled.message = kNoMessage;
   while (!channel.unsettled.empty() && channel.unsettled.front().message == kNoMessage) channel.unsettled.skip();
 }
 

@@ -122,7 +122,7 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   const Place* PlaceNamed(std::string_view queue) const;
   const Place* PlaceOf(uint16_t stage, uint16_t partition) const;
   void OnPublish(Connection& connection, std::unique_ptr<Payload>& payload, const bus::Request& request);
-  void OnAck(Connection& connection, const bus::Request& request);
+  void OnAcked(bus::ConnectionId id, uint32_t channel, uint64_t tag);
   // Messages of the topic's partition that were ever put into a queue.
   uint64_t Put(uint16_t topic, uint16_t partition) const;
   void Appended(const Owner& by, uint16_t topic, uint16_t partition, uint32_t message);
@@ -138,6 +138,7 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   bus::QueueBroker broker_;
   bus::Capabilities capabilities_;
   Net network_;
+  Connection* reading_ = nullptr;  // whose ack the broker is reading
   std::deque<Place> places_;
   std::map<std::string_view, const Place*> by_name_;
   std::map<std::string, uint16_t, std::less<>> topics_;

@@ -24,6 +24,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bus/clock.h"
@@ -133,7 +134,10 @@ class QueueBroker {
   // Where the bytes lie of the message that was stored last: all queues that took it share them, and deliver them.
   const Message& newest() const { return newest_; }
   const SegmentRef& newest_segment() const { return newest_segment_; }
-  uint64_t acks() const { return acks_; }
+  // Told each delivery whose ack a queue has taken: at once, or when the channel passes on what it kept back. Must not
+  // call the broker.
+  using AckedVisitor = std::function<void(ConnectionId connection, uint32_t channel, uint64_t tag)>;
+  void WatchAcks(AckedVisitor visit) { on_acked_ = std::move(visit); }
   // Looks at the messages of a queue without touching them. Waiting: those that would be delivered next, in that order.
   // Unsettled: those in consumers' hands too, in the order in which they were put in. Views are valid during the call;
   // return false to stop.
@@ -173,7 +177,7 @@ class QueueBroker {
   void OnSettle(Channel& channel, const Request& request);
   bool KeepsBack(Channel& channel);
   void PassKeptOn(Channel& channel);
-  void TakeAck(queue_internal::Unacked& delivery);
+  void TakeAck(Channel& channel, size_t index);
   void PopSettled(Channel& channel);
 
   void StoreBytes(WorkQueue& queue, const Message& message, Stored& stored);
@@ -223,7 +227,7 @@ class QueueBroker {
   uint64_t puts_ = 0;
   Message newest_;
   SegmentRef newest_segment_;
-  uint64_t acks_ = 0;
+  AckedVisitor on_acked_;
   queue_internal::Store store_;
   std::map<ConnectionId, std::unique_ptr<Connection>> connections_;
   mutable Connection* found_ = nullptr;  // by the last Find: most requests come in runs

@@ -266,21 +266,22 @@ void QueueBroker::PassKeptOn(Channel& channel) {
     Unacked& delivery = channel.unacked[i];
     if (delivery.state != Unacked::State::kKept) continue;
     --channel.kept;
-    TakeAck(delivery);
+    TakeAck(channel, i);
   }
   PopSettled(channel);
 }
 
-void QueueBroker::TakeAck(Unacked& delivery) {
+void QueueBroker::TakeAck(Channel& channel, size_t index) {
+  Unacked& delivery = channel.unacked[index];
   delivery.state = Unacked::State::kSettled;
   WorkQueue& queue = *delivery.queue;
   --queue.unacked;
   if (delivery.consumer != nullptr) --delivery.consumer->unacked;
   Touch(queue);
   ++queue.acked;
-  ++acks_;
   Discharge(queue, delivery.stored.bytes);
   delivery.stored = {};
+  if (on_acked_) on_acked_(channel.connection->id, channel.id, channel.base_tag + index);
 }
 
 void QueueBroker::PopSettled(Channel& channel) {
@@ -314,7 +315,7 @@ void QueueBroker::OnSettle(Channel& channel, const Request& request) {
       delivery.state = Unacked::State::kKept;
       ++channel.kept;
     } else if (ack) {
-      TakeAck(delivery);
+      TakeAck(channel, i);
     } else {
       delivery.state = Unacked::State::kSettled;
       WorkQueue& queue = *delivery.queue;
