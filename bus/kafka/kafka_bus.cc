@@ -51,10 +51,12 @@ class Kafka final : public KafkaBus {
   absl::StatusOr<std::unique_ptr<ProducerDriver>> OpenProducer(const ProducerOptions& options, Waker& waker) override;
   absl::StatusOr<std::vector<PartitionLag>> Lag(const std::string& group, const std::string& topic) override;
   absl::Status DeleteRecordsBefore(const std::string& topic, int32_t partition, int64_t offset) override {
-    return admin_->DeleteRecordsBefore(topic, partition, offset);
+    return admin_->DeleteRecordsBefore(OnBroker(topic), partition, offset);
   }
 
  private:
+  // A topic's or group's name there.
+  std::string OnBroker(const std::string& name) const { return url_.prefix + name; }
   absl::Status Verify(const TopicSpec& spec, const KafkaTopic& found);
   absl::Status AwaitUsable(const std::vector<KafkaNewTopic>& made);
   KafkaNewTopic NewTopicOf(const TopicSpec& spec) const;
@@ -72,7 +74,7 @@ class Kafka final : public KafkaBus {
 
 KafkaNewTopic Kafka::NewTopicOf(const TopicSpec& spec) const {
   KafkaNewTopic topic{
-      .name = spec.name, .partitions = spec.partitions, .replication = url_.replication, .settings = {}};
+      .name = OnBroker(spec.name), .partitions = spec.partitions, .replication = url_.replication, .settings = {}};
   size_t limit = std::max(kBrokerDefault, url_.message_bytes_max + kRecordRoom);
   if (spec.keep) {
     // Dead letters and receipts: they do not expire, and what a dead letter adds to its message has room.
@@ -84,7 +86,7 @@ KafkaNewTopic Kafka::NewTopicOf(const TopicSpec& spec) const {
 }
 
 absl::Status Kafka::Verify(const TopicSpec& spec, const KafkaTopic& found) {
-  const std::string name = "topic \"" + spec.name + "\"";
+  const std::string name = "topic \"" + OnBroker(spec.name) + "\"";
   if (found.partitions != spec.partitions) {
     return absl::FailedPreconditionError(
         name + " has " + std::to_string(found.partitions) + " partitions and the pipeline says " +
@@ -94,7 +96,7 @@ absl::Status Kafka::Verify(const TopicSpec& spec, const KafkaTopic& found) {
         std::to_string(found.partitions) +
         " in the pipeline, or let the topic run empty and go on with one of another name");
   }
-  const auto settings = admin_->Settings(spec.name);
+  const auto settings = admin_->Settings(OnBroker(spec.name));
   if (!settings.ok()) return settings.status();
   const auto limit = settings->find("max.message.bytes");
   size_t most = SIZE_MAX;
@@ -115,7 +117,7 @@ absl::Status Kafka::Apply(const Topology& topology) {
   for (const TopicSpec& spec : topology.topics) {
     if (spec.partitions < 1)
       return absl::InvalidArgumentError("topic \"" + spec.name + "\": a topic has at least one partition");
-    const absl::StatusOr<KafkaTopic> found = admin_->Describe(spec.name);
+    const absl::StatusOr<KafkaTopic> found = admin_->Describe(OnBroker(spec.name));
     if (absl::IsNotFound(found.status())) {
       missing.push_back(NewTopicOf(spec));
     } else if (!found.ok()) {
@@ -141,7 +143,9 @@ absl::Status Kafka::AwaitUsable(const std::vector<KafkaNewTopic>& made) {
       if (found.ok() && found->usable) {
         // Somebody else may have made it meanwhile, otherwise.
         if (found->partitions == topic.partitions) break;
-        return Verify({.name = topic.name, .partitions = topic.partitions, .groups = {}}, *found);
+        return absl::FailedPreconditionError("topic \"" + topic.name + "\" was made by somebody else meanwhile, with " +
+                                             std::to_string(found->partitions) + " partitions instead of " +
+                                             std::to_string(topic.partitions));
       }
       if (waited >= kTopicsWait)
         return absl::UnavailableError("topic \"" + topic.name +
@@ -158,7 +162,7 @@ absl::Status Kafka::CheckTopic(const std::string& topic) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (applied_.count(topic) > 0) return absl::OkStatus();
   }
-  return admin_->Describe(topic).status();
+  return admin_->Describe(OnBroker(topic)).status();
 }
 
 absl::Status Kafka::CheckGroup(const std::string& group, const std::string& topic) {
@@ -182,6 +186,8 @@ absl::StatusOr<std::unique_ptr<ConsumerDriver>> Kafka::OpenConsumer(const Consum
   for (const std::string& topic : options.topics) {
     if (absl::Status s = CheckGroup(options.group, topic); !s.ok()) return s;
   }
+  chosen.group = OnBroker(options.group);
+  for (std::string& topic : chosen.topics) topic = OnBroker(topic);
   return MakeKafkaConsumer(url_, chosen, clock_, waker);
 }
 
@@ -190,12 +196,14 @@ absl::StatusOr<std::unique_ptr<ProducerDriver>> Kafka::OpenProducer(const Produc
   for (const std::string& topic : options.topics) {
     if (absl::Status s = CheckTopic(topic); !s.ok()) return s;
   }
-  return MakeKafkaProducer(url_, options, clock_, waker);
+  ProducerOptions chosen = options;
+  for (std::string& topic : chosen.topics) topic = OnBroker(topic);
+  return MakeKafkaProducer(url_, chosen, clock_, waker);
 }
 
 absl::StatusOr<std::vector<PartitionLag>> Kafka::Lag(const std::string& group, const std::string& topic) {
   if (absl::Status s = CheckGroup(group, topic); !s.ok()) return s;
-  const absl::StatusOr<std::vector<KafkaPlace>> places = admin_->Places(group, topic);
+  const absl::StatusOr<std::vector<KafkaPlace>> places = admin_->Places(OnBroker(group), OnBroker(topic));
   if (!places.ok()) return places.status();
   std::vector<PartitionLag> lags;
   for (size_t n = 0; n < places->size(); ++n) {

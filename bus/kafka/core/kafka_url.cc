@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::string_view kScheme = "kafka://";
 constexpr std::string_view kKnown =
-    "session.timeout.ms=N, rebalance=eager|cooperative, replication=N, message_bytes_max=N, and properties of "
+    "session.timeout.ms=N, rebalance=eager|cooperative, replication=N, prefix=TEXT, message_bytes_max=N, and "
+    "properties of "
     "librdkafka, which have a dot in their name";
 
 struct Fixed {
@@ -100,6 +101,8 @@ absl::Status SetOwn(std::string_view name, const std::string& value, KafkaUrl& u
   } else if (name == "replication") {
     good = Number(value, 0, 100, number);
     url.replication = static_cast<int>(number);
+  } else if (name == "prefix") {
+    url.prefix = value;
   } else if (name == "message_bytes_max") {
     good = Number(value, 1000, 500'000'000, number);
     url.message_bytes_max = number;

@@ -7,6 +7,7 @@
 //   session.timeout.ms=N            10000; how long the group waits for a member that has gone silent
 //   rebalance=eager|cooperative     eager
 //   replication=N                   of topics that are made; 0 (the default): as the broker is set up
+//   prefix=TEXT                     stands before the names of topics and groups, so that several can share a Kafka
 //   message_bytes_max=N             1000000; key + body + headers of one message
 //   a name with a dot in it         a property of librdkafka, for consumers, producers and administration alike.
 //                                   Properties that the promises rest on are refused, each with its reason.
@@ -33,6 +34,7 @@ struct KafkaUrl {
   bool session_timeout_asked = false;
   bool cooperative = false;
   int replication = 0;
+  std::string prefix;
   size_t message_bytes_max = 1'000'000;
   std::vector<std::pair<std::string, std::string>> properties;  // as they stand: env: and file: not looked up
 };

@@ -17,13 +17,14 @@ TEST(KafkaUrl, BrokersAlone) {
 
 TEST(KafkaUrl, ParametersAndProperties) {
   const auto url = ParseKafkaUrl(
-      "kafka://a:1?session.timeout.ms=6000&rebalance=cooperative&replication=3&message_bytes_max=2000000&"
+      "kafka://a:1?session.timeout.ms=6000&rebalance=cooperative&replication=3&prefix=a.&message_bytes_max=2000000&"
       "sasl.username=me%26you&debug=cgrp&fetch.wait.max.ms=");
   ASSERT_TRUE(url.ok()) << url.status();
   EXPECT_EQ(url->session_timeout, std::chrono::seconds(6));
   EXPECT_TRUE(url->session_timeout_asked);
   EXPECT_TRUE(url->cooperative);
   EXPECT_EQ(url->replication, 3);
+  EXPECT_EQ(url->prefix, "a.");
   EXPECT_EQ(url->message_bytes_max, 2'000'000u);
   const std::vector<std::pair<std::string, std::string>> properties = {
       {"sasl.username", "me&you"}, {"debug", "cgrp"}, {"fetch.wait.max.ms", ""}};

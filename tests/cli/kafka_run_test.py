@@ -1,0 +1,77 @@
+"""The property pipeline on a real Kafka leaves the store as it is on mem:, row by row. `ops/kafka start` prints the URL that it needs."""
+
+import json
+import os
+import pathlib
+import sqlite3
+import subprocess
+import tempfile
+import unittest
+
+MILLRACE = "ops/millrace"
+PIPELINE = "stages/property/property.textproto"
+URL = os.environ.get("MILLRACE_KAFKA_URL", "")
+# Receipts say when and by whom; the rest is a function of the records.
+TABLES = ("listings", "history")
+
+
+def rows(folder):
+    with sqlite3.connect(f"file:{folder}/listings.sqlite?mode=ro", uri=True) as database:
+        return {table: sorted(map(repr, database.execute(f"SELECT * FROM {table}"))) for table in TABLES}
+
+
+class KafkaRunTest(unittest.TestCase):
+    def setUp(self):
+        self.assertTrue(URL, "start a broker: ops/kafka start; then --test_env=MILLRACE_KAFKA_URL=… with the URL that it prints")
+        folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        # Names of its own, so that several runs of this test can share a broker.
+        self.prefix = f"run{os.getpid()}-{os.urandom(4).hex()}."
+        self.bus = f"{URL}?prefix={self.prefix}"
+
+    def run_on(self, bus, name):
+        return subprocess.run([MILLRACE, "run", PIPELINE, "--bus", bus, "--out", str(self.folder / name), "--format=json"],
+                              capture_output=True, text=True, check=False)
+
+    def well(self, bus, name):
+        result = self.run_on(bus, name)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return json.loads(result.stdout), result.stderr
+
+    def test_the_store_is_the_same_as_on_mem(self):
+        memory, _ = self.well("mem:", "mem")
+        kafka, words = self.well(self.bus + "&sasl.password=s3cret", "kafka")
+        for name in ("accepted", "settled", "dead_lettered", "lost", "conflicts", "phantoms"):
+            self.assertEqual(kafka[name], memory[name], name)
+        self.assertEqual(kafka["lost"], 0)
+        self.assertGreater(kafka["accepted"], 10_000)
+        self.assertEqual(rows(self.folder / "kafka"), rows(self.folder / "mem"))
+        self.assertNotIn("s3cret", words + json.dumps(kafka), "passwords are not for reports")
+        self.another_number_of_partitions_is_refused()
+
+    def another_number_of_partitions_is_refused(self):
+        text = pathlib.Path(PIPELINE).read_text(encoding="utf-8")
+        line = 'topic { name: "raw" partitions: 8 }'
+        self.assertIn(line, text)
+        changed = self.folder / "changed.textproto"
+        changed.write_text(text.replace(line, line.replace("8", "5")), encoding="utf-8")
+        result = subprocess.run([MILLRACE, "run", str(changed), "--bus", self.bus, "--out", str(self.folder / "second")],
+                                capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn(f'topic "{self.prefix}raw" has 8 partitions and the pipeline says 5', result.stderr)
+        self.assertIn("say partitions: 8 in the pipeline", result.stderr)
+
+    def test_no_broker_is_said(self):
+        result = self.run_on("kafka://127.0.0.1:1", "nobody")
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn("no Kafka answers at 127.0.0.1:1", result.stderr)
+
+    def test_properties_that_promises_rest_on_are_refused(self):
+        result = self.run_on(self.bus + "&acks=1", "acks")
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn('"acks" is not to be set', result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
