@@ -21,8 +21,8 @@ class KafkaSignal {
   explicit KafkaSignal(Waker& waker) : waker_(&waker) {}
 
   void Raise() {
-    something_.store(true);
-    if (polling_.load()) return;
+    // Who was told and has not looked yet need not be told again.
+    if (something_.exchange(true) || polling_.load()) return;
     std::lock_guard<std::mutex> lock(mutex_);
     raised_.notify_all();
     if (waker_ != nullptr) waker_->Wake();
