@@ -46,6 +46,13 @@ TEST(Random, EveryPartOfTheKeyCounts) {
   EXPECT_EQ(draws.size(), static_cast<size_t>(keys)) << "order, number and value of ids, purpose and salt";
 }
 
+// Whoever draws often under the same first ids works them out once.
+TEST(Random, OneIdMoreIsTheSameAsAllAtOnce) {
+  const Random random(7);
+  EXPECT_EQ(Random::And(random.Bits(1, {2, 3}), 4), random.Bits(1, {2, 3, 4}));
+  EXPECT_EQ(Random::Scaled(random.Bits(1, {2}), 1000), random.Below(1, {2}, 1000));
+}
+
 TEST(Random, BelowStaysBelow) {
   const Random random(1);
   for (uint64_t bound : {uint64_t{1}, uint64_t{2}, uint64_t{3}, uint64_t{1000}, uint64_t{1} << 63, UINT64_MAX}) {

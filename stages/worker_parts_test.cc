@@ -30,6 +30,19 @@ TEST(Ring, IsAQueueAcrossGrowthAndWrapping) {
   EXPECT_EQ(in, out);
 }
 
+TEST(Ring, PlacesThatAreSkippedAreUsedAgain) {
+  Ring<int> ring;
+  for (int i = 0; i < 1000; ++i) {
+    ring.place() = i;
+    if (i % 3 != 0) continue;
+    ASSERT_EQ(ring.front(), i / 3);
+    ring.skip();
+  }
+  EXPECT_EQ(ring.size(), 666u);
+  EXPECT_EQ(ring.front(), 334);
+  EXPECT_EQ(ring.back(), 999);
+}
+
 TEST(KeyChains, MatchesAMapUnderRandomUse) {
   const Random random(3);
   KeyChains chains;

@@ -785,5 +785,54 @@ TEST(StoredRequestTest, KeepsEverything) {
   EXPECT_TRUE(view.mandatory);
 }
 
+TEST(StoredRequestTest, NothingIsLeftOfTheOneBefore) {
+  const QueueArguments arguments{.max_length = 5};
+  Request request{.method = Method::kPublish, .channel = 3, .routing_key = "17", .arguments = &arguments};
+  request.message.key = "a long key";
+  request.message.body = "a longer body";
+  StoredRequest stored(request);
+  Request next{.method = Method::kPublish, .channel = 4, .queue = "q"};
+  next.message.body = "b";
+  stored.Assign(next);
+  const Request view = stored.View();
+  EXPECT_EQ(view.channel, 4u);
+  EXPECT_EQ(view.queue, "q");
+  EXPECT_EQ(view.routing_key, "");
+  EXPECT_EQ(view.arguments, nullptr);
+  EXPECT_EQ(view.message.key, std::nullopt);
+  EXPECT_EQ(view.message.body, "b");
+  EXPECT_TRUE(view.message.headers.empty());
+}
+
+// What is known of a published message can be kept by where its bytes lie.
+TEST(QueueBrokerBooks, CountAllQueuesAndTellWhereAMessageLies) {
+  QueueBroker broker({});
+  Peer peer(broker);
+  peer.Channel(1);
+  peer.Exchange("x");
+  for (const char* queue : {"a", "b"}) {
+    peer.Declare(queue);
+    peer.Bind("x", queue);
+  }
+  peer.Channel(2);
+  peer.Consume(1, "a", 10);
+  peer.Consume(2, "b", 10);
+  peer.Take();
+  peer.Publish("x", "one");
+  EXPECT_EQ(broker.puts(), 2u);
+  const char* const lies = broker.newest().body->data();
+  const std::vector<Event> delivered = Of(peer.Take(), EventKind::kDelivered);
+  ASSERT_EQ(delivered.size(), 2u);
+  for (const Event& event : delivered) {
+    EXPECT_EQ(event.message.body->data(), lies) << "both queues share the bytes";
+    EXPECT_TRUE(event.segment == broker.newest_segment());
+  }
+  peer.Publish("x", "nobody's", "other key");
+  EXPECT_EQ(broker.puts(), 2u);
+  EXPECT_EQ(broker.acks(), 0u);
+  peer.Ack(1, 1);
+  EXPECT_EQ(broker.acks(), 1u);
+}
+
 }  // namespace
 }  // namespace millrace::bus
