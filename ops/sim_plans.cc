@@ -138,10 +138,6 @@ uint64_t AimAtUnhit(const SimSetup& setup, SimWorker& worker, SimTotals* totals)
         worker.simulator->Run(worker.running);
       }
       if (cell->process >= trace.size() || !sim::Aim(*cell, trace[cell->process])) continue;
-      // It now strikes after the action in front. Struck at is what has just been carried out: one later.
-      for (sim::Fault& fault : cell->plan.faults) {
-        if (fault.id == cell->fault_id) ++fault.trigger.count;
-      }
     }
     ++aimed;
     totals->Add(worker.RunPlan(cell->plan, aimed));

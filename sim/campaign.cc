@@ -12,8 +12,13 @@ DrawFacts FactsOf(const Subject& subject) {
   DrawFacts facts;
   facts.topology = &subject.topology();
   facts.inputs = {.count = subject.inputs().size(), .digest = subject.inputs_digest()};
-  for (const Input& input : subject.inputs())
+  for (const Input& input : subject.inputs()) {
+    if (input.body.size() > facts.inputs.bytes_max) {
+      facts.inputs.bytes_max = input.body.size();
+      facts.inputs.largest = static_cast<uint32_t>(facts.input_keys.size());
+    }
     facts.input_keys.push_back(static_cast<uint32_t>(bus::Digest64(input.key.value_or(input.id))));
+  }
   facts.new_version = subject.has_next_version();
   return facts;
 }
@@ -27,7 +32,7 @@ Campaign::~Campaign() { simulator_.options().strikes = nullptr; }
 
 void Campaign::Struck(uint32_t fault, ActionKind action) {
   // What others run on this simulator meanwhile counts for nothing.
-  if (running_ != nullptr) coverage_.Hit(*running_, fault, action);
+  if (running_ != nullptr) struck_.emplace_back(fault, action);
 }
 
 bool Campaign::Checked(std::string_view promise) const {
@@ -55,6 +60,15 @@ SeedResult Campaign::RunPlan(const Plan& plan) {
   running_ = &plan;
   const Outcome outcome = simulator_.Judge(plan);
   running_ = nullptr;
+  // What found nothing to strike has hit nothing.
+  std::vector<bool> fired(plan.faults.size());
+  for (const Record& record : outcome.history.records) {
+    if (record.kind == Kind::kFault) fired[record.value] = true;
+  }
+  for (const auto& [fault, action] : struck_) {
+    if (fired[fault]) coverage_.Hit(plan, fault, action);
+  }
+  struck_.clear();
   return ResultOf(plan, outcome);
 }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -82,6 +83,7 @@ class Campaign final : private StrikeSink {
   const CampaignOptions options_;
   Coverage coverage_;
   const Plan* running_ = nullptr;
+  std::vector<std::pair<uint32_t, ActionKind>> struck_;  // in the run
 };
 
 // What seeds are drawn from, for this subject.

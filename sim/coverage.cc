@@ -41,6 +41,9 @@ uint16_t ProcessOf(const Record& record, const Fault& fault) {
   return known ? static_cast<uint16_t>(fault.trigger.process) : kNoProcess;
 }
 
+// A body of less fits into its dead letter: the limit of a message, less ample room for what a dead letter adds.
+constexpr uint64_t kSpooledFrom = 900'000;
+
 // Cells that no plan can hit, and why: the table that people read and extend. A kind that does not apply at all is found by
 // its own `applies`.
 struct Impossible {
@@ -64,6 +67,16 @@ constexpr Impossible kImpossible[] = {
                           [](const StageInfo& s) { return s.outputs.empty() && s.dead_letter == kNoTopic; });
      },
      "no stage publishes"},
+    {ActionKind::kFlow,
+     [](const DrawFacts& facts) {
+       const std::vector<StageInfo>& stages = facts.topology->stages;
+       const uint64_t jobs = std::min<uint64_t>(facts.jobs_max, facts.inputs.count);
+       return std::all_of(stages.begin(), stages.end(), [&](const StageInfo& s) { return s.window > jobs; });
+     },
+     "the windows of all stages hold more messages than a run has jobs, so that none is ever full"},
+    {ActionKind::kSpool,
+     [](const DrawFacts& facts) { return facts.inputs.bytes_max > 0 && facts.inputs.bytes_max < kSpooledFrom; },
+     "no input is so large that its dead letter has to be cut and its body spooled"},
 };
 
 bool Applies(const FaultType& type, const DrawFacts& facts, Semantics semantics) {

@@ -13,20 +13,28 @@ namespace millrace::sim {
 namespace {
 
 constexpr uint32_t kJobs = 24;
+// Actions after which a process holds partitions and the topics have something in them.
+constexpr uint32_t kUnderWay = 16;
 
-// A plain run: two processes, some jobs at once, nothing drawn but inputs and salt.
-Plan Base(const DrawFacts& facts, const FaultType& type, uint64_t seed) {
+// A plain run: two processes, some jobs at once, nothing drawn but inputs and salt. What fills a window takes all jobs that
+// may be, and the largest input is there to be spooled; both in one process, whose actions are traced.
+Plan Base(const DrawFacts& facts, const FaultType& type, ActionKind action, uint64_t seed) {
   Plan plan;
   const Random random(seed);
   plan.salt = random.Bits(1, {});
   plan.inputs_digest = facts.inputs.digest;
   plan.semantics = facts.semantics.value_or(Semantics::kLog);
   const uint32_t bound = static_cast<uint32_t>(std::min<uint64_t>(facts.inputs.count, UINT32_MAX));
-  const uint32_t count = std::min({kJobs, bound, std::max(facts.jobs_max, 1u)});
+  const bool many = action == ActionKind::kFlow;
+  if (many || action == ActionKind::kSpool) plan.processes = 1;
+  const uint32_t count = std::min({many ? UINT32_MAX : kJobs, bound, std::max(facts.jobs_max, 1u)});
   for (const uint32_t input : Choose(random, 2, count, bound)) {
     const uint32_t id = static_cast<uint32_t>(plan.jobs.size()) + 1;
-    plan.jobs.push_back({.id = id, .input = input});
+    // A group that somebody joins is told with the next heartbeats: there must be work until then.
+    const int64_t at_ns = action == ActionKind::kRelease ? int64_t{id} * kSecond / 8 : 0;
+    plan.jobs.push_back({.id = id, .input = input, .at_ns = at_ns});
   }
+  if (action == ActionKind::kSpool) plan.jobs[plan.jobs.size() / 2].input = facts.inputs.largest;
   if (!type.applies(SceneOf(plan, facts)) && !facts.semantics.has_value()) plan.semantics = Semantics::kQueue;
   return plan;
 }
@@ -37,12 +45,12 @@ void Induce(Plan& plan, ActionKind action, uint32_t job, const DrawFacts& facts)
   switch (action) {
     case ActionKind::kLeave:
       cause.kind = "rebalance-leave";
-      cause.trigger = {.kind = TriggerKind::kAfterAction, .process = 0, .count = 1};
+      cause.trigger = {.kind = TriggerKind::kAfterAction, .process = 0, .count = kUnderWay};
       cause.duration_ns = kSecond;
       break;
     case ActionKind::kRelease:
       cause.kind = "rebalance-join";
-      cause.trigger = {.kind = TriggerKind::kAfterAction, .process = 0, .count = 1};
+      cause.trigger = {.kind = TriggerKind::kAfterAction, .process = 0, .count = kUnderWay};
       cause.target = 0;
       break;
     case ActionKind::kFlow:
@@ -85,8 +93,9 @@ absl::StatusOr<CellPlan> PlanForCell(std::string_view fault, ActionKind action, 
     return absl::FailedPreconditionError(std::string(fault) + " at " + std::string(NameOf(action)) +
                                          " is impossible: " + why);
   }
-  CellPlan cell = {.plan = Base(facts, *type, seed), .action = action};
-  const uint32_t job = cell.plan.jobs[cell.plan.jobs.size() / 2].id;
+  CellPlan cell = {.plan = Base(facts, *type, action, seed), .action = action};
+  // The first holds up all others.
+  const uint32_t job = cell.plan.jobs[action == ActionKind::kFlow ? 0 : cell.plan.jobs.size() / 2].id;
   Induce(cell.plan, action, job, facts);
   const FaultScene scene = SceneOf(cell.plan, facts);
   cell.fault_id = static_cast<uint32_t>(cell.plan.faults.size()) + 1;
@@ -94,27 +103,31 @@ absl::StatusOr<CellPlan> PlanForCell(std::string_view fault, ActionKind action, 
   const Random random(seed);
   FaultDraw draw(random, hit.id, scene);
   type->draw(draw, hit);
-  cell.needs_trace = action == ActionKind::kFlow || action == ActionKind::kRelease || action == ActionKind::kLeave;
+  cell.needs_trace = action == ActionKind::kFlow || action == ActionKind::kRelease || action == ActionKind::kLeave ||
+                     action == ActionKind::kSpool;
   if (cell.needs_trace) {
     hit.trigger = {.kind = TriggerKind::kAfterAction, .process = cell.process, .count = 1};
+  } else if (action == ActionKind::kPort) {
+    hit.trigger = {.kind = TriggerKind::kInPort, .process = cell.process, .count = 1};
   } else {
     hit.trigger = {.kind = TriggerKind::kAtJob, .job = job, .action = action, .count = 1};
   }
   // The one that acts, whoever was drawn. A rolling deployment is one stop here.
   if (type->target == "process") hit.target = -1;
+  // Who leaves cannot be asked to leave once more: its neighbour is.
+  if (action == ActionKind::kLeave && (hit.kind == "rebalance-leave" || hit.kind == "rolling-deployment"))
+    hit.target = 1;
   if (hit.kind == "rolling-deployment" || hit.kind == "new-version") hit.amount = 0;
   cell.plan.faults.push_back(std::move(hit));
   return cell;
 }
 
 bool Aim(CellPlan& cell, std::span<const ActionKind> trace) {
-  // The fault fires after an action, so one must be in front of it.
-  const auto from = trace.begin() + (trace.empty() ? 0 : 1);
-  const auto at = std::find(from, trace.end(), cell.action);
+  const auto at = std::find(trace.begin(), trace.end(), cell.action);
   if (at == trace.end()) return false;
   for (Fault& fault : cell.plan.faults) {
     if (fault.id != cell.fault_id) continue;
-    fault.trigger.count = static_cast<uint32_t>(at - trace.begin());
+    fault.trigger.count = static_cast<uint32_t>(at - trace.begin()) + 1;
     cell.needs_trace = false;
   }
   return true;

@@ -38,7 +38,7 @@ struct CellPlan {
 absl::StatusOr<CellPlan> PlanForCell(std::string_view fault, ActionKind action, const DrawFacts& facts,
                                      uint64_t seed = 1);
 
-// Lets the fault fire just before the first such action in `trace`: the kinds of all actions of `process`, in order, in a run
+// Lets the fault fire just after the first such action in `trace`: the kinds of all actions of `process`, in order, in a run
 // of Unarmed(). False: there is none, and the plan is what it was.
 bool Aim(CellPlan& cell, std::span<const ActionKind> trace);
 

@@ -88,9 +88,21 @@ TEST_F(CoverageTest, SaysWhyACellIsImpossible) {
   EXPECT_EQ(WhyImpossible("carsh", ActionKind::kSettle, facts_), "there is no such fault");
   for (StageInfo& stage : topology_.stages) stage.dead_letter = kNoTopic;
   EXPECT_NE(WhyImpossible("pause", ActionKind::kSpool, facts_), "");
+  facts_.jobs_max = 15;
+  EXPECT_NE(WhyImpossible("pause", ActionKind::kFlow, facts_), "") << "windows of 16";
+  facts_.jobs_max = 16;
+  EXPECT_EQ(WhyImpossible("pause", ActionKind::kFlow, facts_), "");
   EXPECT_EQ(WhyImpossible("pause", ActionKind::kPublish, facts_), "");
   for (StageInfo& stage : topology_.stages) stage.outputs.clear();
   EXPECT_EQ(WhyImpossible("pause", ActionKind::kPublish, facts_), "no stage publishes");
+}
+
+TEST_F(CoverageTest, WhatIsSpooledIsLarge) {
+  EXPECT_EQ(WhyImpossible("pause", ActionKind::kSpool, facts_), "") << "not known";
+  facts_.inputs.bytes_max = 1'000;
+  EXPECT_NE(WhyImpossible("pause", ActionKind::kSpool, facts_), "");
+  facts_.inputs.bytes_max = 995'000;
+  EXPECT_EQ(WhyImpossible("pause", ActionKind::kSpool, facts_), "");
 }
 
 TEST_F(CoverageTest, TheTableIsForPeople) {
@@ -120,6 +132,10 @@ TEST_F(CoverageTest, ThereIsAValidPlanForEveryPossibleCell) {
     EXPECT_EQ(fault.id, cell->fault_id);
     EXPECT_EQ(fault.kind, row.fault);
     EXPECT_EQ(cell->Unarmed().faults.size() + 1, cell->plan.faults.size());
+    if (!cell->needs_trace && row.action == ActionKind::kPort) {
+      EXPECT_EQ(fault.trigger.kind, TriggerKind::kInPort);
+      continue;
+    }
     if (!cell->needs_trace) {
       EXPECT_EQ(fault.trigger.kind, TriggerKind::kAtJob);
       EXPECT_EQ(fault.trigger.action, row.action);
@@ -132,7 +148,7 @@ TEST_F(CoverageTest, ThereIsAValidPlanForEveryPossibleCell) {
     EXPECT_TRUE(Aim(*cell, trace));
     EXPECT_FALSE(cell->needs_trace);
     EXPECT_EQ(cell->plan.faults.back().trigger.kind, TriggerKind::kAfterAction);
-    EXPECT_EQ(cell->plan.faults.back().trigger.count, 2u) << "just before the third";
+    EXPECT_EQ(cell->plan.faults.back().trigger.count, 3u) << "just after the third";
   }
 }
 

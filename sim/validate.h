@@ -21,7 +21,9 @@ namespace millrace::sim {
 // The inputs that jobs are made of.
 struct InputFacts {
   uint64_t count = 0;
-  uint64_t digest = 0;  // 0: not known
+  uint64_t digest = 0;     // 0: not known
+  uint64_t bytes_max = 0;  // of the largest body; 0: not known
+  uint32_t largest = 0;    // which it is
 };
 
 struct PlanProblem {
