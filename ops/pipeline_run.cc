@@ -153,6 +153,10 @@ absl::Status PipelineRun::MakeMember(const stages::StageSettings& stage, int32_t
   config.spool = &spool_;
   config.gate = &gate_;
   config.on_trouble = [this](const absl::Status& status) { Trouble(status); };
+  config.on_not_ready = [this](const std::string& reason) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    AddTrouble(reason);
+  };
   auto member = std::make_unique<Member>();
   member->stage = &stage;
   member->instance = std::make_unique<stages::Instance>(std::move(config), bus_, clock_);
@@ -265,6 +269,7 @@ std::vector<StageReport> PipelineRun::Stages() const {
       if (member->stage != &stage) continue;
       const stages::InstanceSnapshot snapshot = member->instance->Snapshot();
       report.in += snapshot.stats.in;
+      report.done += snapshot.stats.done;
       report.out += snapshot.stats.out;
       report.retried += snapshot.stats.retried;
       report.dead += snapshot.stats.dead;
@@ -311,10 +316,14 @@ void PipelineRun::Trouble(const absl::Status& status) {
   std::string text = "the bus: " + status.ToString();
   if (absl::IsDataLoss(status)) {
     if (problems_.size() < kTroublesMax) problems_.push_back(std::move(text));
-  } else if (troubles_.size() < kTroublesMax &&
-             std::find(troubles_.begin(), troubles_.end(), text) == troubles_.end()) {
-    troubles_.push_back(std::move(text));
+  } else {
+    AddTrouble(std::move(text));
   }
+}
+
+void PipelineRun::AddTrouble(std::string text) {
+  if (troubles_.size() < kTroublesMax && std::find(troubles_.begin(), troubles_.end(), text) == troubles_.end())
+    troubles_.push_back(std::move(text));
 }
 
 std::vector<std::string> PipelineRun::Problems() const {

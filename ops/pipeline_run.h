@@ -64,7 +64,7 @@ struct StageReport {
   std::string name;
   int32_t instances = 0;
   int32_t idle = 0;  // of them, with no partition to have
-  uint64_t in = 0, out = 0, retried = 0, dead = 0;
+  uint64_t in = 0, done = 0, out = 0, retried = 0, dead = 0;
   int64_t p50_ns = 0, p99_ns = 0;
   std::vector<std::string> pending;  // what waits for what
 };
@@ -117,6 +117,7 @@ class PipelineRun {
   enum class Grave { kPart, kRun };  // whether the run can go on without that part
   void Problem(Grave grave, const std::string& where, const absl::Status& status);
   void Trouble(const absl::Status& status);
+  void AddTrouble(std::string text);  // with the lock held
 
   const stages::ResolvedPipeline& pipeline_;
   const stages::Registry& registry_;

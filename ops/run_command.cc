@@ -253,7 +253,8 @@ class RunCommand {
     const std::vector<StageReport> stages = run_->Stages();
     for (const StageReport& stage : stages) {
       state.dead += stage.dead;
-      work += stage.in + stage.out + stage.dead + stage.retried;
+      // Not what comes in: a message that never returns comes again and again.
+      work += stage.done + stage.out + stage.retried;
     }
     if (interrupted_) state.note = "stopping";
     progress.Show(now, state);

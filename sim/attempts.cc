@@ -39,6 +39,15 @@ int64_t Attempts::ServiceOf(const Run& run, uint32_t item) const {
   return ns;
 }
 
+int64_t Attempts::Serve(Run& run, uint32_t to) {
+  int64_t service = 0;
+  for (auto i = static_cast<uint32_t>(run.began.size()); i < to; ++i) {
+    run.began.push_back(world_.now_ns() + service);
+    service += ServiceOf(run, i);
+  }
+  return service;
+}
+
 void Attempts::Dispatch(stages::AttemptGroup* group) {
   if (member_.dead) return;
   uint64_t index = 0;
@@ -76,8 +85,8 @@ void Attempts::Dispatch(stages::AttemptGroup* group) {
     run.piece = 1 + static_cast<uint32_t>(world_.random().Below(
                         kPieceDraw, {member_.slot, member_.incarnation, member_.stage, group->id}, count));
   }
-  int64_t service = 0;
-  for (uint32_t i = 0; i < run.piece; ++i) service += ServiceOf(run, i);
+  run.began.clear();
+  const int64_t service = Serve(run, run.piece);
   world_.Schedule(world_.now_ns() + service, What::kAttempt, member_.index, index);
   world_.End(member_, ActionKind::kDispatch);
 }
@@ -100,8 +109,7 @@ void Attempts::Due(uint64_t index) {
   const auto count = static_cast<uint32_t>(run.group->items.size());
   if (run.told == 0 && run.piece < count) {
     Tell(index, run.piece);
-    int64_t service = 0;
-    for (uint32_t i = run.piece; i < count; ++i) service += ServiceOf(run, i);
+    const int64_t service = Serve(run, count);
     world_.Schedule(world_.now_ns() + service, What::kAttempt, member_.index, index);
     return;
   }
@@ -151,6 +159,19 @@ void Attempts::Tell(uint64_t index, uint32_t to) {
     --busy_;
   }
   reporter_->Report(&group, from, to);
+}
+
+stages::AttemptProgress::Reading Attempts::Progress(const stages::AttemptGroup& group) const {
+  const auto at = std::find_if(runs_.begin(), runs_.end(),
+                               [&group](const auto& run) { return !run->free && run->group == &group; });
+  if (at == runs_.end()) return {};
+  const Run& run = **at;
+  if (run.call != kNobody) return group.progress.Read();
+  uint32_t item = run.told;
+  if (runners_[run.runner]->batches())
+    return {.from = item, .to = static_cast<uint32_t>(group.items.size()), .since = {run.began[item]}};
+  while (item + 1 < run.began.size() && run.began[item + 1] <= world_.now_ns()) ++item;
+  return {.from = item, .to = item + 1, .since = {run.began[item]}};
 }
 
 absl::Status Attempts::Stop(MonotonicTime deadline) {

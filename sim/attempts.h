@@ -20,6 +20,7 @@ class Attempts final : public stages::Executor {
            stages::AttemptReporter* reporter);
 
   void Dispatch(stages::AttemptGroup* group) override;
+  stages::AttemptProgress::Reading Progress(const stages::AttemptGroup& group) const override;
   absl::Status Stop(MonotonicTime deadline) override;
 
   // The event that Dispatch asked for: results are due, or a fiber is to be started.
@@ -36,6 +37,7 @@ class Attempts final : public stages::Executor {
   struct Run {
     stages::AttemptGroup* group = nullptr;
     std::vector<uint32_t> messages;  // of the items
+    std::vector<int64_t> began;      // when each of them begins to take its time
     size_t runner = 0;
     uint32_t told = 0;   // items whose results the worker has
     uint32_t piece = 0;  // items in the first piece
@@ -51,6 +53,8 @@ class Attempts final : public stages::Executor {
   void Execute(uint64_t run);
   void Tell(uint64_t run, uint32_t to);
   int64_t ServiceOf(const Run& run, uint32_t item) const;
+  // What items up to `to` take, one after the other, from now.
+  int64_t Serve(Run& run, uint32_t to);
 
   World& world_;
   Member& member_;

@@ -96,7 +96,8 @@ void AttemptRunner::RunEach(AttemptGroup* group, AttemptReporter* reporter, uint
   if (items_.empty()) items_.push_back(std::make_unique<Item>(config_.outputs, arena_));
   Item& item = *items_.front();
   const auto count = static_cast<uint32_t>(group->items.size());
-  MonotonicTime last = clock_->Now();
+  MonotonicTime now = clock_->Now();
+  MonotonicTime last = now;
   for (uint32_t i = 0; i < count; ++i) {
     const int32_t before = group->items[i].predecessor;
     if (before >= 0) {
@@ -107,11 +108,12 @@ void AttemptRunner::RunEach(AttemptGroup* group, AttemptReporter* reporter, uint
       }
     }
     Begin(group, i, &item);
+    group->progress.Begin(i, i + 1, now);
     End(group, i, &item,
         Guarded([&] { return stage_->Process(*item.context, group->items[i].delivery.message, item.outputs); }));
     // The last item is reported by Run, after the group has its segments.
     if (i + 1 == count) return;
-    const MonotonicTime now = clock_->Now();
+    now = clock_->Now();
     if (now - last >= kReportEvery) {
       reporter->Report(group, *reported, i + 1);
       *reported = i + 1;
@@ -125,7 +127,8 @@ void AttemptRunner::RunBatch(AttemptGroup* group) {
   while (items_.size() < count) items_.push_back(std::make_unique<Item>(config_.outputs, arena_));
   if (RunTogether(group, 0, count) || count == 1) return;
   // Somebody in the batch made it throw, and nobody can tell who: each is tried by itself, so that an attempt counts only
-  // against whoever it is.
+  // against whoever it is. If it has run out of time before, the worker does that.
+  if (group->results[0].cancelled.load(std::memory_order_relaxed)) return;
   for (uint32_t i = 0; i < count; ++i) RunTogether(group, i, i + 1);
 }
 
@@ -138,6 +141,7 @@ bool AttemptRunner::RunTogether(AttemptGroup* group, uint32_t from, uint32_t to)
                       .outputs = items_[i]->outputs,
                       .status = absl::InternalError("the stage gave this message no status")});
   }
+  group->progress.Begin(from, to, clock_->Now());
   const absl::Status thrown = Guarded([&] {
     batch_stage_->Process(std::span<BatchItem>(batch_));
     return absl::OkStatus();

@@ -40,8 +40,10 @@ class AttemptRunner {
                 bus::SegmentPool* pool, const Clock* clock);
   ~AttemptRunner();
 
+  bool batches() const { return batch_stage_ != nullptr; }
+
   // Runs all items; reports in pieces when they take long (a piece is at least a millisecond's work), the last one when
-  // everything is done.
+  // everything is done. Says in the group's `progress` what begins.
   void Run(AttemptGroup* group, AttemptReporter* reporter);
 
  private:

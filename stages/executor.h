@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "stages/attempt.h"
 #include "stages/attempt_runner.h"
 
 namespace millrace::stages {
@@ -16,6 +17,8 @@ class Executor {
   virtual ~Executor() = default;
   // Runs the group and reports to the reporter given at construction. Blocks in the inline one only.
   virtual void Dispatch(AttemptGroup* group) = 0;
+  // What the executor is at with a group that was dispatched and is not reported to its end.
+  virtual AttemptProgress::Reading Progress(const AttemptGroup& group) const { return group.progress.Read(); }
   // Waits until no attempt runs, at most until `deadline`; what was dispatched and has not begun is not begun any more.
   // DeadlineExceeded when one still runs: then the executor, its groups and their worker must not be destroyed.
   virtual absl::Status Stop(MonotonicTime deadline) = 0;

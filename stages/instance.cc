@@ -92,6 +92,8 @@ bool Instance::Turn() {
   for (const AttemptReport& report : reports_) Step(AttemptsEvent{report.group, report.from, report.to});
   for (size_t i = 0; i < spooled_.size(); ++i) Step(spooled_[i]);
   spooled_.clear();
+  for (size_t i = 0; i < progress_.size(); ++i) Step(progress_[i]);
+  progress_.clear();
   busy = !actions_.list.empty() || !reports_.empty();
   CarryOut();
   producer_->Poll(*handler_);
@@ -122,7 +124,7 @@ void Instance::Step(const Event& event) {
 }
 
 void Instance::CarryOut() {
-  // Nothing that is carried out steps the worker at once: reports and spool answers wait for the next turn.
+  // Nothing that is carried out steps the worker at once: reports and answers wait for the next turn.
   for (const Action& action : actions_.list) std::visit([this](const auto& a) { Do(a); }, action);
   actions_.Clear();
 }
@@ -130,6 +132,10 @@ void Instance::CarryOut() {
 void Instance::Do(const DispatchAction& a) { executor_->Dispatch(a.group); }
 
 void Instance::Do(const CancelAction& a) { a.group->results[a.item].cancelled.store(true, std::memory_order_relaxed); }
+
+void Instance::Do(const ProgressAction& a) {
+  progress_.push_back({.group = a.group->id, .running = executor_->Progress(*a.group)});
+}
 
 void Instance::Do(const PublishAction& a) {
   MR_CHECK(a.first_token == producer_->next_token() + waiting_.size()) << "tokens of worker and producer run apart";
@@ -174,6 +180,7 @@ void Instance::Do(const SetTimerAction& a) { timer_ = a.at; }
 void Instance::Do(const ReadyAction& a) {
   ready_ = a.ready;
   not_ready_reason_ = actions_.texts[a.reason];
+  if (!ready_ && config_.on_not_ready != nullptr) config_.on_not_ready(not_ready_reason_);
 }
 
 void Instance::Do(const GateAction& a) { seat_->Do(a.wish, a.round); }

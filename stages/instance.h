@@ -46,6 +46,9 @@ struct InstanceConfig {
   // Told what the bus says of its own state: outages, data destroyed, recovery. May be null. Called on the loop's
   // thread.
   std::function<void(const absl::Status&)> on_trouble;
+  // Told which attempt does not return, when the instance gives its partitions up for it. May be null. Called on the
+  // loop's thread.
+  std::function<void(const std::string&)> on_not_ready;
   // Shared by the instances of a process; null: this one is alone in it.
   TrialGate* gate = nullptr;
   // Who is woken when the gate has something to say; null: Run. For callers with a loop of their own.
@@ -96,6 +99,7 @@ class Instance {
   void CarryOut();
   void Do(const DispatchAction& a);
   void Do(const CancelAction& a);
+  void Do(const ProgressAction& a);
   void Do(const PublishAction& a);
   void Do(const SettleAction& a);
   void Do(const FlowAction& a);
@@ -124,6 +128,7 @@ class Instance {
   Actions actions_;
   std::vector<AttemptReport> reports_;
   std::vector<SpooledEvent> spooled_;
+  std::vector<ProgressEvent> progress_;
   Ring<bus::Outgoing> waiting_;  // published by the worker, not yet taken by the driver
   bool writable_ = true;
   MonotonicTime timer_ = MonotonicTime::Infinite();

@@ -4,7 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <functional>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -16,6 +20,7 @@
 namespace millrace::stages {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 class RealClock : public Clock {
@@ -40,6 +45,50 @@ class MoodyStage : public Stage {
     if (n % 7 == 0 && context.attempt() == 1) throw std::runtime_error("seventh");
     return outputs.Emit({.to = {}, .body = message.body});
   }
+};
+
+// Takes 10 ms for a message, and for "slow" until it is told to stop: without that, two seconds.
+class SlowStage : public Stage {
+ public:
+  explicit SlowStage(const Clock* clock) : clock_(*clock) {}
+  absl::Status Process(Context& context, const bus::Message& message, Outputs& outputs) override {
+    const bool slow = *message.body == "slow";
+    const MonotonicTime until = clock_.Now() + (slow ? milliseconds(2000) : milliseconds(10));
+    while (clock_.Now() < until && !context.cancelled()) std::this_thread::yield();
+    return outputs.Emit({.to = {}, .body = message.body});
+  }
+
+ private:
+  const Clock& clock_;
+};
+
+// The same in batches: one slow message holds up all that came with it.
+class SlowBatchStage : public BatchStage {
+ public:
+  explicit SlowBatchStage(const Clock* clock) : clock_(*clock) {}
+  void Process(std::span<BatchItem> batch) override {
+    const bool slow =
+        std::any_of(batch.begin(), batch.end(), [](const BatchItem& i) { return *i.message.body == "slow"; });
+    const MonotonicTime until = clock_.Now() + (slow ? milliseconds(2000) : milliseconds(10));
+    while (clock_.Now() < until && !batch.front().context.cancelled()) std::this_thread::yield();
+    for (BatchItem& item : batch) item.status = item.outputs.Emit({.to = {}, .body = item.message.body});
+  }
+
+ private:
+  const Clock& clock_;
+};
+
+// Does not return from "hang" before it is let go, whatever it is told.
+class HangingStage : public Stage {
+ public:
+  explicit HangingStage(const std::atomic<bool>* let_go) : let_go_(*let_go) {}
+  absl::Status Process(Context&, const bus::Message& message, Outputs& outputs) override {
+    while (*message.body == "hang" && !let_go_) std::this_thread::yield();
+    return outputs.Emit({.to = {}, .body = message.body});
+  }
+
+ private:
+  const std::atomic<bool>& let_go_;
 };
 
 class NoTalk : public bus::ProducerHandler {
@@ -86,8 +135,8 @@ class InstanceTest : public testing::TestWithParam<const char*> {
       runner.inputs = {"in"};
       std::vector<std::unique_ptr<AttemptRunner>> runners;
       for (size_t i = 0; i < std::max<size_t>(threads, 1); ++i) {
-        runners.push_back(
-            std::make_unique<AttemptRunner>(runner, std::make_unique<MoodyStage>(), nullptr, &pool_, &clock_));
+        runners.push_back(std::make_unique<AttemptRunner>(runner, make_batch ? nullptr : make_single(),
+                                                          make_batch ? make_batch() : nullptr, &pool_, &clock_));
       }
       return threads == 0 ? MakeInlineExecutor(std::move(runners[0]), reporter)
                           : MakeThreadExecutor(std::move(runners), reporter, &clock_);
@@ -96,12 +145,17 @@ class InstanceTest : public testing::TestWithParam<const char*> {
   }
 
   void Publish(int count) {
+    PublishEach(count, 11, [](int i) { return i % 50 == 49 ? "bad" : std::to_string(i); });
+  }
+
+  // Message i has one of `keys` keys, in turn, and body_of(i) as its body.
+  void PublishEach(int count, int keys, const std::function<std::string(int)>& body_of) {
     Mailbox waker;
     bus::Producer producer(*bus_->OpenProducer({.name = "feed", .topics = {"in"}}, waker));
     NoTalk handler;
     for (int i = 0; i < count; ++i) {
-      const std::string key = "k" + std::to_string(i % 11);
-      const std::string body = i % 50 == 49 ? "bad" : std::to_string(i);
+      const std::string key = "k" + std::to_string(i % keys);
+      const std::string body = body_of(i);
       bus::HeaderBuilder headers;
       headers.Add("ce_id", "job-" + std::to_string(i));
       const bus::Outgoing out{.topic = 0,
@@ -157,7 +211,37 @@ class InstanceTest : public testing::TestWithParam<const char*> {
     return lag;
   }
 
-  std::set<std::string> reasons;  // of dead letters read
+  // Publishes 40 messages, every eighth of them slow, and works them off with a limit of 200 ms: only the slow ones are
+  // dead letters, and nobody waits for longer than they are allowed to.
+  void OnlyTheSlowAreDeadLettered(InstanceConfig config) {
+    PublishEach(40, 40, [](int i) { return i % 8 == 4 ? std::string("slow") : std::to_string(i); });
+    config.worker.attempt_timeout = milliseconds(200);
+    config.worker.retry.attempts_max = 1;
+    config.worker.batch = 64;
+    Recording recording;
+    config.tap = &recording;
+    WorkerOptions options = config.worker;
+    Instance instance(std::move(config), bus_.get(), &clock_);
+    absl::Status result;
+    std::thread thread([&] { result = instance.Run(); });
+    const auto dead = Read("dead", "undertaker", 5);
+    const auto out = Read("out", "reader", 35);
+    instance.Drain(clock_.Now() + seconds(20));
+    thread.join();
+    EXPECT_TRUE(result.ok()) << result;
+    for (const auto& [key, bodies] : dead) EXPECT_EQ(bodies, std::vector<std::string>{"slow"}) << key;
+    for (const auto& [key, bodies] : out) EXPECT_NE(bodies.front(), "slow") << key;
+    EXPECT_EQ(LagOf("stage", "in"), 0);
+    options.settlement = bus_->capabilities().settlement;
+    options.notes = bus_->capabilities().notes;
+    options.strict = options.strict || !bus_->capabilities().gapless_publish;
+    const absl::Status same = recording.Replay(options);
+    EXPECT_TRUE(same.ok()) << same;
+  }
+
+  std::function<std::unique_ptr<Stage>()> make_single = [] { return std::make_unique<MoodyStage>(); };
+  std::function<std::unique_ptr<BatchStage>()> make_batch;  // instead, if set
+  std::set<std::string> reasons;                            // of dead letters read
   RealClock clock_;
   MemorySpool spool_;
   bus::SegmentPool pool_;
@@ -246,6 +330,53 @@ TEST_P(InstanceTest, MoreInstancesThanPartitionsShareTheWorkAndTheRestIsIdle) {
   EXPECT_EQ(held, 4u) << "each partition has one holder";
   for (const auto& instance : instances) instance->Drain(clock_.Now() + seconds(20));
   for (std::thread& thread : threads) thread.join();
+}
+
+TEST_P(InstanceTest, ATimeOutIsThatOfTheMessageThatTookLong) {
+  make_single = [this] { return std::make_unique<SlowStage>(&clock_); };
+  OnlyTheSlowAreDeadLettered(Config("timed", 2));
+}
+
+TEST_P(InstanceTest, ABatchThatRunsOutOfTimeIsTriedOneByOne) {
+  make_batch = [this] { return std::make_unique<SlowBatchStage>(&clock_); };
+  InstanceConfig config = Config("timed", 2);
+  config.worker.batch_stage = true;
+  OnlyTheSlowAreDeadLettered(std::move(config));
+}
+
+// Each owner of the partition is stuck with it in turn, until there have been enough.
+TEST_P(InstanceTest, AMessageThatNeverReturnsEndsAsADeadLetterAndPeopleAreTold) {
+  std::atomic<bool> let_go = false;
+  make_single = [&] { return std::make_unique<HangingStage>(&let_go); };
+  PublishEach(20, 20, [](int i) { return i == 7 ? std::string("hang") : std::to_string(i); });
+  std::vector<std::unique_ptr<Instance>> instances;
+  std::vector<std::thread> threads;
+  std::mutex mutex;
+  std::vector<std::string> told;
+  for (int i = 0; i < 3; ++i) {
+    InstanceConfig config = Config("hanging-" + std::to_string(i), 1);
+    config.worker.attempt_timeout = milliseconds(100);
+    config.worker.timeout_grace = milliseconds(100);
+    config.worker.retry.attempts_max = 2;
+    config.worker.retry.suspect_after_starts = 1;  // on queues delivery counts stand in
+    config.worker.retry.deliveries_max = 2;
+    config.on_not_ready = [&](const std::string& reason) {
+      std::lock_guard<std::mutex> lock(mutex);
+      told.push_back(reason);
+    };
+    instances.push_back(std::make_unique<Instance>(std::move(config), bus_.get(), &clock_));
+    threads.emplace_back([instance = instances.back().get()] { EXPECT_TRUE(instance->Run().ok()); });
+  }
+  Read("out", "reader", 19);
+  const auto dead = Read("dead", "undertaker", 1);
+  ASSERT_EQ(dead.size(), 1u);
+  EXPECT_EQ(dead.begin()->second, std::vector<std::string>{"hang"});
+  let_go = true;
+  for (const auto& instance : instances) instance->Drain(clock_.Now() + seconds(20));
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(told.size(), 2u);
+  for (const std::string& reason : told) EXPECT_TRUE(reason.find("with key 'k7'") != std::string::npos) << reason;
+  EXPECT_EQ(LagOf("stage", "in"), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Semantics, InstanceTest, testing::Values("mem:", "mem:?semantics=queue"),

@@ -39,6 +39,7 @@ struct Slot {
   SlotState state = SlotState::kWaiting;
   bool keyed = false;
   bool key_released = false;             // its successor may run
+  bool alone = false;                    // to be run in a group of its own
   bool dead = false;                     // what is being published is its dead letter
   uint32_t failures = 0;                 // own ones
   uint32_t unconfirmed = 0;              // outputs
@@ -65,7 +66,7 @@ class PartitionWindow {
     slot.delivery = delivery;
     slot.next = KeyChains::kNone;
     slot.state = SlotState::kWaiting;
-    slot.key_released = slot.dead = false;
+    slot.key_released = slot.alone = slot.dead = false;
     slot.failures = slot.unconfirmed = 0;
     if (!slot.rejected.ok()) slot.rejected = absl::OkStatus();
     slot.history.reset();

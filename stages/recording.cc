@@ -37,6 +37,7 @@ struct Describer {
   std::string operator()(const CancelAction& a) const {
     return "cancel " + std::to_string(a.group->id) + "." + std::to_string(a.item);
   }
+  std::string operator()(const ProgressAction& a) const { return "ask what runs of " + std::to_string(a.group->id); }
   std::string operator()(const PublishAction& a) const {
     std::string text = "publish from token " + std::to_string(a.first_token);
     for (const bus::Outgoing& out : actions.Outgoing(a)) {

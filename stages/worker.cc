@@ -148,6 +148,7 @@ void Worker::On(const DeliveredEvent& event) {
     Slot& slot = window.Push(delivery);
     slot.arrived = now_.monotonic;
     slot.keyed = delivery.message.key.has_value();
+    RecallHung(*held, slot);
     if (DoneBefore(*held, delivery.sequence)) {
       slot.state = SlotState::kDone;
       slot.key_released = true;
@@ -192,6 +193,12 @@ void Worker::MakeReady(Held& held, uint64_t place) {
                                            : "delivered " + times + "without being finished: it may kill the process"));
     return;
   }
+  if (HungTooOften(held, slot)) {
+    DeadLetter(held, place,
+               absl::DeadlineExceededError("the attempt did not return within its time-out and the grace, " +
+                                           std::to_string(guard.note.HungTimes(slot.delivery.sequence)) + " times"));
+    return;
+  }
   if (!guard.note.parked.empty() && slot.keyed &&
       std::binary_search(guard.note.parked.begin(), guard.note.parked.end(), slot.key)) {
     if (bus::ReadEnvelope(slot.delivery.message.headers).redriven.empty()) {
@@ -222,10 +229,17 @@ void Worker::AdvanceKey(Held& held, Slot& slot) {
 void Worker::On(const AttemptsEvent& event) {
   AttemptGroup& group = *event.group;
   MR_CHECK(event.from == group.reported && event.to <= group.items.size()) << "reports of a group come in order";
-  for (uint32_t i = event.from; i < event.to; ++i) FinishAttempt(group, i);
+  bool late = false;
+  for (uint32_t i = event.from; i < event.to; ++i) {
+    FinishAttempt(group, i);
+    late = late || group.items[i].timed_out;
+  }
   group.reported = event.to;
-  group.running_since = now_.monotonic;
-  if (group.reported < group.items.size()) return;
+  if (group.reported < group.items.size()) {
+    // The timer waits for the end of the grace of what was late: the next one is to be watched from its beginning.
+    if (late) WatchGroup(group);
+    return;
+  }
   running_.erase(std::find(running_.begin(), running_.end(), &group));
   if (!ready_to_serve_ &&
       std::none_of(running_.begin(), running_.end(), [](const AttemptGroup* g) { return g->stuck; })) {
@@ -267,6 +281,10 @@ void Worker::FinishAttempt(AttemptGroup& group, uint32_t index) {
     result.outputs.clear();
     // Results come in pieces: the one before it may have been tried again and ended since its failure was told.
     if (held->window.keys.At(slot.key).head == item.slot) MakeReady(*held, item.slot);
+  } else if (item.in_company) {
+    result.outputs.clear();
+    slot.alone = true;
+    MakeReady(*held, item.slot);
   } else if (item.timed_out) {
     result.outputs.clear();
     FailAttempt(*held, slot, item.slot,
@@ -469,7 +487,7 @@ void Worker::EmitSettle(Held& held) {
                       .has_note = held.guard.note_changed && options_.notes,
                       .note = 0};
   if (settle.has_note) {
-    std::erase_if(held.guard.note.done, [&](const PartitionNote::Range& range) { return range.last < settle.next; });
+    held.guard.note.Forget(settle.next);
     settle.note = actions_->AddText(held.guard.note.Write());
     ++held.guard.unanswered;
   }

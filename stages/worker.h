@@ -71,6 +71,7 @@ class Worker : private PublishLanes::Owner {
   void On(const DeliveredEvent& event);
   void On(const NotedEvent& event);
   void On(const AttemptsEvent& event);
+  void On(const ProgressEvent& event);
   void On(const ConfirmedEvent& event);
   void On(const SpooledEvent& event);
   void On(const TimerEvent& event);
@@ -105,9 +106,18 @@ class Worker : private PublishLanes::Owner {
   void AddChain(AttemptGroup& group, Held& held, uint64_t place);
   void SendGroup(AttemptGroup* group);
   bool BreakerAllows() const;
-  void OnGroupTimer(uint64_t id);
+  AttemptGroup* FindRunning(uint64_t id);
   AttemptGroup* TakeGroup();
   void RecycleIfUnused(AttemptGroup* group);
+
+  // Attempts that take too long (worker_timeout.cc).
+  void WatchGroup(const AttemptGroup& group);
+  void OnGroupTimer(uint64_t id);
+  void TimeOut(AttemptGroup& group, const AttemptProgress::Reading& running);
+  void GiveEverythingUp(AttemptGroup& group, const AttemptProgress::Reading& running);
+  void RememberHung(Held& held, uint64_t sequence, bool in_company);
+  void RecallHung(const Held& held, Slot& slot) const;
+  bool HungTooOften(const Held& held, const Slot& slot) const;
 
   // Inputs that kill the process, found across restarts (worker_suspects.cc).
   void BeginGuard(Held& held, const bus::Assignment& assignment);

@@ -28,6 +28,10 @@ struct CancelAction {
   AttemptGroup* group = nullptr;
   uint32_t item = 0;
 };
+// Say what the executor is at with the group; answer with a ProgressEvent after the step.
+struct ProgressAction {
+  AttemptGroup* group = nullptr;
+};
 // Publish outgoing[first … first + count) under tokens first_token, …; each is answered by a ConfirmedEvent. What the
 // driver does not take now is kept and offered again, in order.
 struct PublishAction {
@@ -81,8 +85,8 @@ struct GateAction {
 // Drained: close the consumer and stop.
 struct LeaveAction {};
 
-using Action = std::variant<DispatchAction, CancelAction, PublishAction, SettleAction, FlowAction, ReleaseAction,
-                            SpoolAction, SetTimerAction, ReadyAction, GateAction, LeaveAction>;
+using Action = std::variant<DispatchAction, CancelAction, ProgressAction, PublishAction, SettleAction, FlowAction,
+                            ReleaseAction, SpoolAction, SetTimerAction, ReadyAction, GateAction, LeaveAction>;
 
 struct Actions {
   std::vector<Action> list;

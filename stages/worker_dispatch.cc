@@ -17,7 +17,10 @@ void Worker::DispatchReady() {
     const size_t most = probe ? 1 : std::clamp<size_t>((ready_.size() + free - 1) / free, 1, options_.batch);
     AttemptGroup* group = TakeGroup();
     while (group->items.size() < most && AddReady(*group)) {
-      if (!probe) AddChain(*group, *FindHeld(group->items.back().holding), group->items.back().slot);
+      Held& held = *FindHeld(group->items.back().holding);
+      const uint64_t place = group->items.back().slot;
+      if (held.window.at(place).alone) break;
+      if (!probe) AddChain(*group, held, place);
     }
     if (group->items.empty()) {
       RecycleIfUnused(group);
@@ -30,13 +33,16 @@ void Worker::DispatchReady() {
 
 bool Worker::AddReady(AttemptGroup& group) {
   while (!ready_.empty()) {
-    const Ready ready = ready_.pop();
+    const Ready ready = ready_.front();
     Held& held = *ready.held;
     // Entries outlive what they point to: the partition may have gone, or its messages be under suspicion by now.
     if (!held.active() || held.holding.epoch != ready.epoch || !held.window.Contains(ready.place) ||
-        held.guard.suspect_left > 0)
+        held.guard.suspect_left > 0 || held.window.at(ready.place).state != SlotState::kReady) {
+      ready_.pop();
       continue;
-    if (held.window.at(ready.place).state != SlotState::kReady) continue;
+    }
+    if (held.window.at(ready.place).alone && !group.items.empty()) return false;
+    ready_.pop();
     AddItem(group, held, ready.place, -1);
     return true;
   }
@@ -71,39 +77,12 @@ void Worker::AddChain(AttemptGroup& group, Held& held, uint64_t place) {
 }
 
 void Worker::SendGroup(AttemptGroup* group) {
-  group->running_since = now_.monotonic;
   running_.push_back(group);
   if (options_.attempt_timeout.count() > 0) {
     timers_.Set(
         {.at = now_.monotonic + options_.attempt_timeout, .kind = Timer::Kind::kGroup, .holding = {}, .id = group->id});
   }
   actions_->list.push_back(DispatchAction{group});
-}
-
-// The item that runs is the first not reported; it started when the one before was reported.
-void Worker::OnGroupTimer(uint64_t id) {
-  const auto it = std::find_if(running_.begin(), running_.end(), [id](const AttemptGroup* g) { return g->id == id; });
-  if (it == running_.end()) return;
-  AttemptGroup& group = **it;
-  AttemptItem& item = group.items[group.reported];
-  MonotonicTime due = group.running_since + options_.attempt_timeout;
-  if (due <= now_.monotonic && !item.timed_out) {
-    item.timed_out = true;
-    actions_->list.push_back(CancelAction{&group, group.reported});
-  }
-  if (item.timed_out) due = due + options_.timeout_grace;
-  if (due <= now_.monotonic) {
-    group.stuck = true;
-    if (ready_to_serve_) {
-      ready_to_serve_ = false;
-      actions_->list.push_back(ReadyAction{.ready = false,
-                                           .reason = actions_->AddText("an attempt of stage " + options_.stage +
-                                                                       " runs past its time-out and does not return")});
-      for (Held* held : held_) BeginRevoke(*held, now_.monotonic + options_.timeout_grace);
-    }
-    return;
-  }
-  timers_.Set({.at = due, .kind = Timer::Kind::kGroup, .holding = {}, .id = id});
 }
 
 AttemptGroup* Worker::TakeGroup() {
@@ -133,6 +112,7 @@ void Worker::RecycleIfUnused(AttemptGroup* group) {
   group->output_segments.clear();
   group->reported = 0;
   group->stuck = false;
+  group->progress.Clear();
   free_groups_.push_back(group);
 }
 

@@ -45,6 +45,11 @@ struct AttemptsEvent {
   uint32_t from = 0;
   uint32_t to = 0;
 };
+// The answer to ProgressAction: what the executor was at with the group, if it was at anything.
+struct ProgressEvent {
+  uint64_t group = 0;  // its id
+  AttemptProgress::Reading running;
+};
 struct ConfirmedEvent {
   bus::Confirm confirm;
 };
@@ -71,7 +76,7 @@ struct DrainEvent {
 };
 
 using Event = std::variant<AssignedEvent, RevokingEvent, LostEvent, DeliveredEvent, NotedEvent, AttemptsEvent,
-                           ConfirmedEvent, SpooledEvent, TimerEvent, GateEvent, DrainEvent>;
+                           ProgressEvent, ConfirmedEvent, SpooledEvent, TimerEvent, GateEvent, DrainEvent>;
 
 }  // namespace millrace::stages
 

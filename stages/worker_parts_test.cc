@@ -102,8 +102,31 @@ TEST(PartitionNote, ReadsWhatItWroteAndNothingElse) {
   full.starts = full.running = UINT32_MAX;
   full.starts_at = full.running_at = UINT64_MAX;
   for (uint64_t i = 0; i < 500; ++i) full.done.push_back({UINT64_MAX - 4 * i - 1, UINT64_MAX - 4 * i});
+  full.hung.assign(PartitionNote::kHungMax, {.times = UINT32_MAX, .at = UINT64_MAX});
+  full.alone = {.first = UINT64_MAX, .last = UINT64_MAX};
   EXPECT_EQ(PartitionNote::Read(full.Write()).parked.size(), PartitionNote::kParkedMax);
   EXPECT_LE(full.Write().size(), 4096u) << "Kafka's default limit of commit metadata";
+}
+
+TEST(PartitionNote, CountsWhatDidNotReturnUntilItHasPassed) {
+  PartitionNote note;
+  for (uint64_t sequence = 20; sequence < 20 + PartitionNote::kHungMax; ++sequence) note.AddHung(sequence);
+  note.AddHung(21);
+  note.AddHung(40);
+  EXPECT_EQ(note.HungTimes(40), 0u) << "there is room for no more";
+  note.AddHung(10);
+  EXPECT_EQ(note.HungTimes(10), 1u) << "but for the earliest there always is";
+  note.AddAlone(33);
+  note.AddAlone(30);
+  note = PartitionNote::Read(note.Write());
+  EXPECT_EQ(note.HungTimes(10), 1u);
+  EXPECT_EQ(note.HungTimes(21), 2u);
+  EXPECT_TRUE(note.IsAlone(30) && note.IsAlone(33) && !note.IsAlone(29) && !note.IsAlone(34));
+  note.Forget(22);
+  EXPECT_EQ(note.HungTimes(10) + note.HungTimes(21), 0u);
+  EXPECT_EQ(note.HungTimes(22), 1u);
+  note.Forget(34);
+  EXPECT_EQ(note.Write(), "mr1");
 }
 
 TEST(Breaker, DoublesUpToItsLimitAndClosesOnAnAnswer) {

@@ -376,6 +376,164 @@ TEST(Worker, PastTheGraceTheInstanceIsNotReadyAndGivesItsPartitionsUp) {
   EXPECT_EQ(world.worker().stats().stale, 1u);
 }
 
+TEST(Worker, ATimeOutIsChargedToTheItemThatRunsAndCountsFromItsBeginning) {
+  WorkerOptions options = WorkerWorld::DefaultOptions();
+  options.attempt_timeout = milliseconds(100);
+  options.retry.attempts_max = 1;
+  WorkerWorld world(options);
+  for (const char* body : {"a", "b", "c"}) world.Append(0, body, body);
+  world.Assign(0);
+  world.Deliver(0);
+  ASSERT_EQ(world.dispatched.size(), 1u);
+  AttemptGroup* group = world.dispatched[0];
+  // Nothing is reported: a was quick, and b began 60 ms after it.
+  const MonotonicTime began = world.Now() + milliseconds(60);
+  world.progress = [&](const AttemptGroup&) { return AttemptProgress::Reading{.from = 1, .to = 2, .since = began}; };
+  world.FireTimer();
+  EXPECT_FALSE(group->results[0].cancelled);
+  EXPECT_FALSE(group->results[1].cancelled) << "it has run for 40 ms";
+  EXPECT_EQ(world.timer(), began + options.attempt_timeout);
+  world.FireTimer();
+  EXPECT_FALSE(group->results[0].cancelled);
+  EXPECT_TRUE(group->results[1].cancelled);
+  EXPECT_FALSE(group->results[2].cancelled);
+  world.Run();
+  ASSERT_TRUE(world.Settle());
+  EXPECT_THAT(Bodies(world.OnTopic(0)), ElementsAre("a", "c"));
+  EXPECT_THAT(Bodies(world.OnTopic(1)), ElementsAre("b"));
+}
+
+TEST(Worker, AGroupThatGetsOnMayTakeAsLongAsItLikes) {
+  WorkerOptions options = WorkerWorld::DefaultOptions();
+  options.attempt_timeout = milliseconds(100);
+  WorkerWorld world(options);
+  for (int i = 0; i < 30; ++i) world.Append(0, "k" + std::to_string(i), "m" + std::to_string(i));
+  world.Assign(0);
+  world.Deliver(0);
+  ASSERT_EQ(world.dispatched.size(), 1u);
+  const MonotonicTime start = world.Now();
+  world.progress = [&](const AttemptGroup&) {
+    const auto item = static_cast<uint32_t>((world.Now() - start) / milliseconds(60));
+    return AttemptProgress::Reading{.from = item, .to = item + 1, .since = start + item * milliseconds(60)};
+  };
+  while (world.Now() < start + milliseconds(1700)) world.FireTimer();
+  world.Run();
+  EXPECT_THAT(world.trace, Not(Contains(HasSubstr("cancel"))));
+  EXPECT_EQ(world.worker().stats().retried, 0u);
+}
+
+TEST(Worker, OfABatchThatRunsOutOfTimeEachIsTriedAloneAndOnlyTheSlowOneHasFailed) {
+  WorkerOptions options = WorkerWorld::DefaultOptions();
+  options.attempt_timeout = milliseconds(100);
+  options.batch_stage = true;
+  options.concurrency = 2;
+  options.retry.attempts_max = 1;
+  WorkerWorld world(options);
+  for (const char* body : {"a", "slow", "b"}) world.Append(0, body, body);
+  world.Assign(0);
+  world.Deliver(0);
+  ASSERT_EQ(world.dispatched.size(), 2u);
+  AttemptGroup* group = world.dispatched[0];
+  ASSERT_EQ(group->items.size(), 2u);
+  world.Run(1);
+  world.FireTimer();
+  EXPECT_TRUE(group->results[0].cancelled && group->results[1].cancelled);
+  world.Append(0, "c", "c");
+  world.Append(0, "d", "d");
+  world.Deliver(0);
+  world.Run(0);
+  while (!world.dispatched.empty()) {
+    const AttemptGroup& next = *world.dispatched[0];
+    const auto is = [](const AttemptItem& item, const char* body) { return item.delivery.message.body == body; };
+    for (const AttemptItem& item : next.items) {
+      if (is(item, "a") || is(item, "slow")) {
+        EXPECT_EQ(next.items.size(), 1u);
+      }
+    }
+    if (is(next.items[0], "slow")) world.FireTimer();
+    world.Run(0);
+  }
+  ASSERT_TRUE(world.Settle());
+  EXPECT_THAT(Bodies(world.OnTopic(0)), ::testing::UnorderedElementsAre("a", "b", "c", "d"));
+  EXPECT_THAT(Bodies(world.OnTopic(1)), ElementsAre("slow"));
+}
+
+// Gives the partition up as often as it hangs: the world's attempts do not return while a partition is held. The number of
+// owners that it took.
+int OwnersUntilSettled(WorkerWorld& world, const std::string& hangs) {
+  for (int owners = 1; owners <= 50; ++owners) {
+    world.Assign(0);
+    while (world.partition(0).epoch != 0 && !world.AllSettled()) {
+      const auto hanging = [&](const AttemptGroup* group) {
+        return std::any_of(group->items.begin(), group->items.end(),
+                           [&](const AttemptItem& item) { return item.delivery.message.body == hangs; });
+      };
+      const auto quick = std::find_if_not(world.dispatched.begin(), world.dispatched.end(), hanging);
+      if (!world.notes.empty()) {
+        world.AnswerNote();
+      } else if (world.partition(0).next < world.partition(0).records.size()) {
+        world.Deliver(0);
+      } else if (quick != world.dispatched.end()) {
+        world.Run(static_cast<size_t>(quick - world.dispatched.begin()));
+      } else if (!world.in_flight.empty()) {
+        world.Confirm();
+      } else if (!world.TakeGate()) {
+        world.FireTimer();
+      }
+    }
+    if (world.AllSettled()) return owners;
+    world.Crash();  // the attempt never returns, and somebody starts the process again
+  }
+  return 0;
+}
+
+TEST(Worker, AMessageThatNeverReturnsIsCountedAcrossOwnersAndEndsAsADeadLetter) {
+  for (const bool batch_stage : {false, true}) {
+    WorkerOptions options = WorkerWorld::DefaultOptions();
+    options.attempt_timeout = milliseconds(100);
+    options.timeout_grace = seconds(1);
+    options.batch_stage = batch_stage;
+    options.retry.attempts_max = 3;
+    WorkerWorld world(options);
+    world.progress = [&](const AttemptGroup& group) {
+      AttemptProgress::Reading running{.from = 0, .to = static_cast<uint32_t>(group.items.size()), .since = {0}};
+      for (uint32_t i = 0; i < group.items.size() && !batch_stage; ++i) {
+        if (group.items[i].delivery.message.body == "hang") running = {.from = i, .to = i + 1, .since = {0}};
+      }
+      return running;
+    };
+    for (const char* body : {"a", "b", "hang", "c"}) world.Append(0, body, body);
+    // Of a batch the first owner does not know whose fault it is.
+    EXPECT_EQ(OwnersUntilSettled(world, "hang"), 3 + (batch_stage ? 1 : 0) + 1);
+    EXPECT_THAT(Bodies(world.OnTopic(0)), ::testing::UnorderedElementsAre("a", "b", "c"));
+    ASSERT_THAT(Bodies(world.OnTopic(1)), ElementsAre("hang"));
+    EXPECT_THAT(world.OnTopic(1)[0].headers.at(std::string(kDeadReason)), HasSubstr("did not return"));
+    EXPECT_EQ(world.OnTopic(1)[0].headers.at(std::string(kDeadAttempts)), "3");
+  }
+}
+
+TEST(Worker, WithoutNotesTheDeliveryCountEndsWhatNeverReturns) {
+  WorkerOptions options = WorkerWorld::DefaultOptions();
+  options.settlement = bus::Settlement::kIndividual;
+  options.notes = false;
+  options.attempt_timeout = milliseconds(100);
+  options.timeout_grace = seconds(1);
+  WorkerWorld world(options);
+  world.progress = [&](const AttemptGroup& group) {
+    AttemptProgress::Reading running;
+    for (uint32_t i = 0; i < group.items.size(); ++i) {
+      if (group.items[i].delivery.message.body == "hang") running = {.from = i, .to = i + 1, .since = {0}};
+    }
+    return running;
+  };
+  for (const char* body : {"a", "b", "hang", "c"}) world.Append(0, body, body);
+  const int owners = OwnersUntilSettled(world, "hang");
+  EXPECT_GT(owners, 0);
+  EXPECT_LE(owners, 22);
+  EXPECT_THAT(Bodies(world.OnTopic(0)), ::testing::UnorderedElementsAre("a", "b", "c"));
+  EXPECT_THAT(Bodies(world.OnTopic(1)), ElementsAre("hang"));
+}
+
 TEST(Worker, TimeOutOfTheMiddleOfAChainDiscardsWhatRanBehindIt) {
   WorkerOptions options = WorkerWorld::DefaultOptions();
   options.attempt_timeout = milliseconds(100);

@@ -18,6 +18,7 @@ std::string Describe(const Actions& actions, const Action& action) {
       return "dispatch " + std::to_string(a.group->items.size());
     }
     std::string operator()(const CancelAction& a) const { return "cancel " + std::to_string(a.item); }
+    std::string operator()(const ProgressAction&) const { return "ask what runs"; }
     std::string operator()(const PublishAction& a) const { return "publish " + std::to_string(a.count); }
     std::string operator()(const SettleAction& a) const {
       std::string text = "settle " + Number(a.holding);
@@ -122,6 +123,11 @@ void WorkerWorld::Step(const Event& event) {
     spool_answers_.erase(spool_answers_.begin());
     Step(answer);
   }
+  while (!progress_answers_.empty() && !crashed_) {
+    const ProgressEvent answer = progress_answers_.front();
+    progress_answers_.erase(progress_answers_.begin());
+    Step(answer);
+  }
   TakeGate();
 }
 
@@ -147,8 +153,16 @@ void WorkerWorld::CarryOut() {
 void WorkerWorld::Do(const Action& action) {
   if (const auto* a = std::get_if<DispatchAction>(&action)) {
     dispatched.push_back(a->group);
+    running_since_[a->group] = now_;
   } else if (const auto* a = std::get_if<CancelAction>(&action)) {
     a->group->results[a->item].cancelled = true;
+  } else if (const auto* a = std::get_if<ProgressAction>(&action)) {
+    const auto count = static_cast<uint32_t>(a->group->items.size());
+    AttemptProgress::Reading running{.from = a->group->reported,
+                                     .to = options_.batch_stage ? count : a->group->reported + 1,
+                                     .since = running_since_[a->group]};
+    if (progress != nullptr) running = progress(*a->group);
+    progress_answers_.push_back({a->group->id, running});
   } else if (const auto* a = std::get_if<PublishAction>(&action)) {
     uint64_t token = a->first_token;
     for (const bus::Outgoing& out : actions_.Outgoing(*a)) {
@@ -265,6 +279,7 @@ void WorkerWorld::Crash(bool published_survive) {
   dispatched.clear();
   notes.clear();
   spool_answers_.clear();
+  progress_answers_.clear();
   timer_ = MonotonicTime::Infinite();
   for (WorldPartition& p : partitions_) p.epoch = 0;
   dead_workers_.push_back(std::move(worker_));
@@ -284,6 +299,7 @@ void WorkerWorld::RunPart(size_t index, uint32_t upto) {
     runner_->Run(group, &nobody);
   }
   const uint32_t from = group->reported;
+  running_since_[group] = now_;
   if (upto == group->items.size()) dispatched.erase(dispatched.begin() + static_cast<ptrdiff_t>(index));
   Step(AttemptsEvent{group, from, upto});
 }

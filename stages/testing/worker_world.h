@@ -120,6 +120,10 @@ class WorkerWorld : public Clock {
   bool ready = true;
   Tap* tap = nullptr;
 
+  // What the executor is at with a group, where a test says so; else its first item that is not reported runs (all of them in a
+  // batch stage) since the one before was.
+  std::function<AttemptProgress::Reading(const AttemptGroup&)> progress;
+
   // Called before each action; false: the process dies here, the action is not carried out, and the world throws
   // nothing further at the worker.
   std::function<bool(const Action&)> before_action;
@@ -155,6 +159,8 @@ class WorkerWorld : public Clock {
   MonotonicTime timer_ = MonotonicTime::Infinite();
   Actions actions_;
   std::vector<SpooledEvent> spool_answers_;
+  std::vector<ProgressEvent> progress_answers_;
+  std::map<const AttemptGroup*, MonotonicTime> running_since_;
   bool crashed_ = false;
 };
 
