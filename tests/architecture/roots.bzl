@@ -4,6 +4,7 @@ ROOTS = {
     "bus": [
         "//bus",
         "//bus/memory:memory_bus",
+        "//bus/rabbitmq",
     ],
     "fault_test": [
         "//ops:sim_main",
