@@ -55,6 +55,7 @@ absl::Status KafkaProducerLink::OpenHandle() {
   fatal_ = starved_ = false;
   queue_.reset(rd_kafka_queue_get_main(handle_));
   rd_kafka_queue_cb_event_enable(queue_.get(), &OnQueue, this);
+  for (const std::string& name : names_) topics_.emplace_back(rd_kafka_topic_new(handle_, name.c_str(), nullptr));
   return absl::OkStatus();
 }
 
@@ -112,8 +113,9 @@ void KafkaProducerLink::Send(const LogRequest& request, MonotonicTime) {
 
 // Also has librdkafka know the topics before the first message: it would let that wait for up to a second.
 void KafkaProducerLink::AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause) {
+  names_ = topics;
   if (topics_.empty()) {
-    for (const std::string& name : topics) topics_.emplace_back(rd_kafka_topic_new(handle_, name.c_str(), nullptr));
+    for (const std::string& name : names_) topics_.emplace_back(rd_kafka_topic_new(handle_, name.c_str(), nullptr));
   }
   std::vector<rd_kafka_topic_t*> handles;
   for (const RdTopic& topic : topics_) handles.push_back(topic.get());
@@ -178,7 +180,8 @@ bool KafkaProducerLink::ProduceOne(rd_kafka_topic_t* topic, const Outgoing& outg
   };
   bytes(RD_KAFKA_VTYPE_KEY, message.key);
   bytes(RD_KAFKA_VTYPE_VALUE, message.body);
-  if (message.timestamp_ms > 0) add(RD_KAFKA_VTYPE_TIMESTAMP).i64 = message.timestamp_ms;
+  // -1 says that there is none; 0 would have librdkafka make one up.
+  add(RD_KAFKA_VTYPE_TIMESTAMP).i64 = message.timestamp_ms > 0 ? message.timestamp_ms : -1;
   rd_kafka_headers_t* headers = nullptr;
   if (!message.headers.empty()) {
     headers = rd_kafka_headers_new(8);

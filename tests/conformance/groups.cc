@@ -223,7 +223,7 @@ TEST_P(Conformance, APartitionCanBeGivenUpUnasked) {
     }
   }
   Member& other = JoinAndWait("g", {"t"}, 2);
-  ASSERT_TRUE(world->RunUntil([&] { return other.consumer->held() == 1; }));
+  ASSERT_TRUE(world->RunUntil([&] { return other.consumer->held() == 1 && EachHeldOnce(*world, 2); }));
   Member& holder = member.HoldingOf({0, 0}).epoch != 0 ? member : other;
   const Holding current = holder.HoldingOf({0, 0});
   EXPECT_TRUE(holder.Release(current).ok());

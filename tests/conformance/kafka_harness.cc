@@ -102,12 +102,12 @@ void KafkaHarness::WaitUntil(MonotonicTime until, Signal& signal) {
 }
 
 void KafkaHarness::Destroy(const std::string& topic, int32_t partition) {
-  const absl::Status status = bus_->DeleteRecordsBefore(topic, partition, -1);
+  const absl::Status status = bus_->DeleteRecordsBefore(Name(topic), partition, -1);
   MR_CHECK(status.ok()) << status.ToString();
 }
 
 void KafkaHarness::MakeGap(const std::string& topic, int32_t partition) {
-  AbortTransaction(url_.substr(sizeof("kafka://") - 1), topic, partition);
+  AbortTransaction(url_.substr(sizeof("kafka://") - 1), Name(topic), partition);
 }
 
 }  // namespace millrace::conformance
