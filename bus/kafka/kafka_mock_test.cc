@@ -5,11 +5,8 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
-#include <vector>
 
-#include "bus/consumer.h"
 #include "bus/kafka/kafka_bus.h"
 #include "bus/producer.h"
 #include "gtest/gtest.h"
@@ -103,34 +100,6 @@ class KafkaMockTest : public ::testing::Test {
     }
     ASSERT_EQ(answers.of.size(), static_cast<size_t>(count));
   }
-  // Consumes and settles until nothing is missing; what is delivered twice fails the test.
-  std::set<int> Consume(size_t count) {
-    std::set<int> got;
-    auto driver = bus->OpenConsumer({.group = "g", .topics = {"t"}, .instance = "c"}, alarm);
-    EXPECT_TRUE(driver.ok()) << driver.status();
-    Consumer consumer(*std::move(driver), bus->capabilities());
-    std::map<int32_t, int> last;
-    const MonotonicTime end = clock.Now() + seconds(30);
-    while (got.size() < count && clock.Now() < end) {
-      const absl::Status polled = consumer.PollEach([&](const DeliveryBatch& batch) {
-        std::vector<SettleRange> ranges = {{batch.deliveries.front().sequence, batch.deliveries.back().sequence}};
-        for (const Delivery& d : batch.deliveries) {
-          const int number = std::stoi(std::string(d.message.body.value_or("-1")));
-          EXPECT_TRUE(got.insert(number).second) << number;
-          EXPECT_GE(number, last[batch.holding.partition.number]);
-          last[batch.holding.partition.number] = number;
-        }
-        EXPECT_TRUE(
-            consumer.Settle({.holding = batch.holding, .ranges = ranges, .next = batch.deliveries.back().sequence + 1})
-                .ok());
-      });
-      EXPECT_TRUE(polled.ok()) << polled;
-      if (consumer.NextTimer() > clock.Now()) alarm.Await(milliseconds(20));
-    }
-    EXPECT_TRUE(consumer.Close(clock.Now() + seconds(10)).ok());
-    return got;
-  }
-
   RealClock clock;
   Alarm alarm;
   std::unique_ptr<KafkaBus> bus;
@@ -139,20 +108,6 @@ class KafkaMockTest : public ::testing::Test {
  private:
   rd_kafka_t* host_ = nullptr;
 };
-
-TEST_F(KafkaMockTest, WhatIsPublishedIsConsumedOnceAndSettled) {
-  auto producer = OpenProducer();
-  Answers answers;
-  Publish(*producer, 0, 500, answers);
-  for (const auto& [token, status] : answers.of) ASSERT_TRUE(status.ok()) << token << " " << status;
-  EXPECT_EQ(Consume(500).size(), 500u);
-  Answers more;
-  Publish(*producer, 500, 100, more);
-  const std::set<int> rest = Consume(100);
-  EXPECT_EQ(rest.size(), 100u) << "a group goes on where it has settled";
-  EXPECT_EQ(*rest.begin(), 500);
-  EXPECT_TRUE(producer->Close(more, clock.Now() + seconds(10)).ok());
-}
 
 // librdkafka cannot go on after this; the driver does, with a handle of its own making.
 TEST_F(KafkaMockTest, AFatalProducerErrorLeavesUnknownOutcomesAndIsSurvived) {

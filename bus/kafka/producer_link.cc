@@ -130,6 +130,8 @@ void KafkaProducerLink::AskMetadata(uint64_t id, const std::vector<std::string>&
     }
     return [this, id, topics, found] {
       if (found.size() < topics.size()) return AskMetadata(id, topics, kAskAgain);
+      partitions_.clear();
+      for (const LogTopicInfo& info : found) partitions_.push_back(info.partitions);
       LogEvent& event = events_.emplace_back();
       event.method = LogMethod::kMetadata;
       event.id = id;
@@ -146,8 +148,13 @@ size_t KafkaProducerLink::Produce(std::span<const int32_t> topics, std::span<con
   if (handle_ != nullptr && !fatal_) {
     while (taken < messages.size()) {
       const Outgoing& outgoing = messages[taken];
-      const int32_t topic = topics[static_cast<size_t>(outgoing.topic)];
-      if (!ProduceOne(topics_[static_cast<size_t>(topic)].get(), outgoing, first_token + taken)) break;
+      const size_t topic = static_cast<size_t>(topics[static_cast<size_t>(outgoing.topic)]);
+      // librdkafka would choose one for -1, and does not survive others that are not there.
+      if (outgoing.partition < 0 || outgoing.partition >= partitions_[topic]) {
+        Answer(first_token + taken, LogError::kUnknownTopic);
+      } else if (!ProduceOne(topics_[topic].get(), outgoing, first_token + taken)) {
+        break;
+      }
       ++taken;
     }
   }

@@ -52,8 +52,9 @@ class KafkaProducerLink final : public LogLink {
   RdQueue queue_;
   std::vector<LogEvent> events_;  // to be received
   KafkaBackground background_;
-  std::vector<std::string> names_;  // of the topics, by id; the core asks for them once, and handles come and go
-  std::vector<RdTopic> topics_;     // the same, of this handle
+  std::vector<std::string> names_;   // of the topics, by id; the core asks for them once, and handles come and go
+  std::vector<int32_t> partitions_;  // of each
+  std::vector<RdTopic> topics_;      // the same, of this handle
   bool starved_ = false;
   bool fatal_ = false;
   bool look_ = false;

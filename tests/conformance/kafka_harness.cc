@@ -70,7 +70,9 @@ KafkaHarness::KafkaHarness(Rebalance rebalance)
       prefix_(NewPrefix()),
       url_(UrlOfBroker()) {
   auto opened =
-      bus::OpenKafkaBus(url_ + (rebalance == Rebalance::kCooperative ? "?rebalance=cooperative" : ""), clock_);
+      bus::OpenKafkaBus(url_ + "?rebalance=" + (rebalance == Rebalance::kCooperative ? "cooperative" : "eager") +
+                            "&queued.min.messages=1",
+                        clock_);
   MR_CHECK(opened.ok()) << opened.status().ToString();
   bus_ = *std::move(opened);
 }
