@@ -148,9 +148,10 @@ size_t KafkaProducerLink::Produce(std::span<const int32_t> topics, std::span<con
   if (handle_ != nullptr && !fatal_) {
     while (taken < messages.size()) {
       const Outgoing& outgoing = messages[taken];
-      const size_t topic = static_cast<size_t>(topics[static_cast<size_t>(outgoing.topic)]);
+      const bool known = outgoing.topic >= 0 && static_cast<size_t>(outgoing.topic) < topics.size();
+      const size_t topic = known ? static_cast<size_t>(topics[static_cast<size_t>(outgoing.topic)]) : 0;
       // librdkafka would choose one for -1, and does not survive others that are not there.
-      if (outgoing.partition < 0 || outgoing.partition >= partitions_[topic]) {
+      if (!known || outgoing.partition < 0 || outgoing.partition >= partitions_[topic]) {
         Answer(first_token + taken, LogError::kUnknownTopic);
       } else if (!ProduceOne(topics_[topic].get(), outgoing, first_token + taken)) {
         break;

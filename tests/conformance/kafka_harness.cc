@@ -79,12 +79,12 @@ KafkaHarness::KafkaHarness(Rebalance rebalance)
 
 bool KafkaHarness::Has(Ability ability) const {
   switch (ability) {
-    case Ability::kCooperative:
     case Ability::kRevokeDeadline:
     case Ability::kStaticMembers:
     case Ability::kDestroy:
     case Ability::kGap:
       return true;
+    case Ability::kCooperative:
     case Ability::kCapacity:
     case Ability::kRedeliveryCount:
     case Ability::kBacklogBound:
