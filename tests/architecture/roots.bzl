@@ -3,6 +3,7 @@
 ROOTS = {
     "bus": [
         "//bus",
+        "//bus/kafka",
         "//bus/memory:memory_bus",
         "//bus/rabbitmq",
     ],
