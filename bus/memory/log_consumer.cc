@@ -499,8 +499,9 @@ void LogConsumer::OnCommitAnswered(const LogEvent& event) {
     return;
   }
   Attend();
-  // While it joins again, the answer to that tells whether it is out.
-  const bool joining = membership_.state() != LogMembership::State::kIn;
+  // While it joins again, the answer to that tells whether it is out. Whoever closes does not wait for that: others may
+  // take as long to join as they like.
+  const bool joining = phase_ == Phase::kRunning && membership_.state() != LogMembership::State::kIn;
   const bool over =
       event.error == LogError::kUnknownMember || event.error == LogError::kFencedInstance ||
       (event.error == LogError::kIllegalGeneration && !joining && event.generation == membership_.generation());
