@@ -242,6 +242,7 @@ void LogConsumer::StartClose() {
     slot.deadline = MonotonicTime::Infinite();
     slot.stash = {};
   }
+  commit_at_ = std::min(commit_at_, now_);  // what was refused while running is tried once more, and not waited for
   Attend();
 }
 
