@@ -20,7 +20,9 @@ class Context {
     std::string_view id;    // the message's id: its ce_id, or topic/partition/offset of a foreign message that has none
     std::string_view root;  // the accepted job it descends from; its own id at the start
     std::string_view share;  // which part of that job (stages/lineage.h); empty: all of it
-    uint32_t attempt = 1;    // 1 for the first try of this message by this owner of the partition
+    // 1 for the first try of this message; goes on from where the owner before left off when the message did not return
+    // there (where the bus keeps notes), else each owner of the partition begins at 1.
+    uint32_t attempt = 1;
     uint64_t epoch = 0;      // grows with each ownership of the partition: lets an outside system fence late writers
   };
 

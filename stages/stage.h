@@ -12,8 +12,9 @@
 //   OK                 the outputs are published and confirmed, then the input is settled
 //   InvalidArgument    this message can never succeed: to the dead-letter topic at once, with the status as reason
 //   Unavailable        the outside is down: the stage pauses and tries again, without limit and without using up
-//   attempts anything else      this message failed this time: retried with back-off up to the limit, then
-//   dead-lettered. An exception counts as such.
+//                      attempts
+//   anything else      this message failed this time: retried with back-off up to the limit, then dead-lettered. An
+//                      exception counts as such.
 // Outputs of an attempt that did not return OK are thrown away.
 //
 // A stage that emits nothing finishes the job: the worker writes a receipt for it (see Outputs::Drop for giving a
@@ -52,7 +53,8 @@ struct BatchItem {
 
 // A stage that is better at many messages at once (one transaction, one request). No two messages of a batch have the
 // same key. A batch that makes Process throw is given again, each message by itself, so that only the one that throws has
-// failed: what the batch had done by then is done again.
+// failed: what the batch had done by then is done again. So is one that runs out of time, and nobody of it has failed
+// by that.
 class BatchStage {
  public:
   virtual ~BatchStage() = default;
