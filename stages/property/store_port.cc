@@ -47,26 +47,38 @@ void BindDegrees(SqliteStatement* statement, int parameter, bool has, int64_t e8
   has ? statement->Bind(parameter, static_cast<double>(e8) / 1e8) : statement->BindNull(parameter);
 }
 
-absl::Status MakeTables(SqliteDb* db) {
-  absl::StatusOr<SqliteStatement> version = db->Prepare("PRAGMA user_version");
+absl::StatusOr<int64_t> OneNumber(SqliteDb* db, const std::string& query) {
+  absl::StatusOr<SqliteStatement> statement = db->Prepare(query);
+  if (!statement.ok()) return statement.status();
+  const absl::StatusOr<bool> row = statement->Step();
+  if (!row.ok()) return row.status();
+  return statement->Integer(0);
+}
+
+// In a write transaction.
+absl::Status MakeTablesUnlessThere(SqliteDb* db) {
+  const absl::StatusOr<int64_t> version = OneNumber(db, "PRAGMA user_version");
   if (!version.ok()) return version.status();
-  absl::StatusOr<bool> row = version->Step();
-  if (!row.ok()) return row.status();
-  const int64_t found = version->Integer(0);
-  version->Reset();
-  if (found == kStoreSchemaVersion) return absl::OkStatus();
-  absl::StatusOr<SqliteStatement> tables = db->Prepare("SELECT count(*) FROM sqlite_master");
+  if (*version == kStoreSchemaVersion) return absl::OkStatus();
+  const absl::StatusOr<int64_t> tables = OneNumber(db, "SELECT count(*) FROM sqlite_master");
   if (!tables.ok()) return tables.status();
-  row = tables->Step();
-  if (!row.ok()) return row.status();
-  if (found != 0 || tables->Integer(0) != 0) {
-    return absl::FailedPreconditionError(absl::StrCat(db->path(), " is a database with other tables (version ", found,
+  if (*version != 0 || *tables != 0) {
+    return absl::FailedPreconditionError(absl::StrCat(db->path(), " is a database with other tables (version ", *version,
                                                       ", expected ", kStoreSchemaVersion,
                                                       "): use another output folder, or move it away"));
   }
-  tables->Reset();
-  return db->Execute(
-      absl::StrCat("BEGIN IMMEDIATE;", kStoreSchema, "PRAGMA user_version=", kStoreSchemaVersion, "; COMMIT;"));
+  return db->Execute(absl::StrCat(kStoreSchema, "PRAGMA user_version=", kStoreSchemaVersion));
+}
+
+// Several processes may open a new store at the same moment: whoever comes second finds the tables made.
+absl::Status MakeTables(SqliteDb* db) {
+  const absl::StatusOr<int64_t> version = OneNumber(db, "PRAGMA user_version");
+  if (!version.ok()) return version.status();
+  if (*version == kStoreSchemaVersion) return absl::OkStatus();
+  if (absl::Status begun = db->Execute("BEGIN IMMEDIATE"); !begun.ok()) return begun;
+  absl::Status made = MakeTablesUnlessThere(db);
+  made.Update(db->Execute(made.ok() ? "COMMIT" : "ROLLBACK"));
+  return made;
 }
 
 absl::Status ReadReceipts(SqliteDb* db, const std::function<void(const stages::Receipt&)>& callback) {

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <latch>
 #include <map>
 #include <string>
 #include <thread>
@@ -259,6 +260,23 @@ TEST(SqliteStore, WhatIsNoStoreIsRefused) {
   fclose(text);
   const absl::Status status = SqliteStore::Open(folder + "/text", SqliteStore::Sync::kFull).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+}
+
+TEST(SqliteStore, SeveralMayOpenANewStoreAtTheSameMoment) {
+  for (int round = 0; round < 20; ++round) {
+    const std::string path = NewFolder("together" + std::to_string(round)) + "/s.sqlite";
+    std::vector<absl::Status> opened(4);
+    std::vector<std::thread> threads;
+    std::latch together(static_cast<std::ptrdiff_t>(opened.size()));
+    for (absl::Status& status : opened) {
+      threads.emplace_back([&] {
+        together.arrive_and_wait();
+        status = SqliteStore::Open(path, SqliteStore::Sync::kNormal).status();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const absl::Status& status : opened) EXPECT_TRUE(status.ok()) << status;
+  }
 }
 
 TEST(SqliteStore, ManyThreadsMayWrite) {
