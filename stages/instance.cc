@@ -84,11 +84,13 @@ bool Instance::Turn() {
   const auto drain = mailbox_.Take(&reports_);
   // Taken behind the mailbox, so that no wake-up is lost, and before anything is stepped, so that the gate has heard all that
   // the worker has said.
-  if (const auto gate = seat_->Take()) Step(*gate);
+  const auto gate = seat_->Take();
+  // First of all: whoever is asked to stop starts nothing more, not even a trial that it is granted at this moment.
   if (drain) {
     drain_deadline_ = std::min(drain_deadline_, *drain);
     Step(DrainEvent{*drain});
   }
+  if (gate) Step(*gate);
   for (const AttemptReport& report : reports_) Step(AttemptsEvent{report.group, report.from, report.to});
   for (size_t i = 0; i < spooled_.size(); ++i) Step(spooled_[i]);
   spooled_.clear();
@@ -124,6 +126,7 @@ void Instance::Step(const Event& event) {
 }
 
 void Instance::CarryOut() {
+  if (actions_.list.empty()) return;
   // Nothing that is carried out steps the worker at once: reports and answers wait for the next turn.
   for (const Action& action : actions_.list) std::visit([this](const auto& a) { Do(a); }, action);
   actions_.Clear();

@@ -383,6 +383,41 @@ TEST_P(InstanceTest, AMessageThatNeverReturnsEndsAsADeadLetterAndPeopleAreTold) 
   EXPECT_EQ(LagOf("stage", "in"), 0);
 }
 
+// What a worker is told, and whether it has started anything.
+class Ear : public Tap {
+ public:
+  void OnStep(Instant, const Event& event, const Actions& actions, size_t first) override {
+    if (std::holds_alternative<GateEvent>(event)) heard.push_back("gate");
+    if (std::holds_alternative<DrainEvent>(event)) heard.push_back("drain");
+    for (size_t i = first; i < actions.list.size(); ++i)
+      dispatched = dispatched || std::holds_alternative<DispatchAction>(actions.list[i]);
+  }
+  std::vector<std::string> heard;
+  bool dispatched = false;
+};
+
+// A trial that is granted at the moment of SIGTERM is not run.
+TEST_P(InstanceTest, TheWishToStopIsHeardBeforeTheGate) {
+  TrialGate gate;
+  Ear ear;
+  InstanceConfig config = Config("leaving", 0);
+  config.gate = &gate;
+  config.tap = &ear;
+  Publish(20);
+  Instance instance(std::move(config), bus_.get(), &clock_);
+  ASSERT_TRUE(instance.Open().ok());
+  Mailbox waker;
+  const auto other = gate.Join(&waker);
+  other->Do(GateWish::kAsk, 0);
+  other->Do(GateWish::kEnd, 0);  // the gate is open again, and the instance has not looked yet
+  instance.Drain(clock_.Now() + seconds(20));
+  const MonotonicTime until = clock_.Now() + seconds(20);
+  while (!instance.left() && clock_.Now() < until) instance.Turn();
+  EXPECT_EQ(ear.heard, (std::vector<std::string>{"drain", "gate"}));
+  EXPECT_FALSE(ear.dispatched);
+  EXPECT_TRUE(instance.Close().ok());
+}
+
 INSTANTIATE_TEST_SUITE_P(Semantics, InstanceTest, testing::Values("mem:", "mem:?semantics=queue"),
                          [](const auto& info) { return std::string(info.param) == "mem:" ? "log" : "queue"; });
 
