@@ -1,12 +1,14 @@
 // What happens when: events by time, and among those of one time in the order in which they were asked for.
 //
-// A 4-ary heap of small values: nothing is allocated once it has grown. Events are not taken back; whoever asked for one
-// that has become void ignores it.
+// A sorted row of small values, the next one at its end: a few dozen wait at a time, and most of what is added is due before
+// nearly all of them, so that it finds its place in a few steps and moves little. Nothing is allocated once it has grown.
+// Events are not taken back; whoever asked for one that has become void ignores it.
 //
 // Threading: one thread at a time.
 #ifndef MILLRACE_SIM_SCHEDULER_H_
 #define MILLRACE_SIM_SCHEDULER_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -38,68 +40,30 @@ struct Event {
 
 class Scheduler {
  public:
-  bool empty() const { return heap_.empty(); }
+  bool empty() const { return row_.empty(); }
 
   void Add(int64_t at_ns, What what, uint32_t a = 0, uint64_t b = 0) {
-    const Waiting waiting{at_ns, order_++ << 8 | static_cast<uint64_t>(what), b, a};
-    heap_.push_back(waiting);
-    Up(waiting);
+    // Later than all of its time: it comes in front of whatever is due no later.
+    size_t place = row_.size();
+    const size_t near = place > kNear ? place - kNear : 0;
+    while (place > near && row_[place - 1].at_ns <= at_ns) --place;
+    if (place == near && place > 0) {
+      const auto end = row_.begin() + static_cast<ptrdiff_t>(place);
+      place = static_cast<size_t>(
+          std::partition_point(row_.begin(), end, [at_ns](const Event& e) { return e.at_ns > at_ns; }) - row_.begin());
+    }
+    row_.insert(row_.begin() + static_cast<ptrdiff_t>(place), {at_ns, b, a, what});
   }
   Event Pop() {
-    const Waiting top = heap_.front();
-    const Waiting last = heap_.back();
-    heap_.pop_back();
-    if (!heap_.empty()) Down(last);
-    return {top.at_ns, top.b, top.a, static_cast<What>(top.order & 255)};
+    const Event next = row_.back();
+    row_.pop_back();
+    return next;
   }
-  void Clear() {
-    heap_.clear();
-    order_ = 0;
-  }
+  void Clear() { row_.clear(); }
 
  private:
-  struct Waiting {
-    int64_t at_ns = 0;
-    uint64_t order = 0;  // and below it, what
-    uint64_t b = 0;
-    uint32_t a = 0;
-  };
-  static bool Before(const Waiting& x, const Waiting& y) {
-    return x.at_ns != y.at_ns ? x.at_ns < y.at_ns : x.order < y.order;
-  }
-  // From the last place.
-  void Up(const Waiting& waiting) {
-    size_t i = heap_.size() - 1;
-    while (i > 0) {
-      const size_t parent = (i - 1) / 4;
-      if (!Before(waiting, heap_[parent])) break;
-      heap_[i] = heap_[parent];
-      i = parent;
-    }
-    heap_[i] = waiting;
-  }
-  // From the first.
-  void Down(const Waiting& waiting) {
-    Waiting* const heap = heap_.data();
-    const size_t size = heap_.size();
-    size_t i = 0;
-    while (true) {
-      const size_t first = i * 4 + 1;
-      if (first >= size) break;
-      const size_t end = first + 4 < size ? first + 4 : size;
-      size_t least = first;
-      for (size_t child = first + 1; child < end; ++child) {
-        if (Before(heap[child], heap[least])) least = child;
-      }
-      if (!Before(heap[least], waiting)) break;
-      heap[i] = heap[least];
-      i = least;
-    }
-    heap[i] = waiting;
-  }
-
-  std::vector<Waiting> heap_;
-  uint64_t order_ = 0;
+  static constexpr size_t kNear = 8;  // looked at one by one before the rest is halved
+  std::vector<Event> row_;            // the latest first
 };
 
 }  // namespace millrace::sim

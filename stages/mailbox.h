@@ -5,6 +5,7 @@
 #ifndef MILLRACE_STAGES_MAILBOX_H_
 #define MILLRACE_STAGES_MAILBOX_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -48,8 +49,10 @@ class Mailbox : public bus::Waker, public AttemptReporter {
   }
 
   // Swaps the reports into `out` (cleared first) and gives the drain deadline once. What arrives later wakes Wait.
+  // Takes no lock while nothing has come.
   std::optional<MonotonicTime> Take(std::vector<AttemptReport>* out) {
     out->clear();
+    if (!woken_.load(std::memory_order_acquire)) return std::nullopt;
     std::lock_guard<std::mutex> lock(mutex_);
     woken_ = false;
     out->swap(reports_);
@@ -60,16 +63,16 @@ class Mailbox : public bus::Waker, public AttemptReporter {
     std::unique_lock<std::mutex> lock(mutex_);
     if (woken_) return;
     if (until == MonotonicTime::Infinite()) {
-      signal_.wait(lock, [this] { return woken_; });
+      signal_.wait(lock, [this] { return woken_.load(); });
     } else if (const Duration left = until - clock.Now(); left.count() > 0) {
-      signal_.wait_for(lock, left, [this] { return woken_; });
+      signal_.wait_for(lock, left, [this] { return woken_.load(); });
     }
   }
 
  private:
   std::mutex mutex_;
   std::condition_variable signal_;
-  bool woken_ = false;
+  std::atomic<bool> woken_ = false;  // written under the mutex
   std::vector<AttemptReport> reports_;
   std::optional<MonotonicTime> drain_;
 };
