@@ -436,6 +436,59 @@ TEST_F(LogClientTest, AZombieIsToldAndItsCommitsMeanNothing) {
   for (const absl::Status& s : a.recorder.troubles) EXPECT_FALSE(absl::IsDataLoss(s)) << s;
 }
 
+// It has heard nothing for a session's time and gives its partitions up; the broker has, and still knows it. Came it back
+// under its old name, the broker would take what is still on its way over its old connection.
+TEST_F(LogClientTest, AfterASessionWithoutAnswersItIsAnotherMember) {
+  Topic(1);
+  Put(0, 4);
+  CountingWaker waker;
+  Recorder recorder;
+  auto link = std::make_unique<SlowLink>(broker, waker);
+  SlowLink* passes = link.get();
+  LogConsumer slow({.group = "g", .topics = {"raw"}}, {}, std::move(link), now);
+  const auto poll = [&] {
+    slow.Advance(now);
+    slow.Poll(recorder);
+    passes->Pass(100, now);
+    slow.Poll(recorder);
+  };
+  for (int round = 0; round < 10; ++round) poll();
+  ASSERT_EQ(recorder.held.size(), 1u);
+  const std::string name = slow.membership().member();
+  const int32_t generation = slow.membership().generation();
+  now = now + ConsumerOptions().heartbeat_interval;
+  slow.Advance(now);
+  slow.Poll(recorder);
+  passes->Pass(100, now);  // the broker hears its heartbeat, and it hears no answer
+  passes->Cut(now);
+  now = now + (ConsumerOptions().session_timeout - ConsumerOptions().heartbeat_interval);
+  slow.Advance(now);
+  slow.Poll(recorder);
+  ASSERT_EQ(recorder.log.back(), "lost 0/0");
+  for (int round = 0; round < 400 && recorder.held.empty(); ++round) {
+    now = now + milliseconds(500);
+    broker.Advance(now);
+    poll();
+  }
+  ASSERT_EQ(recorder.held.size(), 1u);
+  const Holding holding = recorder.held.begin()->second.holding;
+  slow.Settle({.holding = holding, .ranges = {}, .next = 3, .has_note = false, .note = {}});
+  poll();
+  ASSERT_EQ(Committed(0), 3);
+  EXPECT_NE(slow.membership().member(), name);
+  LogDirectLink late(broker, waker);
+  late.Connect(now);
+  late.Send({.method = LogMethod::kCommit,
+             .id = 1,
+             .generation = generation,
+             .partition = {topic, 0},
+             .offset = 2,
+             .group = "g",
+             .member = name},
+            now);
+  EXPECT_EQ(Committed(0), 3) << "a commit from before came late";
+}
+
 TEST_F(LogClientTest, RetentionThatOvertakesIsAnnounced) {
   Topic(1);
   Put(0, 10);
@@ -449,6 +502,37 @@ TEST_F(LogClientTest, RetentionThatOvertakesIsAnnounced) {
   EXPECT_NE(std::string(a.recorder.troubles[0].message()).find("offsets 2 to 6"), std::string::npos)
       << a.recorder.troubles[0];
   EXPECT_EQ(a.recorder.Bodies(), (std::vector<std::string>{"m0", "m1", "m7", "m8", "m9"}));
+}
+
+// Nobody hears what is announced while it closes, so it leaves both the offset and the announcement to the next owner.
+TEST_F(LogClientTest, WhatIsDestroyedUnderOneThatClosesIsAnnouncedByTheNextOwner) {
+  Topic(1);
+  Put(0, 10);
+  CountingWaker waker;
+  Recorder recorder;
+  auto link = std::make_unique<SlowLink>(broker, waker);
+  SlowLink* passes = link.get();
+  LogConsumer leaver({.group = "g", .topics = {"raw"}, .batch_max = 2}, {}, std::move(link), now);
+  for (int round = 0; round < 20 && recorder.got.size() < 4; ++round) {
+    leaver.Poll(recorder);
+    passes->Pass(100, now);
+  }
+  ASSERT_EQ(recorder.got.size(), 4u);
+  broker.DeleteRecordsBefore({topic, 0}, 8);
+  leaver.Poll(recorder);
+  passes->Pass(100, now);
+  leaver.Poll(recorder);  // hears that its offset is out of range, and asks where the log begins
+  ASSERT_EQ(recorder.got.size(), 6u);
+  leaver.Settle({.holding = recorder.got.back().holding, .ranges = {}, .next = 6, .has_note = false, .note = {}});
+  leaver.StartClose();
+  for (int round = 0; round < 20 && !leaver.TryClose(); ++round) passes->Pass(100, now);
+  ASSERT_TRUE(leaver.closed());
+  EXPECT_TRUE(recorder.troubles.empty());
+  EXPECT_EQ(Committed(0), 6);
+  Member& next = Join();
+  Settle();
+  ASSERT_EQ(next.recorder.troubles.size(), 1u);
+  EXPECT_TRUE(absl::IsDataLoss(next.recorder.troubles[0])) << next.recorder.troubles[0];
 }
 
 TEST_F(LogClientTest, WhatWasDestroyedBeforeTheFirstReadIsAnnounced) {

@@ -440,6 +440,8 @@ void LogConsumer::OnFetched(LogEvent& event) {
 // partition now.
 void LogConsumer::OnRangeChecked(Slot& slot, const LogOffsets& offsets) {
   slot.checking = false;
+  // Whoever closes tells nobody any more: the next owner, who begins where we have settled, finds it out and does.
+  if (phase_ != Phase::kRunning) return;
   if (slot.position > offsets.end) {
     troubles_.push_back(absl::DataLossError(NameOfSlot(slot) + ": the log ends at offset " +
                                             std::to_string(offsets.end) + ", the group was at " +

@@ -227,7 +227,10 @@ bool LogMembership::Step(MonotonicTime now) {
   if (state_ == State::kJoining && connected_ && now >= retry_at_) SendJoin(now);
   if (state_ != State::kIn || options_.session_is_connection) return false;
   if (now >= session_ends_) {
-    // We cannot know whether somebody else has our partitions, so we have them no more.
+    // We cannot know whether somebody else has our partitions, so we have them no more. Nor do we come back under our old
+    // name: where the broker still knows it, it would answer with the generation that it is in, and take what is on its
+    // way over the old connection as if it were said now.
+    member_.clear();
     Out(LogError::kIllegalGeneration);
     return true;
   }
