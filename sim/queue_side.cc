@@ -186,12 +186,6 @@ bool QueueSide::Read(Connection& connection, std::unique_ptr<Payload>& payload) 
   return true;
 }
 
-uint64_t QueueSide::Put(uint16_t topic, uint16_t partition) const {
-  uint64_t sum = 0;
-  for (const Place* place : places_of_[topic][partition]) sum += broker_.Stats(place->name).put;
-  return sum;
-}
-
 void QueueSide::Appended(const Owner& by, uint16_t topic, uint16_t partition, uint32_t message) {
   struct Record record = world_.RecordOf(Kind::kAppended);
   if (by.process != Surface::kFeed) {

@@ -123,8 +123,6 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   const Place* PlaceOf(uint16_t stage, uint16_t partition) const;
   void OnPublish(Connection& connection, std::unique_ptr<Payload>& payload, const bus::Request& request);
   void OnAcked(bus::ConnectionId id, uint32_t channel, uint64_t tag);
-  // Messages of the topic's partition that were ever put into a queue.
-  uint64_t Put(uint16_t topic, uint16_t partition) const;
   void Appended(const Owner& by, uint16_t topic, uint16_t partition, uint32_t message);
   uint32_t Interned(const bus::Request& publish);
   // A message that the broker has stored, by where its bytes lie.

@@ -1,5 +1,7 @@
 // What faults do to the queue broker.
-#include <utility>
+#include <algorithm>
+#include <memory>
+#include <vector>
 
 #include "sim/queue_side.h"
 
@@ -37,27 +39,25 @@ bool QueueSide::Refuse(uint16_t topic, int32_t partition, uint64_t count) {
 bool QueueSide::SetAlarm(bool on) {
   if (alarm_ == on) return false;
   alarm_ = on;
-  // What was held is read now, each connection's in its turn.
-  std::vector<std::vector<uint64_t>> before;
-  for (size_t t = 0; t < places_of_.size(); ++t) {
-    before.emplace_back();
-    for (size_t p = 0; p < places_of_[t].size(); ++p)
-      before.back().push_back(Put(static_cast<uint16_t>(t), static_cast<uint16_t>(p)));
-  }
-  broker_.SetAlarm(on, world_.Now());
   if (on) {
+    broker_.SetAlarm(on, world_.Now());
     network_.Pump();
     return true;
   }
+  // What was held is read now, each connection's in its turn.
+  std::vector<Connection*> waited;
   for (const std::unique_ptr<Connection>& connection : network_.connections()) {
-    if (connection->state.held == nullptr) continue;
-    const std::unique_ptr<Payload> held = std::move(connection->state.held);
-    const uint16_t topic = world_.recorder().message(held->message).topic;
-    const uint16_t partition = PartitionOfPublish(held->request.View());
-    if (!held->nowhere && Put(topic, partition) > before[topic][partition]) {
-      ++before[topic][partition];
-      Appended(connection->owner, topic, partition, held->message);
-    }
+    if (connection->state.held != nullptr) waited.push_back(connection.get());
+  }
+  broker_.SetAlarm(on, world_.Now(), [&](bus::ConnectionId id, bool stored) {
+    const auto at = std::find_if(waited.begin(), waited.end(), [id](const Connection* c) { return c->id == id; });
+    if (at == waited.end() || !stored) return;
+    const Payload& held = *(*at)->state.held;
+    const uint16_t topic = world_.recorder().message(held.message).topic;
+    Appended((*at)->owner, topic, PartitionOfPublish(held.request.View()), held.message);
+  });
+  for (Connection* connection : waited) {
+    connection->state.held.reset();
     network_.ReadOn(*connection);
   }
   network_.Pump();

@@ -107,7 +107,10 @@ class QueueBroker {
   void Start(MonotonicTime now);
   bool up() const { return up_; }
   // A memory or disk alarm: a connection is blocked at its next publish and read no further until the alarm ends.
-  void SetAlarm(bool on, MonotonicTime now);
+  // At its end what was blocked is read; `each`, where given, is told of each such request whether a queue has taken its
+  // message, before the next is read. It must not call the broker but for what is const.
+  using UnblockedVisitor = std::function<void(ConnectionId connection, bool stored)>;
+  void SetAlarm(bool on, MonotonicTime now, const UnblockedVisitor& each = nullptr);
   // Whether that connection's publish waits for the end of the alarm.
   bool Blocked(ConnectionId connection) const;
   // Closes from the server's side, with notice.

@@ -560,6 +560,18 @@ TEST_F(QueueBrokerTest, AnAlarmBlocksWhoPublishesAndNobodyElse) {
   EXPECT_EQ(Confirmed(after), Bodies{"ack 4*"});
 }
 
+TEST_F(QueueBrokerTest, TheEndOfAnAlarmTellsWhoseMessageWasStored) {
+  Prepare();
+  Peer second(broker), third(broker);
+  for (Peer* peer : {&second, &third}) peer->Channel(1);
+  broker.SetAlarm(true, {});
+  for (Peer* peer : {&publisher, &second, &third}) peer->Publish("x", "m");
+  broker.RefuseNext("q", 1);
+  std::vector<bool> stored;
+  broker.SetAlarm(false, {}, [&](ConnectionId, bool it_was) { stored.push_back(it_was); });
+  EXPECT_EQ(stored, (std::vector<bool>{false, true, true})) << "the first was refused, and the others not";
+}
+
 TEST_F(QueueBrokerTest, ASlowConsumersChannelIsClosed) {
   Prepare();
   PublishNumbers(1, 2);

@@ -38,7 +38,7 @@ void QueueBroker::Start(MonotonicTime now) {
   up_ = true;
 }
 
-void QueueBroker::SetAlarm(bool on, MonotonicTime now) {
+void QueueBroker::SetAlarm(bool on, MonotonicTime now, const UnblockedVisitor& each) {
   now_ = std::max(now_, now);
   alarm_ = on;
   if (on) return;
@@ -50,7 +50,9 @@ void QueueBroker::SetAlarm(bool on, MonotonicTime now) {
     connection->unread.clear();
     for (const StoredRequest& request : unread) {
       if (connection->ended) break;
+      const uint64_t before = puts_;
       Process(*connection, request.View());
+      if (each) each(id, puts_ > before);
     }
   }
   Finish();
