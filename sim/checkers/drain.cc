@@ -6,7 +6,8 @@
 // partition's note, which the next owner skips by (it is delivered, and not run). Notes have room for about two hundred
 // ranges, and share it with parked keys: so stages with larger windows, or that park keys, are held to their settlements
 // only. Messages that were appended twice come twice, and are not looked at; nor are partitions whose committed offset
-// went back.
+// went back, nor a stage that lost partitions while it drained.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,19 @@ class Pass {
     }
   }
 
+  // Whoever loses a partition while it drains has not left its group but was put out of it, and what was on its way then may
+  // not have been taken.
+  bool WasThrownOut(const Holding& held, uint32_t drain, uint32_t stop) const {
+    const auto losses = index_.Of(Kind::kLost);
+    for (auto at = std::upper_bound(losses.begin(), losses.end(), drain); at != losses.end() && *at < stop; ++at) {
+      const Record& lost = index_.records()[*at];
+      if (lost.process == held.process && lost.incarnation == held.incarnation &&
+          lost.stage == index_.records()[held.assigned].stage)
+        return true;
+    }
+    return false;
+  }
+
   // Holdings that were given back by processes that had been asked to stop, and then left cleanly.
   bool SealHoldings() {
     sealed_.assign(index_.holdings().size(), 0);
@@ -75,7 +89,7 @@ class Pass {
         const Holding& held = index_.holdings()[i];
         if (held.process != stopped.process || held.incarnation != stopped.incarnation || held.end > stop) continue;
         const bool given_back = index_.records()[held.end].kind != Kind::kLost && held.end > drain;
-        if (!given_back || index_.WentBack(held.slot)) continue;
+        if (!given_back || index_.WentBack(held.slot) || WasThrownOut(held, drain, stop)) continue;
         sealed_[i] = 1;
         any = true;
       }
@@ -122,6 +136,34 @@ class Pass {
     return waiting.empty();
   }
 
+  // Whether it goes back to a time before the work was done. Who had the message by then, and stood still or is slow to hear,
+  // does not know that it is done. On logs that is whoever held the partition already. On queues it is told by the broker's
+  // count, which grows when a message is taken back from its consumer: what was handed out with a lower count than what was
+  // settled was handed out before.
+  bool OfBefore(uint32_t at, const Seal& seal) const {
+    const uint32_t done = seal.settled != kNone ? seal.settled : index_.attempts()[seal.attempt].record;
+    if (!index_.queue()) {
+      const uint32_t holding = index_.HoldingOf(at);
+      return holding != kNone && index_.holdings()[holding].assigned < done;
+    }
+    const uint32_t mine = DeliveryOf(at), settled = DeliveryOf(done);
+    return mine != kNone && settled != kNone && index_.records()[mine].value < index_.records()[settled].value;
+  }
+
+  // The delivery that a record of a process is about: the last of the message, before it, under that epoch.
+  uint32_t DeliveryOf(uint32_t at) const {
+    const Record& record = index_.records()[at];
+    const auto deliveries = index_.Of(Kind::kDelivered);
+    for (auto next = std::upper_bound(deliveries.begin(), deliveries.end(), at); next != deliveries.begin();) {
+      const Record& delivered = index_.records()[*--next];
+      if (delivered.message == record.message && delivered.process == record.process &&
+          delivered.incarnation == record.incarnation && delivered.stage == record.stage &&
+          delivered.epoch == record.epoch)
+        return *next;
+    }
+    return kNone;
+  }
+
   void CheckRepeats(Kind kind) {
     for (uint32_t at : index_.Of(kind)) {
       if (findings_.full()) return;
@@ -130,11 +172,7 @@ class Pass {
       if (number == kNone) continue;
       const Seal& seal = seals_[number];
       if (seal.since > at || index_.message(record.message).appends > 1) continue;
-      // Who has held the partition since before, and stood still, does not know yet that it is somebody else's: it runs what
-      // it has, and on logs what it had fetched may still come.
-      const uint32_t holding = index_.HoldingOf(at);
-      const bool late = holding != kNone && index_.holdings()[holding].assigned < seal.since;
-      if (late && (kind == Kind::kDispatch || !index_.queue())) continue;
+      if (OfBefore(at, seal)) continue;
       const bool settled = seal.settled != kNone;
       if (!settled && (kind == Kind::kDelivered || !WasTold(seal))) continue;
       const char* signature = kind == Kind::kDelivered ? "settled work came again after a clean leave"

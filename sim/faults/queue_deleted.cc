@@ -18,6 +18,11 @@ constexpr Suspension kSuspends[] = {
     {.promise = "no-loss",
      .expect = Expect::kAnnounced,
      .why = "what was in the queue is gone, and what came before it was declared anew; the bus must say so"},
+    {.promise = "key-order",
+     .expect = Expect::kAnything,
+     .why = "who gives a partition back without having heard of it subscribes once more, to flush its settlements, and "
+            "may "
+            "be the first in the queue that was declared anew"},
     {.promise = "final-state", .expect = Expect::kAnything, .why = "what was destroyed leaves nothing behind"},
 };
 
