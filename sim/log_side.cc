@@ -143,6 +143,12 @@ void LogSide::OnRequest(Connection& connection, const LogRequest& request) {
   record.sequence = static_cast<uint64_t>(after);
   record.value = static_cast<uint64_t>(std::max<int64_t>(before, 0));
   if (connection.link == nullptr && !world_.member(connection.owner.instance).dead) record.flags = kGivenUp;
+  const std::pair<uint16_t, bus::Partition> place{connection.owner.stage, request.partition};
+  if (record.flags == kGivenUp) {
+    went_back_[place] = std::max({went_back_[place], before, after});
+  } else if (!went_back_.empty()) {
+    went_back_.erase(place);
+  }
   world_.Record(record);
   world_.Progress();
 }
@@ -250,6 +256,8 @@ void LogSide::NoteGenerations() {
   }
 }
 
+// What was committed once is settled, though a commit that came late over a connection given up has taken the offset back:
+// its owner has nothing left to say, and the next one does it again.
 bool LogSide::AllSettled() const {
   const Topology& topology = world_.subject().topology();
   for (size_t t = 0; t < topology.topics.size(); ++t) {
@@ -257,7 +265,9 @@ bool LogSide::AllSettled() const {
       for (int32_t p = 0; p < topology.topics[t].partitions; ++p) {
         const bus::Partition partition{static_cast<int32_t>(t), p};
         const int64_t end = broker_.Log(partition).end();
-        if (end > broker_.SettledUpTo(topology.stages[reader].group, partition)) return false;
+        if (end <= broker_.SettledUpTo(topology.stages[reader].group, partition)) continue;
+        const auto reached = went_back_.find({reader, partition});
+        if (reached == went_back_.end() || end > reached->second) return false;
       }
     }
   }

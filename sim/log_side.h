@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bus/memory/log_broker.h"
@@ -110,6 +112,7 @@ class LogSide final : public BrokerSide, private Network<LogTraits>::Host {
   bus::LogBroker broker_;
   bus::Capabilities capabilities_;
   Net network_;
+  std::map<std::pair<uint16_t, bus::Partition>, int64_t> went_back_;  // see AllSettled; by stage
   std::vector<std::vector<std::vector<uint32_t>>> messages_;  // by topic, partition, offset
   std::vector<int32_t> generations_;                          // by stage
   bool refusing_ = false;

@@ -21,6 +21,8 @@ constexpr int64_t kLookEvery = 5'000'000'000;
 // declined partition (30 s), the session's and the rebalance's time.
 constexpr int64_t kLongestTimer = 31'000'000'000;
 constexpr int kSilence = 3;
+// Whoever tries a suspect leaves it alone for up to twice as long as the trial has taken, which a fault may make longer.
+constexpr int64_t kTrialWaits = 3;
 
 Topology TopologyFor(const Subject& subject, const Plan& plan) {
   Topology topology = subject.topology();
@@ -201,7 +203,7 @@ void World::Finish() {
 void World::Look() {
   Schedule(now_ + kLookEvery, What::kLook);
   if (finishing_) {
-    if (now_ - progress_at_ns_ >= kSilence * kLongestTimer) Stuck();
+    if (now_ - progress_at_ns_ >= SilenceNs()) Stuck();
     return;
   }
   CheckSettled();
@@ -218,8 +220,10 @@ void World::Look() {
     progress_seen_ = progress_;
     progress_at_ns_ = now_;
   }
-  if (now_ - progress_at_ns_ >= kSilence * kLongestTimer) Stuck();
+  if (now_ - progress_at_ns_ >= SilenceNs()) Stuck();
 }
+
+int64_t World::SilenceNs() const { return kSilence * (kLongestTimer + kTrialWaits * slowest_ns_); }
 
 void World::Stuck() {
   struct Record record = RecordOf(Kind::kStuck);

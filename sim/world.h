@@ -317,6 +317,8 @@ class World final : public Surface {
   bool Resting() const;
   void Quiet();
   void Stuck();
+  // For how long nothing of the ledger may move.
+  int64_t SilenceNs() const;
   void Finish();
   void BrokerDue();
   std::vector<std::string> Pending();
@@ -381,6 +383,7 @@ class World final : public Surface {
   std::vector<int64_t> untold_;  // by stage: since when something destroyed has not been told
   uint64_t progress_ = 0;
   uint64_t progress_seen_ = 0;
+  int64_t slowest_ns_ = 0;  // by how much a fault makes attempts longer
   int64_t progress_at_ns_ = 0;
   int64_t settled_checked_ns_ = -1;
   bool finishing_ = false;

@@ -156,6 +156,7 @@ bool World::Misbehave(uint16_t stage, uint32_t job_id, Misbehaviour how, int64_t
   if (stage >= stages()) return false;
   for (uint32_t job = 0; job < plan_.jobs.size(); ++job) {
     if (recorder_.job(job).id != job_id) continue;
+    if (how == Misbehaviour::kSlow) slowest_ns_ = std::max(slowest_ns_, duration_ns);
     behaviours_.push_back({.stage = stage,
                            .job = job,
                            .how = how,

@@ -151,6 +151,7 @@ void LogConsumer::OnMustRejoin() {
 void LogConsumer::OnAssignment(const std::vector<Partition>& partitions) {
   Attend();
   if (phase_ != Phase::kRunning || give_up_) return;
+  settlements_lost_ = false;  // whoever has them now does them again
   std::vector<bool> ours(slots_.size(), false);
   for (Partition partition : partitions) {
     if (const Slot* slot = SlotOfBroker(partition); slot != nullptr)
@@ -238,6 +239,8 @@ void LogConsumer::LoseAll() {
   offsets_id_ = 0;
   for (Slot& slot : slots_) {
     if (slot.held()) lost_.push_back(slot.holding());
+    // Of what was given back already nobody is told that it is lost: Close says so, unless the group has been joined again.
+    if (slot.state == SlotState::kReleased && (slot.dirty || slot.commits > 0)) settlements_lost_ = true;
     if (slot.state != SlotState::kFree) Free(slot, GivenUp());
   }
 }
