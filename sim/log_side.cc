@@ -28,6 +28,15 @@ class LogSide::Link final : public Net::Link {
  public:
   using Net::Link::Link;
 
+  // What has arrived at a process that stands still is heard of when that goes on, and by then it may have sent more.
+  void Receive(std::vector<LogEvent>& events) override {
+    Net::Link::Receive(events);
+    if (connection() == nullptr) return;
+    for (const LogEvent& event : events) {
+      if (event.kind == LogEventKind::kProduced && event.error != LogError::kNone)
+        connection()->state.refusals_told += event.count;
+    }
+  }
   void Send(const LogRequest& request, MonotonicTime) override {
     if (connection() == nullptr) return;
     std::unique_ptr<Payload> payload = Blank();
@@ -225,7 +234,6 @@ void LogSide::Reaches(Connection& connection, const LogEvent& event) {
   if (event.kind != LogEventKind::kProduced) return;
   LogTraits::State& state = connection.state;
   state.in_flight -= std::min<size_t>(state.in_flight, event.count);
-  if (event.error != LogError::kNone) state.refusals_told += event.count;
 }
 
 void LogSide::HaveReached(Connection& connection) {

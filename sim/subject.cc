@@ -133,6 +133,7 @@ absl::StatusOr<Subject> Subject::Make(stages::ResolvedPipeline pipeline, const s
                    .sink = kind->sink,
                    .strict = stage.strict,
                    .park_key = stage.park_key,
+                   .timed = stage.attempt_timeout.count() > 0,
                    .window = static_cast<uint32_t>(stage.window_messages),
                    .attempts_max = static_cast<uint32_t>(stage.retry.attempts_max),
                    .branch = stage.branch};

@@ -12,8 +12,13 @@ std::vector<uint8_t> JobsMadeToFail(const CheckContext& context) {
     const uint64_t number = context.index.records()[at].value;
     if (number >= context.plan.faults.size()) continue;
     const Fault& fault = context.plan.faults[number];
-    if (fault.kind != "stage-failing" && fault.kind != "stage-throwing" && fault.kind != "stage-poison" &&
-        fault.kind != "stage-kill") {
+    // Slow attempts are failures where attempts have a limit.
+    const std::vector<StageInfo>& stages = context.history.topology.stages;
+    const bool out_of_time = fault.kind == "stage-slow" && fault.target >= 0 &&
+                             static_cast<size_t>(fault.target) < stages.size() &&
+                             stages[static_cast<size_t>(fault.target)].timed;
+    if (!out_of_time && fault.kind != "stage-failing" && fault.kind != "stage-throwing" &&
+        fault.kind != "stage-poison" && fault.kind != "stage-kill") {
       continue;
     }
     const int32_t id = fault.part >= 0 ? fault.part : fault.target;
