@@ -24,6 +24,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "bus/admin.h"
 #include "bus/capabilities.h"
 #include "bus/clock.h"
 #include "bus/driver.h"
@@ -43,6 +44,10 @@ struct TopicSpec {
   size_t backlog_bytes_max = 0;
   // Keeps settled messages too (dead letters, receipts). Else mem: frees what every group has settled.
   bool keep = false;
+  // Where the broker has such things: copies of each partition, and how long a message stays, read or not. 0: as the
+  // broker is set up; of a topic that is kept, for ever.
+  int32_t replication = 0;
+  int64_t retention_ms = 0;
 };
 
 struct Topology {
@@ -95,6 +100,9 @@ class Bus {
 
   // Per partition of a topic; blocks for as long as the broker takes.
   virtual absl::StatusOr<std::vector<PartitionLag>> Lag(const std::string& group, const std::string& topic) = 0;
+
+  // What operators ask (bus/admin.h); nullptr where the bus lives and dies with the process that uses it. The bus's own.
+  virtual Admin* admin() { return nullptr; }
 };
 
 }  // namespace millrace::bus

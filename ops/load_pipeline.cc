@@ -1,9 +1,11 @@
 #include "ops/load_pipeline.h"
 
+#include <CLI/CLI.hpp>
 #include <iostream>
 #include <utility>
 
 #include "ops/backends.h"
+#include "ops/bus_options.h"
 #include "ops/inputs.h"
 #include "stages/lint.h"
 #include "stages/pipeline_config.h"
@@ -23,7 +25,16 @@ ExitCode Fail(const Program& program, const absl::Status& status) {
 
 }  // namespace
 
-ExitCode LoadPipeline(const Program& program, const std::string& verb, const std::string& given, const std::string& bus,
+void AddBusOption(CLI::App& command, std::vector<std::string>* options) {
+  command
+      .add_option(
+          "--bus-option", *options,
+          "Parameter of the bus, as in its URL (on Kafka any property of librdkafka); may be repeated. Secrets: "
+          "NAME=env:VARIABLE or NAME=file:PATH")
+      ->type_name("NAME=VALUE");
+}
+
+ExitCode LoadPipeline(const Program& program, const std::string& verb, const std::string& given, const BusChoice& bus,
                       const std::vector<std::string>& inputs, LoadedPipeline* loaded) {
   loaded->path = given.empty() ? program.default_config : given;
   if (loaded->path.empty()) {
@@ -35,8 +46,19 @@ ExitCode LoadPipeline(const Program& program, const std::string& verb, const std
     if (absl::Status s = ApplyInputs(inputs, *program.registry, file->mutable_pipeline()); !s.ok())
       return Fail(program, s);
   }
+  BusOptions options;
+  for (const stages::Option& option : file->pipeline().bus_option()) options.emplace_back(option.key(), option.value());
+  const absl::StatusOr<BusOptions> more = ParseBusOptions(bus.options);
+  if (!more.ok()) return Fail(program, more.status());
+  options.insert(options.end(), more->begin(), more->end());
+  // Empty: the pipeline's own, whose line is then named where it is wrong.
+  std::string url = bus.url;
+  if (!options.empty()) {
+    const std::string& own = file->pipeline().bus();
+    url = WithBusOptions(!url.empty() ? url : own.empty() ? "mem:" : own, options);
+  }
   const std::vector<stages::Problem> problems =
-      stages::Lint(*file, {.registry = program.registry, .capabilities = CapabilitiesOf, .bus = bus});
+      stages::Lint(*file, {.registry = program.registry, .capabilities = CapabilitiesOf, .bus = url});
   for (const stages::Problem& problem : problems) std::cerr << problem.ToString() << "\n";
   if (stages::HasErrors(problems)) {
     return Fail(program, kUsage, loaded->path + " cannot be run; correct what is named above");
@@ -45,7 +67,7 @@ ExitCode LoadPipeline(const Program& program, const std::string& verb, const std
   if (!resolved.ok()) return Fail(program, resolved.status());
   loaded->pipeline = *std::move(resolved);
   loaded->base_dir = file->base_dir();
-  if (!bus.empty()) loaded->pipeline.bus = bus;
+  if (!url.empty()) loaded->pipeline.bus = url;
   return kWell;
 }
 

@@ -18,9 +18,18 @@ struct LoadedPipeline {
   stages::ResolvedPipeline pipeline;
 };
 
-// `verb` is the command, for advice; empty `path`: the program's own pipeline; empty `bus`: the pipeline's own. What is
+// The bus that the command line asks for.
+struct BusChoice {
+  std::string url;                   // empty: the pipeline's own
+  std::vector<std::string> options;  // name=value, beside those of the pipeline
+};
+
+// --bus-option.
+void AddBusOption(CLI::App& command, std::vector<std::string>* options);
+
+// `verb` is the command, for advice; empty `path`: the program's own pipeline. What is
 // wrong is written to standard error, warnings too; kWell only when it can be run.
-ExitCode LoadPipeline(const Program& program, const std::string& verb, const std::string& path, const std::string& bus,
+ExitCode LoadPipeline(const Program& program, const std::string& verb, const std::string& path, const BusChoice& bus,
                       const std::vector<std::string>& inputs, LoadedPipeline* loaded);
 
 }  // namespace millrace::ops

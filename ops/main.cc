@@ -4,6 +4,7 @@
 
 #include "ops/backends.h"
 #include "ops/command_line.h"
+#include "ops/operator_commands.h"
 #include "ops/program.h"
 
 namespace millrace::ops {
@@ -18,7 +19,8 @@ int MillraceMain(int argc, char** argv, const std::vector<stages::Registrar>& re
        .default_config = default_config,
        .about = "Message-passing dataflow: runs a pipeline of stages over a bus, and accounts for every job by its id.",
        .footer = buses,
-       .commands = {AddRunCommand, AddWorkCommand, AddLintCommand, AddSimCommand, AddBenchCommand}});
+       .commands = {AddRunCommand, AddWorkCommand, AddLintCommand, AddTopologyCommand, AddLagCommand, AddDlqCommand,
+                    AddOffsetsCommand, AddSimCommand, AddBenchCommand}});
 }
 
 }  // namespace millrace::ops

@@ -23,6 +23,7 @@
 #include "ops/signals.h"
 #include "ops/sleeper.h"
 #include "ops/text.h"
+#include "ops/topology_report.h"
 #include "stages/pipeline_config.h"
 
 namespace millrace::ops {
@@ -37,6 +38,7 @@ constexpr uint64_t kDiskFullBytes = 64 << 10;
 struct RunArguments {
   std::string pipeline;
   std::string bus;
+  std::vector<std::string> bus_options;
   std::vector<std::string> inputs;
   std::string out = "out";
   std::string format = "text";
@@ -75,8 +77,8 @@ class RunCommand {
 
   ExitCode Load() {
     LoadedPipeline loaded;
-    const ExitCode code =
-        LoadPipeline(program_, "run", arguments_.pipeline, arguments_.bus, arguments_.inputs, &loaded);
+    const ExitCode code = LoadPipeline(program_, "run", arguments_.pipeline, {arguments_.bus, arguments_.bus_options},
+                                       arguments_.inputs, &loaded);
     pipeline_ = std::move(loaded.pipeline);
     base_dir_ = std::move(loaded.base_dir);
     return code;
@@ -107,11 +109,25 @@ class RunCommand {
       topic.keep = false;
       if (topic.backlog_bytes_max == 0) topic.backlog_bytes_max = kCollectedBacklogBytes;
     }
+    if (ExitCode code = CheckTopology(topology); code != kWell) return code;
     if (absl::Status s = bus_.bus->Apply(topology); !s.ok()) {
       return Fail(absl::IsFailedPrecondition(s) ? kUsage : ExitCodeOf(s),
                   "the bus " + PrintableBus(pipeline_.bus) + " does not fit the pipeline: " + std::string(s.message()));
     }
     return kWell;
+  }
+
+  // What would lose messages or their order is refused with have, want and the way out; what merely differs is said.
+  ExitCode CheckTopology(const bus::Topology& topology) const {
+    if (bus_.bus->admin() == nullptr) return kWell;
+    const auto items = bus_.bus->admin()->Compare(topology);
+    if (!items.ok()) return Fail(items.status());
+    std::vector<std::string> warnings;
+    const absl::Status ready = ReadyToWork(*items, &warnings);
+    for (const std::string& warning : warnings) log() << "warning: " << warning << "\n";
+    if (ready.ok()) return kWell;
+    return Fail(kUsage, "the bus " + PrintableBus(pipeline_.bus) +
+                            " does not fit the pipeline: " + std::string(ready.message()));
   }
 
   // The bus of the run before, where that was stopped in good order; else all is fed again.
@@ -375,6 +391,7 @@ void AddRunCommand(const Program& program, CLI::App& app, int* exit_code) {
                   std::string("Pipeline file (text-format Protobuf)") +
                       (program.default_config.empty() ? "" : "; default: the one this program was built with"));
   run->add_option("--bus", arguments->bus, "Bus to run on instead of the pipeline's own, e.g. mem:")->type_name("URL");
+  AddBusOption(*run, &arguments->bus_options);
   run->add_option("--input", arguments->inputs, "Option of a source instead of the pipeline's own; may be repeated")
       ->type_name("[SOURCE.]KEY=VALUE");
   run->add_option("--out", arguments->out,

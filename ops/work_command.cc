@@ -18,6 +18,7 @@
 #include "ops/signals.h"
 #include "ops/sleeper.h"
 #include "ops/text.h"
+#include "ops/topology_report.h"
 #include "stages/pipeline_config.h"
 #include "stages/suggest.h"
 
@@ -30,6 +31,7 @@ constexpr Duration kLeaveGrace = std::chrono::seconds(5);
 struct WorkArguments {
   std::string pipeline;
   std::string bus;
+  std::vector<std::string> bus_options;
   std::vector<std::string> stages;
   std::string out = "out";
   std::string name;
@@ -49,7 +51,8 @@ class WorkCommand {
       : program_(program), arguments_(arguments), clock_(*program.clock) {}
 
   ExitCode Run() {
-    if (ExitCode code = LoadPipeline(program_, "work", arguments_.pipeline, arguments_.bus, {}, &loaded_);
+    if (ExitCode code =
+            LoadPipeline(program_, "work", arguments_.pipeline, {arguments_.bus, arguments_.bus_options}, {}, &loaded_);
         code != kWell)
       return code;
     if (ExitCode code = ChooseStages(); code != kWell) return code;
@@ -88,12 +91,26 @@ class WorkCommand {
       return Fail(kEnvironment, "cannot write to the folder " + arguments_.out + (error ? ": " + error.message() : "") +
                                     "; give one that can be written to: --out DIR");
     }
+    if (ExitCode code = CheckTopology(); code != kWell) return code;
     if (absl::Status s = bus_.bus->Apply(stages::TopologyOf(loaded_.pipeline)); !s.ok()) {
       return Fail(
           absl::IsFailedPrecondition(s) ? kUsage : ExitCodeOf(s),
           "the bus " + PrintableBus(loaded_.pipeline.bus) + " does not fit the pipeline: " + std::string(s.message()));
     }
     return kWell;
+  }
+
+  // As `run` does.
+  ExitCode CheckTopology() const {
+    if (bus_.bus->admin() == nullptr) return kWell;
+    const auto items = bus_.bus->admin()->Compare(stages::TopologyOf(loaded_.pipeline));
+    if (!items.ok()) return Fail(items.status());
+    std::vector<std::string> warnings;
+    const absl::Status ready = ReadyToWork(*items, &warnings);
+    for (const std::string& warning : warnings) std::cerr << program_.name << ": warning: " << warning << "\n";
+    if (ready.ok()) return kWell;
+    return Fail(kUsage, "the bus " + PrintableBus(loaded_.pipeline.bus) +
+                            " does not fit the pipeline: " + std::string(ready.message()));
   }
 
   ExitCode Work() {
@@ -189,6 +206,7 @@ void AddWorkCommand(const Program& program, CLI::App& app, int* exit_code) {
                    std::string("Pipeline file (text-format Protobuf)") +
                        (program.default_config.empty() ? "" : "; default: the one this program was built with"));
   work->add_option("--bus", arguments->bus, "Broker to work on instead of the pipeline's own")->type_name("URL");
+  AddBusOption(*work, &arguments->bus_options);
   work->add_option("--stage", arguments->stages, "A stage to work on; may be repeated; default all")->type_name("NAME");
   work->add_option("--out", arguments->out,
                    "Folder for what ports write and for bodies of dead letters that do not fit, default out; processes "

@@ -10,6 +10,7 @@
 namespace millrace::stages {
 namespace {
 
+constexpr int64_t kReplicationMax = 100;
 constexpr size_t kNameBytesMax = 200;  // Kafka allows 249 in a topic, and we append to names
 constexpr int64_t kPartitionsMax = 100'000;
 
@@ -54,11 +55,18 @@ void LintTopics(LintContext& lint) {
     const std::string user = "topic " + Quoted(topic.name());
     lint.RequireRange(node, "partitions", topic.partitions(), 1, kPartitionsMax, user);
     lint.RequireRange(node, "backlog_bytes_max", topic.backlog_bytes_max(), 1, INT64_MAX, user);
+    lint.RequireRange(node, "replication", topic.replication(), 1, kReplicationMax, user);
+    lint.RequireRange(node, "retention_ms", topic.retention_ms(), 1, INT64_MAX, user);
     const bool endless = topic.dead_letter() || (!pipeline.receipts().empty() && topic.name() == pipeline.receipts());
     if (endless && node.Has("backlog_bytes_max")) {
       lint.Warning(
           node.LineOf("backlog_bytes_max"),
           "backlog_bytes_max has no meaning for a topic of dead letters or receipts, which is never full; remove it");
+    }
+    if (endless && node.Has("retention_ms")) {
+      lint.Error(node.LineOf("retention_ms"),
+                 "retention_ms would let dead letters or receipts expire, and with them what became of their jobs; "
+                 "remove it, and take them out with `millrace dlq purge`");
     }
   }
   if (!pipeline.receipts().empty() &&

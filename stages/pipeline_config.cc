@@ -61,7 +61,8 @@ class Resolver {
  private:
   absl::Status AddTopics() {
     for (const Topic& topic : pipeline_.topic()) {
-      if (topic.partitions() < 0 || topic.backlog_bytes_max() < 0) {
+      if (topic.partitions() < 0 || topic.backlog_bytes_max() < 0 || topic.replication() < 0 ||
+          topic.retention_ms() < 0) {
         return Refuse("topic \"" + topic.name() + "\" has a negative number");
       }
       const bool receipts = !pipeline_.receipts().empty() && topic.name() == pipeline_.receipts();
@@ -75,6 +76,8 @@ class Resolver {
                                 .dead_letter = topic.dead_letter(),
                                 .receipts = receipts,
                                 .backlog_bytes_max = bounded ? Or(topic.backlog_bytes_max(), kBacklogBytesMax) : 0,
+                                .replication = topic.replication(),
+                                .retention_ms = topic.retention_ms(),
                                 .groups = {}});
     }
     if (!pipeline_.receipts().empty() && !index_.count(pipeline_.receipts())) {
@@ -196,7 +199,9 @@ bus::Topology TopologyOf(const ResolvedPipeline& pipeline) {
                                .ordered = topic.ordered,
                                .groups = topic.groups,
                                .backlog_bytes_max = static_cast<size_t>(topic.backlog_bytes_max),
-                               .keep = topic.dead_letter || topic.receipts});
+                               .keep = topic.dead_letter || topic.receipts,
+                               .replication = topic.replication,
+                               .retention_ms = topic.retention_ms});
   }
   return topology;
 }

@@ -24,6 +24,8 @@ struct TopicSettings {
   bool dead_letter = false;
   bool receipts = false;          // the topic that Pipeline.receipts names
   int64_t backlog_bytes_max = 0;  // 0: no bound (dead letters and receipts)
+  int32_t replication = 0;        // 0: as the bus says
+  int64_t retention_ms = 0;       // 0: as the broker is set up, or for ever (dead letters and receipts)
   std::vector<std::string> groups;
 };
 

@@ -2,44 +2,17 @@
 
 #include <utility>
 
+#include "bus/kafka/admin_request.h"
 #include "bus/kafka/offset_lookup.h"
 
 namespace millrace::bus {
 namespace {
 
-constexpr int kTimeoutMs = 10'000;
-
-using RdAdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, RdFree<rd_kafka_AdminOptions_destroy>>;
 using RdNewTopic = std::unique_ptr<rd_kafka_NewTopic_t, RdFree<rd_kafka_NewTopic_destroy>>;
 using RdConfigResource = std::unique_ptr<rd_kafka_ConfigResource_t, RdFree<rd_kafka_ConfigResource_destroy>>;
 using RdGroupOffsets =
     std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, RdFree<rd_kafka_ListConsumerGroupOffsets_destroy>>;
 using RdDeleteRecords = std::unique_ptr<rd_kafka_DeleteRecords_t, RdFree<rd_kafka_DeleteRecords_destroy>>;
-
-// One administrative request and its answer.
-class Request {
- public:
-  Request(rd_kafka_t* handle, rd_kafka_admin_op_t op)
-      : queue_(rd_kafka_queue_new(handle)), options_(rd_kafka_AdminOptions_new(handle, op)) {
-    char why[256];
-    rd_kafka_AdminOptions_set_request_timeout(options_.get(), kTimeoutMs, why, sizeof(why));
-  }
-  rd_kafka_queue_t* queue() const { return queue_.get(); }
-  const rd_kafka_AdminOptions_t* options() const { return options_.get(); }
-  // Nothing where none came.
-  rd_kafka_event_t* Answer() {
-    event_.reset(rd_kafka_queue_poll(queue_.get(), kTimeoutMs + 1000));
-    return event_.get();
-  }
-  rd_kafka_resp_err_t error() const {
-    return event_ == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event_.get());
-  }
-
- private:
-  RdQueue queue_;
-  RdAdminOptions options_;
-  RdEvent event_;
-};
 
 absl::Status NoSuch(const std::string& topic) {
   return absl::NotFoundError("topic \"" + topic + "\" does not exist: apply a topology that has it first");
@@ -57,7 +30,7 @@ absl::StatusOr<std::unique_ptr<KafkaAdmin>> KafkaAdmin::Open(const KafkaUrl& url
   if (!handle.ok()) return handle.status();
   admin->handle_ = *handle;
   const rd_kafka_metadata_t* metadata = nullptr;
-  const rd_kafka_resp_err_t error = rd_kafka_metadata(*handle, 0, nullptr, &metadata, kTimeoutMs);
+  const rd_kafka_resp_err_t error = rd_kafka_metadata(*handle, 0, nullptr, &metadata, kAdminTimeoutMs);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return admin->NoAnswer("no Kafka answers at " + url.brokers, error);
   rd_kafka_metadata_destroy(metadata);
   return admin;
@@ -82,7 +55,7 @@ absl::StatusOr<KafkaTopic> KafkaAdmin::Describe(const std::string& topic) {
   if (handle == nullptr)
     return absl::InvalidArgumentError("topic \"" + topic + "\": " + rd_kafka_err2str(rd_kafka_last_error()));
   const rd_kafka_metadata_t* metadata = nullptr;
-  const rd_kafka_resp_err_t error = rd_kafka_metadata(handle_, 0, handle.get(), &metadata, kTimeoutMs);
+  const rd_kafka_resp_err_t error = rd_kafka_metadata(handle_, 0, handle.get(), &metadata, kAdminTimeoutMs);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return NoAnswer("asking for topic \"" + topic + "\"", error);
   absl::StatusOr<KafkaTopic> described = NoSuch(topic);
   if (metadata->topic_cnt == 1) {
@@ -120,7 +93,7 @@ absl::Status KafkaAdmin::Create(const std::vector<KafkaNewTopic>& topics) {
     }
     asked.push_back(owned.back().get());
   }
-  Request request(handle_, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+  AdminRequest request(handle_, RD_KAFKA_ADMIN_OP_CREATETOPICS);
   rd_kafka_CreateTopics(handle_, asked.data(), asked.size(), request.options(), request.queue());
   rd_kafka_event_t* answer = request.Answer();
   if (request.error() != RD_KAFKA_RESP_ERR_NO_ERROR) return NoAnswer("creating topics", request.error());
@@ -142,7 +115,7 @@ absl::Status KafkaAdmin::Create(const std::vector<KafkaNewTopic>& topics) {
 absl::StatusOr<std::map<std::string, std::string>> KafkaAdmin::Settings(const std::string& topic) {
   const RdConfigResource resource(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
   rd_kafka_ConfigResource_t* asked[] = {resource.get()};
-  Request request(handle_, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+  AdminRequest request(handle_, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
   rd_kafka_DescribeConfigs(handle_, asked, 1, request.options(), request.queue());
   rd_kafka_event_t* answer = request.Answer();
   if (request.error() != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -169,7 +142,7 @@ absl::StatusOr<std::vector<int64_t>> KafkaAdmin::Committed(const std::string& gr
   for (int32_t n = 0; n < partitions; ++n) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), n);
   const RdGroupOffsets wanted(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get()));
   rd_kafka_ListConsumerGroupOffsets_t* asked[] = {wanted.get()};
-  Request request(handle_, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+  AdminRequest request(handle_, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
   rd_kafka_ListConsumerGroupOffsets(handle_, asked, 1, request.options(), request.queue());
   rd_kafka_event_t* answer = request.Answer();
   const std::string what = "asking for the offsets of group \"" + group + "\"";
@@ -199,7 +172,8 @@ absl::StatusOr<std::vector<KafkaPlace>> KafkaAdmin::Places(const std::string& gr
   if (!committed.ok()) return committed.status();
   std::vector<Partition> partitions;
   for (int32_t n = 0; n < described->partitions; ++n) partitions.push_back({0, n});
-  const absl::StatusOr<std::vector<LogOffsets>> ends = LookUpOffsets(handle_, {topic}, partitions, false, kTimeoutMs);
+  const absl::StatusOr<std::vector<LogOffsets>> ends =
+      LookUpOffsets(handle_, {topic}, partitions, false, kAdminTimeoutMs);
   if (!ends.ok()) return ends.status();
   std::vector<KafkaPlace> places;
   for (size_t n = 0; n < ends->size(); ++n) {
@@ -213,7 +187,7 @@ absl::Status KafkaAdmin::DeleteRecordsBefore(const std::string& topic, int32_t p
   rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = offset;
   const RdDeleteRecords wanted(rd_kafka_DeleteRecords_new(list.get()));
   rd_kafka_DeleteRecords_t* asked[] = {wanted.get()};
-  Request request(handle_, RD_KAFKA_ADMIN_OP_DELETERECORDS);
+  AdminRequest request(handle_, RD_KAFKA_ADMIN_OP_DELETERECORDS);
   rd_kafka_DeleteRecords(handle_, asked, 1, request.options(), request.queue());
   rd_kafka_event_t* answer = request.Answer();
   if (request.error() != RD_KAFKA_RESP_ERR_NO_ERROR) return NoAnswer("deleting records", request.error());

@@ -42,6 +42,12 @@ struct KafkaPlace {
   int64_t end = 0;
 };
 
+struct KafkaMember {
+  std::string name;  // its client.id
+  std::string host;
+  std::vector<std::pair<std::string, int32_t>> partitions;
+};
+
 class KafkaAdmin {
  public:
   // `url` with its values resolved. Errors: InvalidArgument for properties; Unavailable with what librdkafka said last.
@@ -59,6 +65,14 @@ class KafkaAdmin {
   absl::StatusOr<std::vector<KafkaPlace>> Places(const std::string& group, const std::string& topic);
   // As retention would.
   absl::Status DeleteRecordsBefore(const std::string& topic, int32_t partition, int64_t offset);
+
+  // Of a group that nobody has joined: none.
+  absl::StatusOr<std::vector<KafkaMember>> Members(const std::string& group);
+  // Partitions with offsets; their notes are forgotten. FailedPrecondition while the group has members.
+  absl::Status SetCommitted(const std::string& group, const std::string& topic,
+                            const std::vector<std::pair<int32_t, int64_t>>& offsets);
+  // The first offset of each partition whose record is not before the time; -1 where there is none.
+  absl::StatusOr<std::vector<int64_t>> OffsetsAt(const std::string& topic, int32_t partitions, int64_t timestamp_ms);
 
   rd_kafka_t* handle() const { return handle_; }
 

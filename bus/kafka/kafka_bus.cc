@@ -1,7 +1,6 @@
 #include "bus/kafka/kafka_bus.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -11,8 +10,10 @@
 #include <vector>
 
 #include "bus/kafka/core/kafka_url.h"
+#include "bus/kafka/core/topic_plan.h"
 #include "bus/kafka/kafka_admin.h"
 #include "bus/kafka/kafka_drivers.h"
+#include "bus/kafka/kafka_operations.h"
 #include "bus/memory/open_checks.h"
 
 namespace millrace::bus {
@@ -20,9 +21,6 @@ namespace {
 
 constexpr Duration kTopicsWait = std::chrono::seconds(15);
 constexpr Duration kTopicsLook = std::chrono::milliseconds(50);
-// What a record is framed with, with room to spare: topics made here take this much more than a message may have.
-constexpr size_t kRecordRoom = 64 << 10;
-constexpr size_t kBrokerDefault = 1'048'588;
 
 Capabilities CapabilitiesOf(const KafkaUrl& url) {
   Capabilities c;
@@ -43,13 +41,18 @@ Capabilities CapabilitiesOf(const KafkaUrl& url) {
 class Kafka final : public KafkaBus {
  public:
   Kafka(KafkaUrl url, const Clock& clock, std::unique_ptr<KafkaAdmin> admin)
-      : url_(std::move(url)), clock_(clock), capabilities_(CapabilitiesOf(url_)), admin_(std::move(admin)) {}
+      : url_(std::move(url)),
+        clock_(clock),
+        capabilities_(CapabilitiesOf(url_)),
+        admin_(std::move(admin)),
+        operations_(url_, *admin_) {}
 
   const Capabilities& capabilities() const override { return capabilities_; }
   absl::Status Apply(const Topology& topology) override;
   absl::StatusOr<std::unique_ptr<ConsumerDriver>> OpenConsumer(const ConsumerOptions& options, Waker& waker) override;
   absl::StatusOr<std::unique_ptr<ProducerDriver>> OpenProducer(const ProducerOptions& options, Waker& waker) override;
   absl::StatusOr<std::vector<PartitionLag>> Lag(const std::string& group, const std::string& topic) override;
+  Admin* admin() override { return &operations_; }
   absl::Status DeleteRecordsBefore(const std::string& topic, int32_t partition, int64_t offset) override {
     return admin_->DeleteRecordsBefore(OnBroker(topic), partition, offset);
   }
@@ -59,7 +62,6 @@ class Kafka final : public KafkaBus {
   std::string OnBroker(const std::string& name) const { return url_.prefix + name; }
   absl::Status Verify(const TopicSpec& spec, const KafkaTopic& found);
   absl::Status AwaitUsable(const std::vector<KafkaNewTopic>& made);
-  KafkaNewTopic NewTopicOf(const TopicSpec& spec) const;
   // NotFound where the topic is not there, or was applied without this group.
   absl::Status CheckTopic(const std::string& topic);
   absl::Status CheckGroup(const std::string& group, const std::string& topic);
@@ -68,50 +70,26 @@ class Kafka final : public KafkaBus {
   const Clock& clock_;
   const Capabilities capabilities_;
   const std::unique_ptr<KafkaAdmin> admin_;
+  KafkaOperations operations_;
   std::mutex mutex_;
   std::map<std::string, std::set<std::string>> applied_;  // topic → groups
 };
 
-KafkaNewTopic Kafka::NewTopicOf(const TopicSpec& spec) const {
-  KafkaNewTopic topic{
-      .name = OnBroker(spec.name), .partitions = spec.partitions, .replication = url_.replication, .settings = {}};
-  size_t limit = std::max(kBrokerDefault, url_.message_bytes_max + kRecordRoom);
-  if (spec.keep) {
-    // Dead letters and receipts: they do not expire, and what a dead letter adds to its message has room.
-    topic.settings = {{"retention.ms", "-1"}, {"retention.bytes", "-1"}};
-    limit *= 2;
-  }
-  // A record's time is that of what it tells, be it far ahead; the default since Kafka 4 refuses what is an hour ahead,
-  // and the whole batch with it.
-  topic.settings.emplace_back("message.timestamp.after.max.ms", "9223372036854775807");
-  topic.settings.emplace_back("max.message.bytes", std::to_string(limit));
-  return topic;
-}
-
 absl::Status Kafka::Verify(const TopicSpec& spec, const KafkaTopic& found) {
-  const std::string name = "topic \"" + OnBroker(spec.name) + "\"";
-  if (found.partitions != spec.partitions) {
-    return absl::FailedPreconditionError(
-        name + " has " + std::to_string(found.partitions) + " partitions and the pipeline says " +
-        std::to_string(spec.partitions) +
-        "; with another number keys move between partitions and lose their order, so it is not changed here: say "
-        "partitions: " +
-        std::to_string(found.partitions) +
-        " in the pipeline, or let the topic run empty and go on with one of another name");
-  }
-  const auto settings = admin_->Settings(OnBroker(spec.name));
+  auto settings = admin_->Settings(OnBroker(spec.name));
   if (!settings.ok()) return settings.status();
-  const auto limit = settings->find("max.message.bytes");
-  size_t most = SIZE_MAX;
-  if (limit != settings->end())
-    std::from_chars(limit->second.data(), limit->second.data() + limit->second.size(), most);
-  if (most < url_.message_bytes_max) {
-    return absl::FailedPreconditionError(
-        name + " takes records of up to " + std::to_string(most) +
-        " bytes (max.message.bytes), and the bus messages of " + std::to_string(url_.message_bytes_max) +
-        ": raise the former, or say message_bytes_max=" + std::to_string(most) + " in the bus URL");
+  const KafkaTopicFound there{
+      .partitions = found.partitions, .replication = found.replication, .settings = *std::move(settings)};
+  const TopologyItem item = CompareTopic(spec, url_, &there);
+  if (item.state != TopologyItem::State::kRefused) return absl::OkStatus();
+  std::string text = item.what;
+  if (found.partitions != spec.partitions) {
+    text += " has " + std::to_string(found.partitions) + " partitions and the pipeline says " +
+            std::to_string(spec.partitions);
+  } else {
+    text += " takes records of up to " + item.fields.front().have + " bytes (max.message.bytes)";
   }
-  return absl::OkStatus();
+  return absl::FailedPreconditionError(text + "; " + item.advice);
 }
 
 absl::Status Kafka::Apply(const Topology& topology) {
@@ -122,7 +100,11 @@ absl::Status Kafka::Apply(const Topology& topology) {
       return absl::InvalidArgumentError("topic \"" + spec.name + "\": a topic has at least one partition");
     const absl::StatusOr<KafkaTopic> found = admin_->Describe(OnBroker(spec.name));
     if (absl::IsNotFound(found.status())) {
-      missing.push_back(NewTopicOf(spec));
+      KafkaTopicPlan plan = PlanOf(spec, url_);
+      missing.push_back({.name = std::move(plan.name),
+                         .partitions = plan.partitions,
+                         .replication = plan.replication,
+                         .settings = std::move(plan.settings)});
     } else if (!found.ok()) {
       return found.status();
     } else if (absl::Status s = Verify(spec, *found); !s.ok()) {

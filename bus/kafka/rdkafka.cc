@@ -1,8 +1,6 @@
 #include "bus/kafka/rdkafka.h"
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
+#include "bus/secret.h"
 
 namespace millrace::bus {
 namespace {
@@ -31,22 +29,7 @@ absl::Status Set(rd_kafka_conf_t* conf, const std::string& name, const std::stri
 
 absl::Status ResolveValues(KafkaProperties& properties) {
   for (auto& [name, value] : properties) {
-    if (value.rfind("env:", 0) == 0) {
-      const char* found = std::getenv(value.c_str() + 4);
-      if (found == nullptr)
-        return absl::NotFoundError("the Kafka URL: " + name + " is to come from the environment variable " +
-                                   value.substr(4) + ", which is not set");
-      value = found;
-    } else if (value.rfind("file:", 0) == 0) {
-      std::ifstream file(value.substr(5), std::ios::binary);
-      std::ostringstream text;
-      text << file.rdbuf();
-      if (!file)
-        return absl::NotFoundError("the Kafka URL: " + name +
-                                   " is to come from a file that cannot be read: " + value.substr(5));
-      value = text.str();
-      while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.pop_back();
-    }
+    if (absl::Status s = LookUpSecret("the Kafka URL: " + name, value); !s.ok()) return s;
   }
   return absl::OkStatus();
 }

@@ -121,6 +121,12 @@ void QueueBroker::OnChannel(Connection& connection, const Request& request) {
 
 void QueueBroker::OnDeclareExchange(Channel& channel, const Request& request) {
   auto it = exchanges_.find(request.exchange);
+  if (request.passive) {
+    if (it == exchanges_.end())
+      return Fail(channel, kNotFound, "NOT_FOUND - no " + InVhost("exchange", request.exchange));
+    Tell(*channel.connection, EventKind::kExchangeDeclared, channel.id);
+    return;
+  }
   if (it == exchanges_.end()) {
     auto exchange = std::make_unique<Exchange>();
     exchange->name = request.exchange;

@@ -72,7 +72,7 @@ enum class Method : uint8_t {
 struct Request {
   Method method = Method::kHeartbeat;
   uint32_t channel = 0;                                // 1 … 2047; 0: the connection itself
-  bool passive = false;                                // kQueueDeclare: only look whether it exists
+  bool passive = false;                                // declarations: only look whether it exists
   bool mandatory = false;                              // kPublish
   bool multiple = false;                               // kAck, kNack
   bool requeue = false;                                // kNack

@@ -152,6 +152,7 @@ void AmqpEncoder::Encode(const Request& request, ByteBuffer& out) const {
           AMQP_EXCHANGE_DECLARE_METHOD,
           amqp_exchange_declare_t{.exchange = Bytes(request.exchange),
                                   .type = Bytes(request.exchange_kind == ExchangeKind::kFanout ? "fanout" : "direct"),
+                                  .passive = request.passive ? 1 : 0,
                                   .durable = 1});
     case Method::kQueueDeclare:
       return EncodeQueueDeclare(request, out);

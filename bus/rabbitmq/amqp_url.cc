@@ -4,6 +4,7 @@
 #include <charconv>
 #include <functional>
 #include <optional>
+#include <utility>
 
 namespace millrace::bus {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 constexpr std::string_view kScheme = "amqp://";
 constexpr std::string_view kKnown =
     "heartbeat=SECONDS, connect_timeout=SECONDS, apply_timeout=SECONDS, prefetch=N, window=N, message_bytes_max=N, "
-    "prefix=TEXT, name=TEXT, instance=TEXT";
+    "prefix=TEXT, user=TEXT, password=TEXT, management=URL, prometheus=URL, name=TEXT, instance=TEXT";
 
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -173,14 +174,27 @@ class Parser {
       numeric.set(number);
       return absl::OkStatus();
     }
-    if (name != "name" && name != "instance" && name != "prefix")
-      return Bad("unknown parameter \"" + std::string(name) + "\"");
     const std::optional<std::string> text = Decoded(value);
-    if (!text.has_value() || text->size() > 100) return bad_value();
-    (name == "name"     ? parsed_.connection.connection_name
-     : name == "prefix" ? parsed_.prefix
-                        : parsed_.instance) = *text;
-    return absl::OkStatus();
+    if (name == "password" && !text.has_value()) return Bad("a % in the password is not followed by two digits");
+    const std::pair<std::string_view, std::string*> texts[] = {{"name", &parsed_.connection.connection_name},
+                                                               {"prefix", &parsed_.prefix},
+                                                               {"instance", &parsed_.instance},
+                                                               {"user", &parsed_.connection.user},
+                                                               {"password", &parsed_.connection.password},
+                                                               {"management", &parsed_.management},
+                                                               {"prometheus", &parsed_.prometheus}};
+    for (const auto& [known, into] : texts) {
+      if (known != name) continue;
+      const bool is_url = name == "management" || name == "prometheus";
+      const size_t most = name == "password" ? 4096 : is_url ? 1000 : 100;
+      if (!text.has_value() || text->size() > most)
+        return name == "password" ? Bad("the password is too long") : bad_value();
+      if (is_url && text->rfind("http://", 0) != 0 && text->rfind("https://", 0) != 0) return bad_value();
+      *into = *text;
+      while (is_url && into->back() == '/') into->pop_back();
+      return absl::OkStatus();
+    }
+    return Bad("unknown parameter \"" + std::string(name) + "\"");
   }
 
   const std::string_view url_;
@@ -192,10 +206,17 @@ class Parser {
 absl::StatusOr<AmqpUrl> ParseAmqpUrl(std::string_view url) { return Parser(url).Parse(); }
 
 std::string WithoutPassword(std::string_view url) {
-  const std::string_view password = PasswordIn(url);
-  if (password.empty()) return std::string(url);
-  const auto begin = static_cast<size_t>(password.data() - url.data());
-  return std::string(url.substr(0, begin)) + "***" + std::string(url.substr(begin + password.size()));
+  std::string out(url);
+  if (const std::string_view password = PasswordIn(url); !password.empty())
+    out.replace(static_cast<size_t>(password.data() - url.data()), password.size(), "***");
+  // And as a parameter, where it does not merely say where the password is.
+  for (size_t at = out.find("password="); at != std::string::npos; at = out.find("password=", at + 1)) {
+    if (at == 0 || (out[at - 1] != '?' && out[at - 1] != '&')) continue;
+    const size_t value = at + std::string_view("password=").size();
+    if (out.compare(value, 4, "env:") == 0 || out.compare(value, 5, "file:") == 0) continue;
+    out.replace(value, std::min(out.find('&', value), out.size()) - value, "***");
+  }
+  return out;
 }
 
 }  // namespace millrace::bus

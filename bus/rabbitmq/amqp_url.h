@@ -13,6 +13,10 @@
 //   message_bytes_max=N      1000000; key + body + headers of one message
 //   prefix=TEXT              stands before the names of topics and groups on the server, so that several can share a
 //                            virtual host
+//   user=TEXT, password=TEXT  instead of those in front of the @; env:NAME or file:PATH: what the environment or the
+//                            file has, so that no secret is in a command line
+//   management=URL           http://HOST:15672; where the management plugin answers (lag)
+//   prometheus=URL           http://HOST:15692; the same for the Prometheus plugin
 //   name=TEXT                what connections are called in the server's management, after "millrace "
 //   instance=TEXT            what tells this process's consumers from others of the same names; host and process number
 //
@@ -38,12 +42,14 @@ struct AmqpUrl {
   size_t message_bytes_max = 1'000'000;
   std::string prefix;
   std::string instance;
+  std::string management;  // without a slash at the end; empty: the usual port of the first host
+  std::string prometheus;
 };
 
 // InvalidArgument names what is wrong and what is known, never the password.
 absl::StatusOr<AmqpUrl> ParseAmqpUrl(std::string_view url);
 
-// The same URL with *** for the password: for messages.
+// The same URL with *** for the password, wherever it stands: for messages.
 std::string WithoutPassword(std::string_view url);
 
 }  // namespace millrace::bus

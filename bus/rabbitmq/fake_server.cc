@@ -243,6 +243,7 @@ class FakeServer::Client {
         const auto& declare = *static_cast<amqp_exchange_declare_t*>(decoded);
         request.method = Method::kExchangeDeclare;
         request.exchange = View(declare.exchange);
+        request.passive = declare.passive != 0;
         request.exchange_kind = View(declare.type) == "fanout" ? ExchangeKind::kFanout : ExchangeKind::kDirect;
         return Ask(request);
       }

@@ -17,7 +17,9 @@
 #include "bus/rabbitmq/depth_reader.h"
 #include "bus/rabbitmq/hands_reader.h"
 #include "bus/rabbitmq/rabbit_drivers.h"
+#include "bus/rabbitmq/rabbit_operations.h"
 #include "bus/rabbitmq/waiting.h"
+#include "bus/secret.h"
 
 namespace millrace::bus {
 namespace {
@@ -48,7 +50,7 @@ bool IsRefusal(uint16_t code) { return code == 403 || code == kNotAllowed; }
 class RabbitBus : public Bus {
  public:
   RabbitBus(AmqpUrl url, const Clock& clock)
-      : url_(std::move(url)), capabilities_(CapabilitiesOf(url_)), clock_(clock) {
+      : url_(std::move(url)), capabilities_(CapabilitiesOf(url_)), clock_(clock), operations_(url_, clock_) {
     if (url_.instance.empty()) url_.instance = ProcessName();
     std::string& name = url_.connection.connection_name;
     name = "millrace " + (name.empty() ? url_.instance : name);
@@ -77,6 +79,7 @@ class RabbitBus : public Bus {
   }
 
   const Capabilities& capabilities() const override { return capabilities_; }
+  Admin* admin() override { return &operations_; }
   absl::Status Apply(const Topology& topology) override;
   absl::StatusOr<std::unique_ptr<ConsumerDriver>> OpenConsumer(const ConsumerOptions& options, Waker& waker) override;
   absl::StatusOr<std::unique_ptr<ProducerDriver>> OpenProducer(const ProducerOptions& options, Waker& waker) override;
@@ -131,6 +134,7 @@ class RabbitBus : public Bus {
   AmqpUrl url_;
   const Capabilities capabilities_;
   const Clock& clock_;
+  RabbitOperations operations_;
   mutable std::mutex mutex_;
   std::map<std::string, TopicSpec> specs_;
   std::set<std::pair<std::string, std::string>> instances_;  // open consumers: group, instance
@@ -315,6 +319,10 @@ absl::StatusOr<std::vector<PartitionLag>> RabbitBus::Lag(const std::string& grou
 absl::StatusOr<std::unique_ptr<Bus>> OpenRabbitBus(std::string_view url, const Clock& clock) {
   absl::StatusOr<AmqpUrl> parsed = ParseAmqpUrl(url);
   if (!parsed.ok()) return parsed.status();
+  for (auto& [name, value] : {std::pair<const char*, std::string*>{"user", &parsed->connection.user},
+                              {"password", &parsed->connection.password}}) {
+    if (absl::Status s = LookUpSecret(std::string("the bus URL: ") + name, *value); !s.ok()) return s;
+  }
   auto bus = std::make_unique<RabbitBus>(*std::move(parsed), clock);
   if (absl::Status s = bus->Check(); !s.ok()) return s;
   return bus;

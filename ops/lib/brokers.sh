@@ -26,7 +26,7 @@ stop_kafka() { "$ROOT/ops/kafka" stop --kill --dir "$1/kafka"; }
 
 start_rabbitmq() {
   local url
-  url=$("$ROOT/ops/rabbitmq" start --port "$(free_port 25872 10)" --dir "$1/rabbitmq") || return 1
+  url=$("$ROOT/ops/rabbitmq" start --management --port "$(free_port 25872 10)" --dir "$1/rabbitmq") || return 1
   BROKER_ENV+=("--test_env=MILLRACE_RABBITMQ_URL=$url")
   say "$url"
 }

@@ -59,7 +59,7 @@ class KafkaRunTest(unittest.TestCase):
         result = subprocess.run([MILLRACE, "run", str(changed), "--bus", self.bus, "--out", str(self.folder / "second")],
                                 capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 2, result.stderr)
-        self.assertIn(f'topic "{self.prefix}raw" has 8 partitions and the pipeline says 5', result.stderr)
+        self.assertIn(f'topic "{self.prefix}raw": partitions is 8, wanted 5', result.stderr)
         self.assertIn("say partitions: 8 in the pipeline", result.stderr)
 
     def test_no_broker_is_said(self):
