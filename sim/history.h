@@ -152,7 +152,7 @@ struct StageInfo {
   bool sink = false;  // keeps receipts in its effects: kEffect ends a message's share
   bool strict = false;
   bool park_key = false;
-  bool timed = false;  // attempts have a limit
+  bool timed = false;   // attempts have a limit
   uint32_t window = 0;  // messages per partition
   uint32_t attempts_max = 0;
   std::string branch;  // StageSettings::branch

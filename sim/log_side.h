@@ -113,8 +113,8 @@ class LogSide final : public BrokerSide, private Network<LogTraits>::Host {
   bus::Capabilities capabilities_;
   Net network_;
   std::map<std::pair<uint16_t, bus::Partition>, int64_t> went_back_;  // see AllSettled; by stage
-  std::vector<std::vector<std::vector<uint32_t>>> messages_;  // by topic, partition, offset
-  std::vector<int32_t> generations_;                          // by stage
+  std::vector<std::vector<std::vector<uint32_t>>> messages_;          // by topic, partition, offset
+  std::vector<int32_t> generations_;                                  // by stage
   bool refusing_ = false;
 };
 
