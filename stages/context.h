@@ -23,7 +23,7 @@ class Context {
     // 1 for the first try of this message; goes on from where the owner before left off when the message did not return
     // there (where the bus keeps notes), else each owner of the partition begins at 1.
     uint32_t attempt = 1;
-    uint64_t epoch = 0;      // grows with each ownership of the partition: lets an outside system fence late writers
+    uint64_t epoch = 0;  // grows with each ownership of the partition: lets an outside system fence late writers
   };
 
   Context(const Input& input, const Clock& clock, const Random& random, uint64_t random_key,

@@ -63,8 +63,8 @@ absl::Status MakeTablesUnlessThere(SqliteDb* db) {
   const absl::StatusOr<int64_t> tables = OneNumber(db, "SELECT count(*) FROM sqlite_master");
   if (!tables.ok()) return tables.status();
   if (*version != 0 || *tables != 0) {
-    return absl::FailedPreconditionError(absl::StrCat(db->path(), " is a database with other tables (version ", *version,
-                                                      ", expected ", kStoreSchemaVersion,
+    return absl::FailedPreconditionError(absl::StrCat(db->path(), " is a database with other tables (version ",
+                                                      *version, ", expected ", kStoreSchemaVersion,
                                                       "): use another output folder, or move it away"));
   }
   return db->Execute(absl::StrCat(kStoreSchema, "PRAGMA user_version=", kStoreSchemaVersion));
