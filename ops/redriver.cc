@@ -92,9 +92,12 @@ absl::Status Redriver::PublishAll() {
           "the broker has not confirmed within a minute; what it had not is still among the dead letters, and may "
           "be at its stage too, under the same id");
     }
+    writable_ = false;
     taken += producer_->Publish(std::span(outgoing).subspan(taken)).count;
     producer_->Poll(*this);
-    if (taken < outgoing.size() || producer_->Pending() > 0)
+    // Told that there is room: no other Wake need come.
+    const bool at_once = taken < outgoing.size() && writable_;
+    if (!at_once && (taken < outgoing.size() || producer_->Pending() > 0))
       sleeper_.SleepUntil(std::min(deadline, producer_->NextTimer()), clock_);
   }
   return absl::OkStatus();

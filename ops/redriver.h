@@ -56,7 +56,7 @@ class Redriver : private bus::ProducerHandler {
   absl::Status Flush(bus::KeptReader& reader);
   absl::Status PublishAll();
   void OnConfirmed(const bus::Confirm& confirm) override;
-  void OnWritable() override {}
+  void OnWritable() override { writable_ = true; }
 
   bus::Bus& bus_;
   const std::vector<std::string> topics_;
@@ -66,6 +66,7 @@ class Redriver : private bus::ProducerHandler {
   std::unique_ptr<bus::Producer> producer_;
   std::vector<Waiting> batch_;
   size_t batch_bytes_ = 0;
+  bool writable_ = false;     // since the last Publish
   uint64_t first_token_ = 1;  // of the batch
   MonotonicTime started_;
   uint64_t sent_ = 0;
