@@ -14,6 +14,8 @@ namespace {
 constexpr char kTuning[] =
     "PRAGMA journal_mode=WAL; PRAGMA cache_size=-32768; PRAGMA wal_autocheckpoint=8192; PRAGMA temp_store=MEMORY;";
 
+constexpr int kTuningTries = 100;
+
 constexpr char kInMemory[] = ":memory:";
 
 std::string DigestOfBody(std::string_view body) {
@@ -45,6 +47,17 @@ void BindCount(SqliteStatement* statement, int parameter, bool has, int32_t coun
 
 void BindDegrees(SqliteStatement* statement, int parameter, bool has, int64_t e8) {
   has ? statement->Bind(parameter, static_cast<double>(e8) / 1e8) : statement->BindNull(parameter);
+}
+
+// Going over to a write-ahead log does not wait for others who open the file at the same moment: it is told "locked" at
+// once. A transaction does wait, so one that does nothing stands between two tries.
+absl::Status Tune(SqliteDb* db, const std::string& tuning) {
+  absl::Status tuned = db->Execute(tuning);
+  for (int tries = 1; absl::IsUnavailable(tuned) && tries < kTuningTries; ++tries) {
+    if (absl::Status turn = db->Execute("BEGIN IMMEDIATE; COMMIT"); !turn.ok()) return turn;
+    tuned = db->Execute(tuning);
+  }
+  return tuned;
 }
 
 absl::StatusOr<int64_t> OneNumber(SqliteDb* db, const std::string& query) {
@@ -101,7 +114,7 @@ absl::Status ReadReceipts(SqliteDb* db, const std::function<void(const stages::R
 absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Make(const std::string& path, const std::string& tuning) {
   absl::StatusOr<std::unique_ptr<SqliteDb>> db = SqliteDb::Open(path, SqliteDb::Mode::kReadWrite);
   if (!db.ok()) return db.status();
-  if (absl::Status tuned = (*db)->Execute(tuning); !tuned.ok()) return tuned;
+  if (absl::Status tuned = Tune(db->get(), tuning); !tuned.ok()) return tuned;
   if (absl::Status made = MakeTables(db->get()); !made.ok()) return made;
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(*db)));
   if (absl::Status prepared = store->Prepare(); !prepared.ok()) return prepared;

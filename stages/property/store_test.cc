@@ -263,9 +263,9 @@ TEST(SqliteStore, WhatIsNoStoreIsRefused) {
 }
 
 TEST(SqliteStore, SeveralMayOpenANewStoreAtTheSameMoment) {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 40; ++round) {
     const std::string path = NewFolder("together" + std::to_string(round)) + "/s.sqlite";
-    std::vector<absl::Status> opened(4);
+    std::vector<absl::Status> opened(6);
     std::vector<std::thread> threads;
     std::latch together(static_cast<std::ptrdiff_t>(opened.size()));
     for (absl::Status& status : opened) {
