@@ -58,11 +58,14 @@ class SimConsumerCore : public bus::ConsumerDriver {
   virtual void StartClose() = 0;
   virtual bool closed() const = 0;
   virtual std::string Pending() const = 0;
+  // What its library's own threads do while the process does not poll.
+  virtual void KeepAlive() = 0;
 };
 class SimProducerCore : public bus::ProducerDriver {
  public:
   bool stirred = true;
   virtual void Advance(MonotonicTime now) = 0;
+  virtual void KeepAlive() = 0;
   virtual size_t outstanding() const = 0;
 };
 
@@ -81,6 +84,8 @@ class BrokerSide {
   // Bytes arrive.
   virtual void ToBroker(uint32_t connection) = 0;
   virtual void ToClient(uint32_t connection) = 0;
+  // What a producer's library has kept back goes out.
+  virtual void Flush(uint32_t) {}
   // Does what is due at the broker; tells when the next is.
   virtual void Advance() = 0;
   virtual int64_t DueNs() const = 0;

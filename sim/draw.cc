@@ -38,6 +38,7 @@ enum Purpose : uint64_t {
   kFaultKinds,
   kFaultKind,
   kStretch,
+  kLinger,
 };
 
 constexpr int64_t kArrivalMax = 30 * kSecond;
@@ -100,6 +101,8 @@ class Drawer {
     timing.session_timeout_ns = kSessions[Below(kSession, std::size(kSessions))];
     timing.heartbeat_ns = timing.session_timeout_ns / 6;
     timing.restart_ns = kRestarts[Below(kRestart, std::size(kRestarts))];
+    static constexpr int64_t kLingers[] = {0, 0, 0, 0, 0, 5 * kMillisecond, 20 * kMillisecond, 100 * kMillisecond};
+    if (plan_.semantics == Semantics::kLog) timing.linger_ns = kLingers[Below(kLinger, std::size(kLingers))];
   }
 
   uint32_t JobCount() const {

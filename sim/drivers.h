@@ -27,6 +27,10 @@ class SimConsumer final : public bus::ConsumerDriver {
   void Release(bus::Holding holding) override;
   absl::Status Close(MonotonicTime deadline) override;
   std::string Pending() const { return core_->Pending(); }
+  void KeepAlive() {
+    core_->Advance(world_.Now());
+    core_->KeepAlive();
+  }
 
  private:
   class Handler;
@@ -50,6 +54,10 @@ class SimProducer final : public bus::ProducerDriver {
   void Poll(bus::ProducerHandler& handler) override;
   MonotonicTime NextTimer() const override { return member_.dead ? MonotonicTime::Infinite() : core_->NextTimer(); }
   absl::Status Close(bus::ProducerHandler& handler, MonotonicTime deadline) override;
+  void KeepAlive() {
+    core_->Advance(world_.Now());
+    core_->KeepAlive();
+  }
 
  private:
   class Handler;
@@ -74,12 +82,15 @@ class SimBus final : public bus::Bus {
     return std::vector<bus::PartitionLag>();
   }
   SimConsumer* consumer() const { return consumer_; }
+  // What the libraries' own threads do while the process is stuck.
+  void KeepAlive();
 
  private:
   World& world_;
   BrokerSide& side_;
   Member& member_;
   SimConsumer* consumer_ = nullptr;
+  SimProducer* producer_ = nullptr;
 };
 
 }  // namespace millrace::sim

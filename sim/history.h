@@ -34,11 +34,12 @@ enum class Kind : uint8_t {
   kAccepted,  // message: the broker has confirmed it; from here on it must not be lost
 
   // A process: life.
-  kStart,     // process, incarnation begins
-  kCrash,     // … is gone, with everything it had in memory
-  kDrain,     // … was asked to stop: nothing new may start. In-flight work may finish. stage: only that stage was
-  kStopped,   // … has left; flag kClean: drained, and the broker had taken every settlement
-  kPaused,    // … stands still (value: for how many ns); the world goes on
+  kStart,    // process, incarnation begins
+  kCrash,    // … is gone, with everything it had in memory
+  kDrain,    // … was asked to stop: nothing new may start. In-flight work may finish. stage: only that stage was
+  kStopped,  // … has left; flag kClean: drained, and the broker had taken every settlement
+  kPaused,  // … stands still (value: for how many ns); the world goes on. Flag kAlive: so do the threads of its client
+            // libraries
   kResumed,   // … goes on
   kAssigned,  // stage, topic, partition, epoch; value: where it starts
   kRevoking,  // stage, topic, partition, epoch: may still settle until it releases
@@ -92,6 +93,7 @@ enum Flag : uint8_t {
   kReceipt = 16,
   kInFlight = 32,
   kGivenUp = 64,
+  kAlive = 128,
 };
 
 struct Record {

@@ -19,6 +19,8 @@ using bus::Outgoing;
 // What a socket's buffers take before Produce takes less than it is given.
 constexpr size_t kInFlightMax = 1024;
 constexpr size_t kSegmentBytes = 16 << 10;
+// A batch that is full does not linger.
+constexpr size_t kLingerMessagesMax = 64;
 
 }  // namespace
 
@@ -46,7 +48,41 @@ class LogSide::Link final : public Net::Link {
   }
   size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
                  MonotonicTime) override;
+  void Connect(MonotonicTime now) override {
+    kept_.clear();
+    Net::Link::Connect(now);
+  }
+  void Drop(MonotonicTime now) override {
+    kept_.clear();
+    Net::Link::Drop(now);
+  }
+  // A crash takes along what was kept back: it is in the process's memory.
+  void Flush() {
+    const bool dead = owner().process != Surface::kFeed && world().member(owner().instance).dead;
+    kept_messages_ = 0;
+    for (std::unique_ptr<Payload>& payload : std::exchange(kept_, {})) {
+      if (!dead) SendPayload(std::move(payload));
+    }
+  }
+
+ private:
+  void SendOrKeep(std::unique_ptr<Payload> payload);
+
+  std::vector<std::unique_ptr<Payload>> kept_;  // linger
+  size_t kept_messages_ = 0;
 };
+
+void LogSide::Link::SendOrKeep(std::unique_ptr<Payload> payload) {
+  const int64_t linger_ns = world().plan().timing.linger_ns;
+  if (linger_ns == 0) return SendPayload(std::move(payload));
+  if (kept_.empty()) {
+    kept_messages_ = 0;
+    world().Schedule(world().now_ns() + linger_ns, What::kLinger, connection()->index, owner().process);
+  }
+  kept_messages_ += payload->messages.size();
+  kept_.push_back(std::move(payload));
+  if (kept_messages_ >= kLingerMessagesMax) Flush();
+}
 
 size_t LogSide::Link::Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
                               MonotonicTime) {
@@ -81,7 +117,7 @@ size_t LogSide::Link::Produce(std::span<const int32_t> topics, std::span<const O
     payload->interned.push_back(world().MessageOfToken(owner(), first_token + i));
   }
   state.in_flight += taken;
-  SendPayload(std::move(payload));
+  SendOrKeep(std::move(payload));
   return taken;
 }
 
@@ -118,6 +154,10 @@ std::unique_ptr<SimProducerCore> LogSide::OpenProducer(const Owner& owner, const
   return std::make_unique<ProducerOver<bus::LogProducer>>([&](bool* stirred) {
     return bus::LogProducer(topics, {}, std::make_unique<Link>(network_, owner, stirred), world_.Now());
   });
+}
+
+void LogSide::Flush(uint32_t connection) {
+  if (Net::Link* link = network_.connections()[connection]->link) static_cast<Link*>(link)->Flush();
 }
 
 bool LogSide::Read(Connection& connection, std::unique_ptr<Payload>& payload) {

@@ -68,6 +68,7 @@ class LogSide final : public BrokerSide, private Network<LogTraits>::Host {
   }
   void ToBroker(uint32_t connection) override { network_.ToBroker(connection); }
   void ToClient(uint32_t connection) override { network_.ToClient(connection); }
+  void Flush(uint32_t connection) override;
   void Advance() override;
   int64_t DueNs() const override { return broker_.NextTimer().ns; }
   void Mended(uint32_t process) override { network_.Mended(process); }

@@ -344,6 +344,7 @@ class ConsumerOver final : public SimConsumerCore {
   template <class Make>
   explicit ConsumerOver(const Make& make) : inner_(make(&stirred)) {}
   void Advance(MonotonicTime now) override { inner_.Advance(now); }
+  void KeepAlive() override { inner_.KeepAlive(); }
   void StartClose() override { inner_.StartClose(); }
   bool closed() const override { return inner_.closed(); }
   std::string Pending() const override { return inner_.Pending(); }
@@ -364,6 +365,7 @@ class ProducerOver final : public SimProducerCore {
   template <class Make>
   explicit ProducerOver(const Make& make) : inner_(make(&stirred)) {}
   void Advance(MonotonicTime now) override { inner_.Advance(now); }
+  void KeepAlive() override { inner_.KeepAlive(); }
   size_t outstanding() const override { return inner_.outstanding(); }
   size_t Publish(std::span<const bus::Outgoing> messages, uint64_t first_token) override {
     return inner_.Publish(messages, first_token);

@@ -81,6 +81,7 @@ struct Timing {
   int64_t heartbeat_ns = 1'000'000'000;
   int64_t revoke_timeout_ns = 5'000'000'000;
   int64_t max_poll_interval_ns = 15'000'000'000;
+  int64_t linger_ns = 0;  // on logs: for how long a producer's library keeps messages back, to send more at once
   int64_t restart_ns = 500'000'000;  // from a crash to the next incarnation, where the fault says nothing else
   bool operator==(const Timing&) const = default;
 };

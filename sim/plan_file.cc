@@ -192,6 +192,7 @@ class Converter {
     Time(in.heartbeat(), node.LineOf("heartbeat"), timing.heartbeat_ns);
     Time(in.revoke_timeout(), node.LineOf("revoke_timeout"), timing.revoke_timeout_ns);
     Time(in.max_poll_interval(), node.LineOf("max_poll_interval"), timing.max_poll_interval_ns);
+    Time(in.linger(), node.LineOf("linger"), timing.linger_ns);
     Time(in.restart(), node.LineOf("restart"), timing.restart_ns);
   }
 

@@ -25,7 +25,7 @@ cooperative: true
 static_members: true
 processes: 3
 prefetch: 16
-timing { latency_min: "1us" latency_max: "1ms" service_min: "2us" service_max: "2ms" port_min: "3us" port_max: "3ms" session_timeout: "10s" heartbeat: "2s" revoke_timeout: "4s" max_poll_interval: "30s" restart: "1500us" }
+timing { latency_min: "1us" latency_max: "1ms" service_min: "2us" service_max: "2ms" port_min: "3us" port_max: "3ms" session_timeout: "10s" heartbeat: "2s" revoke_timeout: "4s" max_poll_interval: "30s" linger: "20ms" restart: "1500us" }
 limits { time: "60s" records: 1000 }
 fault { id: 1 kind: "crash" at: "1500001ns" target: 2 duration: "250ms" amount: 1 }
 fault { id: 2 kind: "pause" after_action { process: 1 count: 17 } duration: "7s" }
@@ -57,6 +57,7 @@ Plan Version1() {
                  .heartbeat_ns = 2'000'000'000,
                  .revoke_timeout_ns = 4'000'000'000,
                  .max_poll_interval_ns = 30'000'000'000,
+                 .linger_ns = 20'000'000,
                  .restart_ns = 1'500'000};
   plan.limits = {.time_ns = 60'000'000'000, .records = 1000};
   plan.faults = {

@@ -116,6 +116,7 @@ Fields OfTiming(const Timing& timing) {
   out.Time("heartbeat", timing.heartbeat_ns, standard.heartbeat_ns);
   out.Time("revoke_timeout", timing.revoke_timeout_ns, standard.revoke_timeout_ns);
   out.Time("max_poll_interval", timing.max_poll_interval_ns, standard.max_poll_interval_ns);
+  out.Time("linger", timing.linger_ns, standard.linger_ns);
   out.Time("restart", timing.restart_ns, standard.restart_ns);
   return out;
 }

@@ -24,6 +24,8 @@ enum class What : uint8_t {
   kHeal,      // a: index into Plan::faults
   kStart,     // a: slot; its next incarnation
   kResume,    // a: slot; the end of a pause
+  kAlive,     // a: slot; its client libraries' own threads have something to do while it is stuck
+  kLinger,    // a: connection, b: slot; its producer's library sends what it has kept back
   kFeed,      // the feed has something to hand over, or to try again
   kAttempt,   // a: instance, b: which of its running groups
   kFiber,     // a: fiber call

@@ -43,7 +43,7 @@ std::pair<uint64_t, uint64_t> DigestOf(const Plan& plan) {
   const Timing& timing = plan.timing;
   hash.All(timing.latency_min_ns, timing.latency_max_ns, timing.service_min_ns, timing.service_max_ns,
            timing.port_min_ns, timing.port_max_ns, timing.session_timeout_ns, timing.heartbeat_ns,
-           timing.revoke_timeout_ns, timing.max_poll_interval_ns, timing.restart_ns);
+           timing.revoke_timeout_ns, timing.max_poll_interval_ns, timing.linger_ns, timing.restart_ns);
   return hash.digest();
 }
 

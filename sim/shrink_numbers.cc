@@ -130,7 +130,8 @@ bool ShrinkTiming(Shrinker& shrinker) {
     smaller.timing.heartbeat_ns = standard.heartbeat_ns;
     any |= shrinker.Try(smaller);
   }
-  for (int64_t Timing::*field : {&Timing::revoke_timeout_ns, &Timing::max_poll_interval_ns, &Timing::restart_ns}) {
+  for (int64_t Timing::*field :
+       {&Timing::revoke_timeout_ns, &Timing::max_poll_interval_ns, &Timing::linger_ns, &Timing::restart_ns}) {
     any |= Set(
         shrinker, [field](Plan& plan) -> int64_t& { return plan.timing.*field; }, standard.*field);
   }

@@ -70,6 +70,43 @@ TEST_F(SimulatorTest, CrashesLoseNothing) {
   }
 }
 
+// Within the time between two polls a stuck process keeps what it has; a process that stands still altogether does not.
+TEST_F(SimulatorTest, HeartbeatsGoOnWhileALoopIsStuck) {
+  for (const char* kind : {"poll-stuck", "pause"}) {
+    SCOPED_TRACE(kind);
+    Plan plan = PlanOf(Semantics::kLog, 100);
+    plan.faults.push_back({.id = 0, .kind = kind, .trigger = {.at_ns = 50'000'000}, .duration_ns = 12'000'000'000});
+    plan.faults.back().target = 0;
+    const Outcome outcome = simulator_->Judge(plan);
+    EXPECT_FALSE(outcome.verdicts.failed()) << Explain(outcome);
+    const auto moved = std::count_if(
+        outcome.history.records.begin(), outcome.history.records.end(),
+        [](const Record& r) { return r.kind == Kind::kMoved && r.at_ns > 1'000'000'000 && r.at_ns < 12'000'000'000; });
+    if (std::string_view(kind) == "pause") {
+      EXPECT_GT(moved, 0);
+    } else {
+      EXPECT_EQ(moved, 0);
+    }
+  }
+}
+
+TEST_F(SimulatorTest, WhatAProducerKeepsBackGoesWithTheProcess) {
+  Plan plan = PlanOf(Semantics::kLog, 60);
+  plan.timing.linger_ns = 100'000'000;
+  for (uint32_t i = 0; i < 6; ++i) {
+    plan.faults.push_back({.id = i,
+                           .kind = "crash",
+                           .trigger = {.kind = TriggerKind::kAfterAction, .process = i % 2, .count = 10 + 7 * i}});
+  }
+  const Outcome outcome = simulator_->Judge(plan);
+  EXPECT_FALSE(outcome.verdicts.failed()) << Explain(outcome);
+  const auto count = [&](Kind kind) {
+    return std::count_if(outcome.history.records.begin(), outcome.history.records.end(),
+                         [&](const Record& r) { return r.kind == kind && r.process != kNoProcess; });
+  };
+  EXPECT_LT(count(Kind::kAppended), count(Kind::kPublish)) << "some never left";
+}
+
 TEST_F(SimulatorTest, ARunIsAFunctionOfItsPlan) {
   for (const Semantics semantics : {Semantics::kLog, Semantics::kQueue}) {
     const Plan plan = PlanOf(semantics, 50);

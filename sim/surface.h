@@ -33,6 +33,8 @@ class Surface {
   // Processes. A slot is a place where an instance runs; what runs in it is an incarnation.
   virtual bool Crash(uint32_t process, int64_t restart_after_ns) = 0;  // < 0: stays down until the faults are healed
   virtual bool Pause(uint32_t process, int64_t duration_ns) = 0;       // stands still, keeps its memory and connections
+  // Stands still as in Pause, but for its client libraries' own threads: heartbeats go on.
+  virtual bool Stick(uint32_t process, int64_t duration_ns) = 0;
   virtual bool Stop(uint32_t process,
                     int64_t restart_after_ns) = 0;  // SIGTERM: drains; comes back after that (< 0: at healing)
   virtual bool Join(uint32_t like_process) = 0;     // a new slot with the same stages

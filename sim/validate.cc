@@ -116,6 +116,7 @@ void CheckTiming(const Timing& timing, Collector& out) {
   for (const auto& [name, value] : positive) {
     if (value <= 0) out.Add(Part::kTiming, 0, name, "it must be more than nothing; leave it out for the default");
   }
+  if (timing.linger_ns < 0) out.Add(Part::kTiming, 0, "linger", "the time is negative");
   if (timing.restart_ns < 0) out.Add(Part::kTiming, 0, "restart", "the time is negative");
   if (timing.heartbeat_ns >= timing.session_timeout_ns) {
     out.Add(Part::kTiming, 0, "heartbeat",

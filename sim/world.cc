@@ -118,6 +118,14 @@ void World::Handle(const Event& event) {
       return;
     case What::kResume:
       return ResumeSlot(event.a, event.b);
+    case What::kAlive:
+      return KeepAlive(event.a, event.b);
+    case What::kLinger:
+      if (event.b != kFeed && slots_[event.b].paused && !slots_[event.b].stuck) {
+        slots_[event.b].held_back.push_back(event);
+        return;
+      }
+      return broker_->Flush(event.a);
     case What::kFeed:
       return feed_->Turn();
     case What::kAttempt: {

@@ -103,6 +103,7 @@ struct Slot {
   bool alive = false;
   bool draining = false;
   bool paused = false;
+  bool stuck = false;  // paused, and its client libraries' own threads go on
   bool next_version = false;
   bool down_until_healed = false;
   bool stop_after_drain = false;
@@ -267,7 +268,8 @@ class World final : public Surface {
   int64_t now_ns() const override { return now_; }
   uint32_t processes() const override { return static_cast<uint32_t>(slots_.size()); }
   bool Crash(uint32_t process, int64_t restart_after_ns) override;
-  bool Pause(uint32_t process, int64_t duration_ns) override;
+  bool Pause(uint32_t process, int64_t duration_ns) override { return StandStill(process, duration_ns, 0); }
+  bool Stick(uint32_t process, int64_t duration_ns) override { return StandStill(process, duration_ns, kAlive); }
   bool Stop(uint32_t process, int64_t restart_after_ns) override;
   bool Join(uint32_t like_process) override;
   bool NewVersion(uint32_t process) override;
@@ -334,6 +336,8 @@ class World final : public Surface {
   void FiberStopped(uint32_t call);
   void BuryAll();
   void WakeFeed();
+  bool StandStill(uint32_t slot, int64_t duration_ns, uint8_t flags);
+  void KeepAlive(uint32_t slot, uint64_t pause);
   void ResumeSlot(uint32_t slot, uint64_t pause);
   void DrainSlot(uint32_t slot);
 

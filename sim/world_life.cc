@@ -366,23 +366,37 @@ void World::EndClose(Member& member) {
   dying_.push_back(member.slot);
 }
 
-bool World::Pause(uint32_t process, int64_t duration_ns) {
+bool World::StandStill(uint32_t process, int64_t duration_ns, uint8_t flags) {
   if (process >= slots_.size() || !slots_[process].alive || slots_[process].paused || duration_ns <= 0) return false;
   Slot& slot = slots_[process];
   slot.paused = true;
+  slot.stuck = (flags & kAlive) != 0;
   struct Record record = RecordOf(Kind::kPaused);
   record.process = static_cast<uint16_t>(process);
   record.incarnation = slot.incarnation;
   record.value = static_cast<uint64_t>(duration_ns);
+  record.flags = flags;
   Record(record);
   Schedule(now_ + duration_ns, What::kResume, process, ++slot.pauses);
+  if (slot.stuck) Schedule(now_ + plan_.timing.heartbeat_ns / 2, What::kAlive, process, slot.pauses);
   return true;
+}
+
+void World::KeepAlive(uint32_t process, uint64_t pause) {
+  Slot& slot = slots_[process];
+  if (!slot.paused || slot.pauses != pause) return;
+  for (uint32_t m : slot.members) {
+    Member& member = *members_[m];
+    if (!member.dead && !member.left) member.bus->KeepAlive();
+  }
+  // Often enough for whatever is due between two polls.
+  Schedule(now_ + plan_.timing.heartbeat_ns / 2, What::kAlive, process, pause);
 }
 
 void World::ResumeSlot(uint32_t process, uint64_t pause) {
   Slot& slot = slots_[process];
   if (!slot.paused || slot.pauses != pause) return;
-  slot.paused = false;
+  slot.paused = slot.stuck = false;
   struct Record record = RecordOf(Kind::kResumed);
   record.process = static_cast<uint16_t>(process);
   record.incarnation = slot.incarnation;

@@ -51,6 +51,10 @@ class LogClientTest : public ::testing::Test {
       Settle();
     }
   }
+  static int64_t Lost(const Member& member) {
+    const std::vector<std::string>& log = member.recorder.log;
+    return std::count_if(log.begin(), log.end(), [](const std::string& line) { return line.starts_with("lost "); });
+  }
   int64_t Committed(int32_t partition) { return broker.Group("g")->CommittedOf({topic, partition}).offset; }
 
   MonotonicTime now{1'000'000'000};
@@ -438,6 +442,58 @@ TEST_F(LogClientTest, AZombieIsToldAndItsCommitsMeanNothing) {
 
 // It has heard nothing for a session's time and gives its partitions up; the broker has, and still knows it. Came it back
 // under its old name, the broker would take what is still on its way over its old connection.
+TEST_F(LogClientTest, HeartbeatsGoOnWhileNobodyPolls) {
+  Topic(2);
+  Put(0, 2);
+  Member& a = Join({}, {.rebalance_timeout = seconds(120)});
+  Settle();
+  const int32_t generation = broker.Group("g")->generation();
+  Member& b = Join({}, {.rebalance_timeout = seconds(120)});
+  // Twice the session's length, in which the other one asks to be let in.
+  for (const MonotonicTime end = now + seconds(90); now < end;) {
+    now = now + seconds(1);
+    broker.Advance(now);
+    a.consumer->Advance(now);
+    a.consumer->KeepAlive();
+    b.Poll(now);
+  }
+  EXPECT_EQ(broker.Group("g")->generation(), generation) << "the group waits for it";
+  EXPECT_EQ(a.recorder.Numbers(), (std::vector<int32_t>{0, 1})) << "nothing is told outside of Poll";
+  EXPECT_TRUE(b.recorder.held.empty());
+  a.SettleBatches();
+  a.Settle(a.HoldingOf(0), 2);
+  Pass(seconds(5));
+  EXPECT_EQ(Committed(0), 2);
+  EXPECT_EQ(a.recorder.held.size(), 1u);
+  EXPECT_EQ(b.recorder.held.size(), 1u);
+  EXPECT_EQ(Lost(a), 0);
+}
+
+TEST_F(LogClientTest, WhoDoesNotPollForTooLongLeavesAndIsToldSoLater) {
+  Topic(2);
+  Put(0, 2);
+  Member& a = Join({}, {.rebalance_timeout = seconds(60)});
+  Settle();
+  const Holding before = a.HoldingOf(0);
+  Member& b = Join({}, {.rebalance_timeout = seconds(60)});
+  for (const MonotonicTime end = now + seconds(70); now < end;) {
+    now = now + seconds(1);
+    broker.Advance(now);
+    a.consumer->Advance(now);
+    a.consumer->KeepAlive();
+    b.Poll(now);
+  }
+  EXPECT_EQ(b.recorder.Numbers(), (std::vector<int32_t>{0, 1}));
+  EXPECT_EQ(b.recorder.Bodies(), (std::vector<std::string>{"m0", "m1"}));
+  a.Settle(before, 2);
+  a.Poll(now);
+  EXPECT_EQ(Lost(a), 2);
+  Pass(seconds(5));
+  EXPECT_EQ(Committed(0), -1) << "what the former owner says does not count";
+  EXPECT_EQ(a.recorder.held.size(), 1u);
+  EXPECT_EQ(b.recorder.held.size(), 1u);
+}
+
 TEST_F(LogClientTest, AfterASessionWithoutAnswersItIsAnotherMember) {
   Topic(1);
   Put(0, 4);

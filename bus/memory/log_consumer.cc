@@ -48,6 +48,7 @@ LogConsumer::LogConsumer(const ConsumerOptions& options, const LogConsumerOption
       membership_(MembershipOptions(options, log_options), *link_, *this),
       connect_at_(now) {
   MR_CHECK(options_.batch_max > 0) << "a batch holds at least one message";
+  polled_at_ = now;
   if (log_options_.auto_commit_interval > Duration::zero()) auto_commit_at_ = now + log_options_.auto_commit_interval;
 }
 
@@ -58,6 +59,7 @@ void LogConsumer::Poll(ConsumerHandler& handler) {
   if (closed()) return;
   in_poll_ = true;
   handler_ = &handler;
+  polled_at_ = now_;
   due_ = false;
   Step();
   TellAll();
@@ -66,7 +68,7 @@ void LogConsumer::Poll(ConsumerHandler& handler) {
   // ends.
   while (!closed()) {
     if (!to_commit_.empty()) CommitAll();
-    link_->Receive(events_);
+    Receive();
     if (events_.empty()) {
       if (fetched) break;
       fetched = true;
@@ -85,9 +87,30 @@ void LogConsumer::Poll(ConsumerHandler& handler) {
   in_poll_ = false;
 }
 
+void LogConsumer::Receive() {
+  if (waiting_.empty()) return link_->Receive(events_);
+  std::swap(events_, waiting_);
+  waiting_.clear();
+}
+
+void LogConsumer::KeepAlive() {
+  if (closed() || !connected_) return;
+  link_->Receive(events_);
+  for (LogEvent& event : events_) {
+    if (event.kind == LogEventKind::kReply && membership_.TakeSignOfLife(event)) continue;
+    waiting_.push_back(std::move(event));
+  }
+  events_.clear();
+  const bool gone = std::any_of(waiting_.begin(), waiting_.end(),
+                                [](const LogEvent& e) { return e.kind == LogEventKind::kDisconnected; });
+  if (gone) return;
+  if (now_ - polled_at_ >= log_options_.rebalance_timeout) return membership_.StopUnpolled(now_);
+  membership_.KeepAlive(now_);
+}
+
 MonotonicTime LogConsumer::NextTimer() const {
   if (closed()) return MonotonicTime::Infinite();
-  if (due_ || attention_) return now_;
+  if (due_ || attention_ || !waiting_.empty()) return now_;
   return std::min(wake_at_, membership_.NextTimer());
 }
 
@@ -317,6 +340,7 @@ void LogConsumer::OnConnected() {
 void LogConsumer::OnDisconnected() {
   Attend();
   link_->Drop(now_);
+  waiting_.clear();
   connected_ = connecting_ = false;
   const Duration pause =
       std::min(log_options_.reconnect_max, log_options_.reconnect_min * (int64_t{1} << std::min(failures_, 16u)));

@@ -72,6 +72,11 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   // What can be had without waiting: see StartClose.
   absl::Status Close(MonotonicTime deadline) override;
 
+  // What a client library does in a thread of its own while nobody polls, as when the caller is stuck: heartbeats go out and
+  // are answered, and what else comes waits for the next Poll. After LogConsumerOptions::rebalance_timeout without a Poll
+  // it leaves the group, which the next Poll tells as lost (Kafka: max.poll.interval.ms, KIP-62). It does not connect anew.
+  void KeepAlive();
+
   // Begins to leave: settlements are committed, then the group is told. Poll until closed(). TryClose does both,
   // telling nobody.
   void StartClose();
@@ -131,6 +136,7 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   void OnOut(const absl::Status& why, bool fatal) override;
   void OnLeft() override;
 
+  void Receive();  // into events_
   void Handle(LogEvent& event);
   void OnConnected();
   void OnDisconnected();
@@ -227,7 +233,9 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   MonotonicTime wake_at_ = MonotonicTime::Infinite();
 
   bool in_poll_ = false;
+  MonotonicTime polled_at_;
   std::vector<LogEvent> events_;
+  std::vector<LogEvent> waiting_;     // came while nobody polled
   std::vector<Assignment> assigned_;  // to be told
   std::vector<Holding> revoking_;
   std::vector<Holding> lost_;

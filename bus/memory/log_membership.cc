@@ -225,6 +225,11 @@ void LogMembership::Out(LogError error) {
 
 bool LogMembership::Step(MonotonicTime now) {
   if (state_ == State::kJoining && connected_ && now >= retry_at_) SendJoin(now);
+  if (std::exchange(unpolled_, false)) {
+    member_.clear();
+    Out(LogError::kIllegalGeneration);
+    return false;
+  }
   if (state_ != State::kIn || options_.session_is_connection) return false;
   if (now >= session_ends_) {
     // We cannot know whether somebody else has our partitions, so we have them no more. Nor do we come back under our old
@@ -234,19 +239,45 @@ bool LogMembership::Step(MonotonicTime now) {
     Out(LogError::kIllegalGeneration);
     return true;
   }
-  if (connected_ && now >= heartbeat_at_) {
-    heartbeat_at_ = now + options_.heartbeat_interval;
-    // One at a time: a missing answer is told by the session's end.
-    if (heartbeat_id_ == 0) {
-      heartbeat_sent_ = now;
-      link_.Send(Request(LogMethod::kHeartbeat, heartbeat_id_), now);
-    }
-  }
+  Beat(now);
   return false;
+}
+
+void LogMembership::Beat(MonotonicTime now) {
+  if (!connected_ || now < heartbeat_at_) return;
+  heartbeat_at_ = now + options_.heartbeat_interval;
+  // One at a time: a missing answer is told by the session's end.
+  if (heartbeat_id_ != 0) return;
+  heartbeat_sent_ = now;
+  link_.Send(Request(LogMethod::kHeartbeat, heartbeat_id_), now);
+}
+
+void LogMembership::KeepAlive(MonotonicTime now) {
+  if (state_ == State::kIn && !options_.session_is_connection && !unpolled_ && now < session_ends_) Beat(now);
+}
+
+bool LogMembership::TakeSignOfLife(LogEvent& event) {
+  if (event.method != LogMethod::kHeartbeat || event.id == 0 || event.id != heartbeat_id_) return false;
+  heartbeat_id_ = 0;
+  const bool alive = event.error == LogError::kNone || event.error == LogError::kRebalanceInProgress;
+  if (alive) session_ends_ = heartbeat_sent_ + options_.session_timeout;
+  if (event.error == LogError::kNone) return true;
+  // Who is out sends no more.
+  if (!alive && event.error != LogError::kCoordinatorUnavailable) heartbeat_at_ = MonotonicTime::Infinite();
+  event.id = 0;  // taken by OnReply for one that nobody asked for
+  return false;
+}
+
+void LogMembership::StopUnpolled(MonotonicTime now) {
+  if (state_ != State::kIn || options_.session_is_connection || std::exchange(unpolled_, true)) return;
+  heartbeat_at_ = MonotonicTime::Infinite();
+  uint64_t unasked = 0;
+  if (connected_ && options_.static_id.empty()) link_.Send(Request(LogMethod::kLeave, unasked), now);
 }
 
 MonotonicTime LogMembership::NextTimer() const {
   MonotonicTime next = MonotonicTime::Infinite();
+  if (unpolled_) return MonotonicTime();
   if (state_ == State::kJoining) next = retry_at_;
   if (state_ == State::kIn && !options_.session_is_connection) {
     next = session_ends_;

@@ -65,6 +65,13 @@ class LogMembership {
   bool Step(MonotonicTime now);
   MonotonicTime NextTimer() const;
 
+  // What goes on in a client library's own thread while nobody calls Step: heartbeats. Takes in answers to them and calls
+  // no host; false: this one is for OnReply, later.
+  void KeepAlive(MonotonicTime now);
+  bool TakeSignOfLife(LogEvent& event);
+  // Nobody has called Step for too long: leaves (static members fall silent); the next Step finds that we are out.
+  void StopUnpolled(MonotonicTime now);
+
   State state() const { return state_; }
   // Whether a commit has a chance: it has until the group is between two generations, which a member that waits for
   // others to join cannot know.
@@ -84,6 +91,7 @@ class LogMembership {
   void OnSynced(LogEvent& event, MonotonicTime now);
   void Out(LogError error);
   void MustRejoin();
+  void Beat(MonotonicTime now);
   LogRequest Request(LogMethod method, uint64_t& id);
 
   const LogMembershipOptions options_;
@@ -93,6 +101,7 @@ class LogMembership {
   bool connected_ = false;
   bool must_rejoin_ = false;
   bool leader_ = false;
+  bool unpolled_ = false;  // see StopUnpolled
   // A static member of a cooperative group may be given its predecessor's assignment without a rebalance. Had that one
   // owed the group another, to hand on what it had been told to give back, nobody else would ask for it: so we do, once
   // we are in.

@@ -43,6 +43,9 @@ class LogProducer : public ProducerDriver {
   MonotonicTime NextTimer() const override;
   absl::Status Close(ProducerHandler& handler, MonotonicTime deadline) override;
 
+  // While nobody polls: a log broker asks no sign of life of producers.
+  void KeepAlive() {}
+
   // Publishes taken and not told yet.
   size_t outstanding() const { return open_.size() + answered_messages_; }
   bool connected() const { return !topic_ids_.empty() && connected_; }

@@ -25,6 +25,7 @@ class QueueBeats : private QueueSession::Host {
 
   void Poll(MonotonicTime now);
   MonotonicTime NextTimer() const;
+  void KeepAlive(MonotonicTime now) { session_.KeepAlive(now); }
   // Sends the last beat and closes the connection.
   void Leave(MonotonicTime now);
 

@@ -58,6 +58,13 @@ class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
   void Release(Holding holding) override;
   absl::Status Close(MonotonicTime deadline) override;
 
+  // While nobody polls: see QueueSession::KeepAlive. Presence is not kept up: others may take over what this instance should
+  // have, as far as the broker lets them.
+  void KeepAlive() {
+    session_.KeepAlive(now_);
+    beats_.KeepAlive(now_);
+  }
+
   // Begins to leave: channels are closed behind the settlements already sent, and a last beat says so.
   void StartClose();
   bool closed() const { return session_.closed(); }

@@ -269,6 +269,29 @@ TEST_P(NetworkTest, AZombieHarmsNobody) {
   EXPECT_EQ(acked, 40u);
 }
 
+TEST_P(NetworkTest, WhoDoesNotPollKeepsItsConnectionAlive) {
+  Start("a");
+  Pass(seconds(5));
+  Process& a = *processes["a"];
+  int lost = 0;
+  a.handler.on_lost = [&](Holding) { ++lost; };
+  EXPECT_EQ(a.consumer->held(), size_t{kPartitions});
+  // Five times what the server waits for a silent client.
+  for (const MonotonicTime end = now + seconds(20); now < end;) {
+    now = now + milliseconds(100);
+    for (auto& wire : wires) wire->Move(now);
+    broker.Tick(now);
+    a.consumer->Advance(now);
+    a.consumer->KeepAlive();
+    producer->Advance(now);
+    producer->KeepAlive();
+  }
+  Pass(seconds(5));
+  ExpectEachHeldOnce();
+  EXPECT_EQ(lost, 0);
+  EXPECT_TRUE(producer->connected());
+}
+
 TEST_P(NetworkTest, NothingIsLostThroughAnything) {
   const auto name_of = [](uint64_t i) { return std::string(1, static_cast<char>('a' + i)); };
   for (uint64_t step = 0; step < 300; ++step) {

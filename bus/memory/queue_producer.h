@@ -48,6 +48,9 @@ class QueueProducer : public ProducerDriver, private QueueSession::Host {
   MonotonicTime NextTimer() const override;
   absl::Status Close(ProducerHandler& handler, MonotonicTime deadline) override;
 
+  // While nobody polls: see QueueSession::KeepAlive.
+  void KeepAlive() { session_.KeepAlive(now_); }
+
   // Publishes taken and not answered yet.
   size_t outstanding() const { return open_ + answers_.size(); }
   bool connected() const { return ready_; }

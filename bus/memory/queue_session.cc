@@ -37,19 +37,35 @@ bool QueueSession::Poll(MonotonicTime now) {
     Reset("the server has been silent for too long", now);
     return true;
   }
-  if (state_ == State::kOpen && now >= beat_at_) {
-    beat_at_ = now + options_.heartbeat / 2;
-    link_->Send({.method = Method::kHeartbeat}, now);
-  }
+  Beat(now);
   return came_;
+}
+
+void QueueSession::Beat(MonotonicTime now) {
+  if (state_ != State::kOpen || now < beat_at_) return;
+  beat_at_ = now + options_.heartbeat / 2;
+  link_->Send({.method = Method::kHeartbeat}, now);
+}
+
+void QueueSession::KeepAlive(MonotonicTime now) {
+  if (state_ != State::kOpen || options_.heartbeat == Duration::zero()) return;
+  link_->Receive(events_);
+  if (!events_.empty()) heard_at_ = now;
+  for (Event& event : events_) waiting_.push_back(std::move(event));
+  events_.clear();
+  Beat(now);
 }
 
 // Whether it is worth another look at once.
 bool QueueSession::Round(MonotonicTime now) {
   if (state_ == State::kDown || state_ == State::kClosed) return false;
-  link_->Receive(events_);
-  if (events_.empty()) return false;
-  heard_at_ = now;
+  if (waiting_.empty()) {
+    link_->Receive(events_);
+    if (events_.empty()) return false;
+    heard_at_ = now;
+  } else {
+    events_.swap(waiting_);
+  }
   came_ = true;
   // Messages of a connection that has ended meanwhile are others' already: nobody needs to begin with them.
   const bool ended = events_.back().kind == EventKind::kConnectionClosed;
@@ -96,6 +112,7 @@ void QueueSession::Down(const std::string& why, MonotonicTime now) {
   const bool closing = state_ == State::kClosing;
   state_ = closing ? State::kClosed : State::kDown;
   blocked_ = false;
+  waiting_.clear();
   beat_at_ = MonotonicTime::Infinite();
   if (!closing) {
     // Doubling pauses; a quarter of jitter keeps a crowd from coming back at one moment.
@@ -131,6 +148,7 @@ void QueueSession::Reset(const std::string& why, MonotonicTime now) {
 MonotonicTime QueueSession::NextTimer() const {
   if (state_ == State::kClosed) return MonotonicTime::Infinite();
   if (state_ == State::kDown) return retry_at_;
+  if (!waiting_.empty()) return heard_at_;
   if (options_.heartbeat == Duration::zero()) return MonotonicTime::Infinite();
   return std::min(beat_at_, heard_at_ + 2 * options_.heartbeat);
 }

@@ -41,6 +41,9 @@ class QueueSession {
   // that delivered messages. Returns whether anything came.
   bool Poll(MonotonicTime now);
   void Send(const Request& request, MonotonicTime now);
+  // What goes on in a client library's own thread while nobody polls: heartbeats go out, and what comes waits for the next
+  // Poll and shows that the server is there.
+  void KeepAlive(MonotonicTime now);
   // Asks the server to close and does not come back. Until the server has answered, Poll goes on as usual.
   void Close(MonotonicTime now);
   // Cuts the connection and begins again, telling OnDown.
@@ -57,6 +60,7 @@ class QueueSession {
   enum class State { kDown, kConnecting, kOpen, kClosing, kClosed };
 
   bool Round(MonotonicTime now);
+  void Beat(MonotonicTime now);
   void Handle(Event& event, MonotonicTime now);
   void Down(const std::string& why, MonotonicTime now);
 
@@ -72,6 +76,7 @@ class QueueSession {
   MonotonicTime heard_at_;
   MonotonicTime beat_at_ = MonotonicTime::Infinite();
   std::vector<Event> events_;
+  std::vector<Event> waiting_;  // came while nobody polled
 };
 
 }  // namespace millrace::bus

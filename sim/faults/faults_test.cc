@@ -64,7 +64,7 @@ TEST_F(FaultsTest, NamesAreUniqueAndFound) {
     // The very words of the contract: the world, plan errors and shrinking go by them.
     EXPECT_TRUE(targets.contains(type->target)) << type->name << ": " << type->target;
   }
-  EXPECT_EQ(names.size(), 33u);
+  EXPECT_EQ(names.size(), 34u);
   EXPECT_EQ(FindFault("no-such-fault"), nullptr);
 }
 
@@ -104,6 +104,7 @@ TEST_F(FaultsTest, FiresItsVerb) {
       {"wall-jump", {"JumpWall"}},
       {"rolling-deployment", {"Stop"}},
       {"new-version", {"NewVersion", "Stop"}},
+      {"poll-stuck", {"Stick"}},
   };
   for (const FaultType* type : AllFaults()) {
     SCOPED_TRACE(type->name);
@@ -289,6 +290,15 @@ TEST_F(FaultsTest, PausesGoBeyondTheSessionAndFallShortOfIt) {
   }
   EXPECT_GT(longer, 600);
   EXPECT_GT(shorter, 100);
+}
+
+TEST_F(FaultsTest, LoopsAreStuckBeyondTheTimeBetweenPollsAndForLess) {
+  int longer = 0, shorter = 0;
+  for (uint64_t salt = 0; salt < 1000; ++salt) {
+    (DrawnSomewhere(*FindFault("poll-stuck"), salt)->duration_ns > timing_.max_poll_interval_ns ? longer : shorter)++;
+  }
+  EXPECT_GT(longer, 250);
+  EXPECT_GT(shorter, 500);
 }
 
 TEST_F(FaultsTest, CrashComesBackAsItSays) {

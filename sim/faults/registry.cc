@@ -34,7 +34,8 @@
   FAULT(kPortUnanswered)       \
   FAULT(kWallJump)             \
   FAULT(kRollingDeployment)    \
-  FAULT(kNewVersion)
+  FAULT(kNewVersion)           \
+  FAULT(kPollStuck)
 
 namespace millrace::sim {
 

@@ -65,7 +65,9 @@ std::string OfLife(const Names& names, const Record& r) {
     case Kind::kStopped:
       return r.flags & kClean ? "has stopped, with everything settled" : "has stopped, and not everything was settled";
     case Kind::kPaused:
-      return "stands still for " + Duration(static_cast<int64_t>(r.value)) + " while the world goes on";
+      return (r.flags & kAlive ? "is stuck for " : "stands still for ") + Duration(static_cast<int64_t>(r.value)) +
+             (r.flags & kAlive ? ": its client libraries' threads go on, and so do their heartbeats"
+                               : " while the world goes on");
     case Kind::kResumed:
       return "goes on";
     case Kind::kAssigned:

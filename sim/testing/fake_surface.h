@@ -45,6 +45,7 @@ class FakeSurface : public Surface {
 
   bool Crash(uint32_t p, int64_t after) override { return Say(Process(p), "Crash", p, after); }
   bool Pause(uint32_t p, int64_t duration) override { return Say(Process(p), "Pause", p, duration); }
+  bool Stick(uint32_t p, int64_t duration) override { return Say(Process(p), "Stick", p, duration); }
   bool Stop(uint32_t p, int64_t after) override { return Say(Process(p), "Stop", p, after); }
   bool Join(uint32_t p) override {
     if (!Say(Process(p), "Join", p)) return false;
