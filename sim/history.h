@@ -67,7 +67,7 @@ enum class Kind : uint8_t {
   // The broker.
   kAppended,  // message, topic, partition, sequence: durable
   kCommitted,  // stage (whose group), topic, partition, sequence: the group's committed offset is now that; value: before;
-               // flag kGivenUp: came over a connection that its sender, which lives, had given up before
+               // flag kGivenUp: came over a connection that its sender had given up, while it lived
   kAcked,      // stage (whose group), message, topic, partition: gone from the group's queue
   kDestroyed,  // message, topic, partition, sequence: destroyed by retention or with its queue; stage: whose group had not
                // settled it; one record for each such group

@@ -191,7 +191,9 @@ void LogSide::OnRequest(Connection& connection, const LogRequest& request) {
   record.partition = static_cast<uint16_t>(request.partition.number);
   record.sequence = static_cast<uint64_t>(after);
   record.value = static_cast<uint64_t>(std::max<int64_t>(before, 0));
-  if (connection.link == nullptr && !world_.member(connection.owner.instance).dead) record.flags = kGivenUp;
+  // Who has opened another connection had given this one up, though it may have died since.
+  const bool given_up = connection.link == nullptr && !world_.member(connection.owner.instance).dead;
+  if (given_up || connection.replaced) record.flags = kGivenUp;
   const std::pair<uint16_t, bus::Partition> place{connection.owner.stage, request.partition};
   if (record.flags == kGivenUp) {
     went_back_[place] = std::max({went_back_[place], before, after});

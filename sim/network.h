@@ -61,7 +61,8 @@ class Network {
     Link* link = nullptr;  // the client's end; nullptr once it has let go
     typename Traits::Id id = 0;
     bool woken = false;
-    bool broken = false;  // the client is being told that it is; nothing comes behind that
+    bool broken = false;    // the client is being told that it is; nothing comes behind that
+    bool replaced = false;  // the client has opened another one since
     uint64_t sent = 0, told = 0;
     typename Traits::State state;
 
@@ -106,7 +107,8 @@ class Network {
 
     void Connect(MonotonicTime) override {
       LetGo();
-      connection_ = &network_.Add(owner_, this);
+      if (before_ != nullptr) before_->replaced = true;
+      connection_ = before_ = &network_.Add(owner_, this);
       network_.Send(*connection_, Packet::Type::kOpen, nullptr);
       stirred_ = true;
     }
@@ -147,6 +149,7 @@ class Network {
     const Owner owner_;
     bool& stirred_;
     Connection* connection_ = nullptr;
+    Connection* before_ = nullptr;  // the last one, let go or not
     std::vector<Event> inbox_;
   };
 

@@ -183,11 +183,13 @@ void World::CheckSettled() {
   if (told && broker_->AllSettled() && FaultsHealed() && Resting()) Quiet();
 }
 
-// Nobody is at work: who lost a partition may still publish what came of it.
+// Nobody is at work: who lost a partition may still publish what came of it, and who has to give one back may have messages
+// that are gone from the broker, a publish that waits to be repeated or an attempt that does.
 bool World::Resting() const {
   return std::none_of(members_.begin(), members_.end(), [](const std::unique_ptr<Member>& member) {
-    return !member->dead && !member->left &&
-           (member->unanswered > 0 || (member->attempts != nullptr && member->attempts->busy()));
+    if (member->dead || member->left) return false;
+    return member->unanswered > 0 || (member->attempts != nullptr && member->attempts->busy()) ||
+           !member->instance->Idle();
   });
 }
 

@@ -82,6 +82,8 @@ class Instance {
   // When Turn should be called even if nothing has come.
   MonotonicTime NextTimer() const;
   bool left() const { return leaving_; }
+  // Whether nothing is in flight: no message is held, no attempt runs, no publish is unanswered or waits to be repeated.
+  bool Idle() const { return worker_->Idle() && waiting_.empty(); }
   absl::Status Close();
   // Asks Run to finish what runs, give the rest back and return, at the latest around `deadline`. An earlier deadline
   // replaces a later one.

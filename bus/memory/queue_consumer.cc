@@ -94,20 +94,8 @@ void QueueConsumer::OnEvent(Event& event) {
   QueueSlot* slot = SlotOf(event.channel);
   if (slot == nullptr) return;
   switch (event.kind) {
-    case EventKind::kCancelOk:
-      return OnFlushed(*slot, event);
     case EventKind::kConsumeOk:
-      if (slot->state == QueueSlot::State::kClosing) return OnFlushed(*slot, event);
-      if (slot->state != QueueSlot::State::kOpening) return;
-      slot->state = QueueSlot::State::kHeld;
-      slot->epoch = ++last_epoch_;
-      slot->flow = true;
-      slot->recreate = false;
-      slot->failures = 0;
-      slot->tags.Reset();
-      SetTrouble(slot->queue, absl::OkStatus());
-      assigned_.push_back({.holding = slot->holding(), .start = 0, .note = {}});
-      return;
+      return OnSubscribed(*slot, event.consumer);
     case EventKind::kDelivered:
       return OnDelivered(*slot, event);
     case EventKind::kChannelClosed:
@@ -120,6 +108,26 @@ void QueueConsumer::OnEvent(Event& event) {
     default:
       return;
   }
+}
+
+void QueueConsumer::OnSubscribed(QueueSlot& slot, uint32_t consumer) {
+  if (std::exchange(slot.recreate, false)) {
+    // Somebody else may have declared it before us, and it may have been deleted again since: whether it was there just now
+    // the broker does not say, and nobody but us may be left to know of it.
+    untold_.push_back(
+        absl::DataLossError("queue '" + slot.queue +
+                            "' was declared anew; where others had done so and it was deleted once more, what came in "
+                            "between is gone too"));
+  }
+  if (slot.state == QueueSlot::State::kClosing) return OnFlushed(slot, consumer);
+  if (slot.state != QueueSlot::State::kOpening) return;
+  slot.state = QueueSlot::State::kHeld;
+  slot.epoch = ++last_epoch_;
+  slot.flow = true;
+  slot.failures = 0;
+  slot.tags.Reset();
+  SetTrouble(slot.queue, absl::OkStatus());
+  assigned_.push_back({.holding = slot.holding(), .start = 0, .note = {}});
 }
 
 void QueueConsumer::OnChannelClosed(QueueSlot& slot, const Event& event) {

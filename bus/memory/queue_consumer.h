@@ -85,6 +85,7 @@ class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
   QueueSlot* SlotOf(uint32_t channel);
   QueueSlot* SlotOf(Holding holding);
   const QueueSlot* SlotOf(Holding holding) const { return const_cast<QueueConsumer*>(this)->SlotOf(holding); }
+  void OnSubscribed(QueueSlot& slot, uint32_t consumer);
   void OnChannelClosed(QueueSlot& slot, const Event& event);
   void OnCancelled(QueueSlot& slot);
   void OnDelivered(QueueSlot& slot, Event& event);
@@ -101,7 +102,7 @@ class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
   void Open(QueueSlot& slot);
   void CloseChannel(QueueSlot& slot);
   // The answers on the way there.
-  void OnFlushed(QueueSlot& slot, const Event& event);
+  void OnFlushed(QueueSlot& slot, uint32_t consumer);
   // The holding has ended without our doing; the channel is gone or has to be closed.
   void Lose(QueueSlot& slot);
   void Retry(QueueSlot& slot);

@@ -9,7 +9,8 @@ namespace millrace::bus {
 namespace {
 
 constexpr uint32_t kConsumer = 1;  // the tag of each channel's only consumer
-constexpr uint32_t kFlush = 2;     // … but for one that comes and goes before the end, see CloseChannel
+constexpr uint32_t kFlush = 2;     // … but for two that come before the end, see CloseChannel
+constexpr uint32_t kFlushed = 3;
 
 }  // namespace
 
@@ -134,24 +135,25 @@ void QueueConsumer::Open(QueueSlot& slot) {
 
 // A quorum queue takes settlements asynchronously: from 32 on their way, the channel's process keeps further ones back,
 // and forgets them when it ends; channel.close-ok says nothing about them. A subscription is synchronous in the queue.
-// So one comes (what was on its way before has arrived, and what was kept back is sent) and goes again (that has arrived
-// too); only then the channel is closed. It stands behind the single active consumer; on an unordered topic it may be
-// fed a message, which returns.
+// So one comes (what was on its way before has arrived, and what was kept back is sent) and then another (that has
+// arrived too); only then the channel is closed, which ends them all. They stand behind the single active consumer. Where
+// they are fed all the same (an unordered topic; the broker has made another consumer the active one), what they got
+// returns with the channel, in order: cancelling them instead would let the next owner begin behind it.
 void QueueConsumer::CloseChannel(QueueSlot& slot) {
   const bool flush = slot.held() && !slot.recreate && slot.tags.settled() > 0;
   slot.withheld.clear();
   slot.state = QueueSlot::State::kClosing;
   if (!flush) return Send({.method = Method::kChannelClose, .channel = slot.channel});
-  Send({.method = Method::kQos, .channel = slot.channel, .prefetch = 1});
+  // With another prefetch than its owners an ordered queue gets its messages back in another order.
+  if (!slot.ordered) Send({.method = Method::kQos, .channel = slot.channel, .prefetch = 1});
   Send({.method = Method::kConsume, .channel = slot.channel, .consumer = kFlush, .queue = slot.queue});
 }
 
-void QueueConsumer::OnFlushed(QueueSlot& slot, const Event& event) {
-  if (slot.state != QueueSlot::State::kClosing || event.consumer != kFlush) return;
-  if (event.kind == EventKind::kConsumeOk) {
-    return Send({.method = Method::kCancel, .channel = slot.channel, .consumer = kFlush});
+void QueueConsumer::OnFlushed(QueueSlot& slot, uint32_t consumer) {
+  if (consumer == kFlush) {
+    return Send({.method = Method::kConsume, .channel = slot.channel, .consumer = kFlushed, .queue = slot.queue});
   }
-  Send({.method = Method::kChannelClose, .channel = slot.channel});
+  if (consumer == kFlushed) Send({.method = Method::kChannelClose, .channel = slot.channel});
 }
 
 }  // namespace millrace::bus

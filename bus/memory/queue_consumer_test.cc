@@ -143,6 +143,41 @@ TEST_F(QueueConsumerTest, WhatWasSettledBeforeAHandOverDoesNotComeBack) {
   EXPECT_EQ(broker.Stats("raw:g:0").consumers, 0u);
 }
 
+// The broker makes another consumer the active one while settlements are on their way: the one that flushes them is fed
+// what the next owner has to get, and has to hand it over in order and before anything newer.
+TEST_F(QueueConsumerTest, AFlushThatIsFedKeepsTheOrder) {
+  Make(1, {.prefetch = 8});
+  Publish(1, 4);
+  Poll();
+  CountingWaker waker;
+  DirectLink next(broker, waker);
+  std::vector<Event> events;
+  bool flushing = false;
+  instance->faults.request_tap = [&](const Request& request) {
+    // The first request behind the first subscription.
+    if (std::exchange(flushing, request.method == Method::kConsume) && broker.Stats("raw:g:0").consumers == 2) {
+      next.Connect(now);
+      next.Send({.method = Method::kChannelOpen, .channel = 1}, now);
+      next.Send({.method = Method::kQos, .channel = 1, .prefetch = 8}, now);
+      next.Send({.method = Method::kConsume, .channel = 1, .consumer = 1, .queue = "raw:g:0"}, now);
+      broker.Demote("raw:g:0", now);
+      Publish(5, 6);
+    }
+  };
+  const Holding holding = handler().HoldingOf(0);
+  instance->Settle(holding, 1, 1);
+  instance->consumer->Release(holding);
+  Poll();
+  Poll();
+  EXPECT_EQ(broker.Stats("raw:g:0").consumers, 1u) << "the next owner's";
+  Bodies got;
+  next.Receive(events);
+  for (const Event& event : events) {
+    if (event.kind == EventKind::kDelivered) got.emplace_back(*event.message.body);
+  }
+  EXPECT_EQ(got, Numbers(2, 6));
+}
+
 TEST_F(QueueConsumerTest, WhatWasSettledBeforeCloseDoesNotComeBack) {
   Make(1, {.prefetch = 1000}, /*ordered=*/false);
   Publish(1, 120);
@@ -319,8 +354,9 @@ TEST_F(QueueConsumerTest, ADeletedQueueIsAnnouncedAndDeclaredAnew) {
   Poll();
   Poll();
   EXPECT_EQ(handler().log, (Bodies{"lost 0/0@1", "assigned 0/0@2"}));
-  ASSERT_EQ(handler().troubles.size(), 1u);
+  ASSERT_EQ(handler().troubles.size(), 2u) << "when it was gone, and when it was there again";
   EXPECT_EQ(handler().troubles[0].code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(handler().troubles[1].code(), absl::StatusCode::kDataLoss);
   handler().got.clear();
   Publish(4, 4);
   Poll();
@@ -338,6 +374,44 @@ TEST_F(QueueConsumerTest, AQueueThatWasDeletedMeanwhileIsAnnouncedToo) {
   EXPECT_EQ(handler().log.back(), "assigned 0/0@2");
   EXPECT_TRUE(std::any_of(handler().troubles.begin(), handler().troubles.end(),
                           [](const absl::Status& s) { return s.code() == absl::StatusCode::kDataLoss; }));
+}
+
+// Before it is declared anew somebody else may have done so, and that queue may be gone as well, with all who knew of it.
+TEST_F(QueueConsumerTest, WhatMayHaveBeenInTheQueueBeforeItIsDeclaredAnewIsAnnounced) {
+  Make(1);
+  size_t before = 0;
+  const auto losses = [&] {
+    return static_cast<size_t>(std::count_if(handler().troubles.begin(), handler().troubles.end(),
+                                             [](const absl::Status& s) { return absl::IsDataLoss(s); }));
+  };
+  instance->faults.request_tap = [&](const Request& request) {
+    if (request.method == Method::kQueueDeclare && !request.passive) before = losses();
+  };
+  ASSERT_TRUE(broker.DeleteQueue("raw:g:0", now));
+  Poll();
+  Poll();
+  EXPECT_EQ(handler().log.back(), "assigned 0/0@2");
+  EXPECT_EQ(before, 1u);
+  EXPECT_EQ(losses(), 2u);
+}
+
+// The connection goes before the answer to its subscription has come.
+TEST_F(QueueConsumerTest, WhoHasNotHeardThatTheQueueIsThereAgainSaysSoLater) {
+  Make(1);
+  instance->faults.event_filter = [](const Event& event) { return event.kind != EventKind::kConsumeOk; };
+  ASSERT_TRUE(broker.DeleteQueue("raw:g:0", now));
+  Poll();
+  Poll();
+  ASSERT_EQ(handler().log.back(), "lost 0/0@1");
+  ASSERT_EQ(broker.Stats("raw:g:0").consumers, 1u);
+  const auto before = static_cast<ptrdiff_t>(handler().troubles.size());
+  instance->faults.event_filter = nullptr;
+  broker.Stop(now);
+  broker.Start(now);
+  for (int i = 0; i < 3; ++i) Pass(seconds(1));
+  EXPECT_EQ(handler().log.back(), "assigned 0/0@2");
+  EXPECT_TRUE(std::any_of(handler().troubles.begin() + before, handler().troubles.end(),
+                          [](const absl::Status& s) { return absl::IsDataLoss(s); }));
 }
 
 TEST_F(QueueConsumerTest, ReleaseUnaskedGivesThePartitionUpForAWhile) {

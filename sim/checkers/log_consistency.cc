@@ -5,8 +5,10 @@
 //   nonmonotonic-send     what one producer published first was appended behind what it published later
 //   lost-write            a publish was confirmed before it was appended
 // Sends are judged by first occurrences, and only those whose publish did not fail in between and that no other process
-// published as well: whose of them it is cannot be told. What transactions
-// read (aborted or uncommitted records) is not checkable: there are no transactions.
+// published as well: whose of them it is cannot be told. Nor can it be where a process had published a message twice before
+// it was appended (a partition came back while its publishes waited for the connection) and one of the two failed: the append
+// is that of the other one then, though the failure may be told only behind it. What transactions read (aborted or
+// uncommitted records) is not checkable: there are no transactions.
 #include <string>
 #include <utility>
 #include <vector>
@@ -107,21 +109,36 @@ class Pass {
     const size_t stages = history_.topology.stages.size();
     std::vector<Latest> latest(index_.processes() * stages * index_.partitions());
     std::vector<uint8_t> failed(index_.messages().size(), 0);
-    for (uint32_t at : index_.Of(Kind::kConfirm)) {
-      const Record& record = index_.records()[at];
-      if (record.value != 0 && record.message < failed.size() && at < index_.message(record.message).first_append) {
-        failed[record.message] = 1;
-      }
-    }
     std::vector<uint32_t> publisher(index_.messages().size(), kNone);  // its first publish
+    // Up to where a failure concerns what was published before the first append.
+    std::vector<uint32_t> concerned(index_.messages().size(), 0);
+    for (uint32_t message = 0; message < concerned.size(); ++message)
+      concerned[message] = index_.message(message).first_append;
     for (uint32_t at : index_.Of(Kind::kPublish)) {
       const Record& record = index_.records()[at];
       if (record.message >= publisher.size()) continue;
+      const uint32_t append = index_.message(record.message).first_append;
       uint32_t& first = publisher[record.message];
-      if (first == kNone) first = at;
+      if (first == kNone) {
+        first = at;
+        continue;
+      }
+      if (at > append) {
+        // An answer from here on may be this one's.
+        if (concerned[record.message] == kNever) concerned[record.message] = at;
+        continue;
+      }
       const Record& other = index_.records()[first];
-      if (other.process == record.process && other.incarnation == record.incarnation) continue;
-      if (at < index_.message(record.message).first_append) failed[record.message] = 1;
+      if (other.process == record.process && other.incarnation == record.incarnation) {
+        concerned[record.message] = kNever;
+      } else {
+        failed[record.message] = 1;
+      }
+    }
+    for (uint32_t at : index_.Of(Kind::kConfirm)) {
+      const Record& record = index_.records()[at];
+      if (record.value != 0 && record.message < failed.size() && at < concerned[record.message])
+        failed[record.message] = 1;
     }
     for (uint32_t at : index_.Of(Kind::kPublish)) {
       const Record& record = index_.records()[at];

@@ -89,5 +89,30 @@ TEST(LogConsistency, NonmonotonicSend) {
   ExpectFail(kName, t.b.history(), "nonmonotonic-send", t.jobs[0], {last - 3, last - 2, last - 1, last});
 }
 
+// The same once more, before it is known what became of the first: one of the two was refused, and it is told late.
+TEST(LogConsistency, SentTwiceAndRefusedOnce) {
+  Log t(/*queues=*/true);
+  const uint32_t one = t.b.Derive(t.in[0], "parse", "clean"), two = t.b.Derive(t.in[1], "parse", "clean");
+  t.b.Publish(0, "parse", one).Publish(0, "parse", two);
+  const uint32_t first = t.b.last() - 1, second = t.b.last();
+  HistoryBuilder again = t.b;
+  again.Publish(0, "parse", one).Append(two).Append(one);
+  HistoryBuilder refused = again;
+  refused.Confirm(0, "parse", one, 14).Confirm(0, "parse", two).Confirm(0, "parse", one);
+  ExpectPass(kName, refused.history());
+  // Both were taken: the first should have been in front.
+  HistoryBuilder taken = again;
+  const uint32_t last = again.last();
+  taken.Append(one).Confirm(0, "parse", one).Confirm(0, "parse", two).Confirm(0, "parse", one);
+  ExpectFail(kName, taken.history(), "nonmonotonic-send", t.jobs[0], {first, second, last - 1, last});
+  // What is refused later has nothing to do with it.
+  taken.Publish(0, "parse", one).Confirm(0, "parse", one, 14);
+  ExpectFail(kName, taken.history(), "nonmonotonic-send", t.jobs[0], {first, second, last - 1, last});
+  // Sent once and refused behind its append: nothing like that happens to it.
+  HistoryBuilder once = t.b;
+  once.Append(two).Append(one).Confirm(0, "parse", one, 14);
+  ExpectFail(kName, once.history(), "nonmonotonic-send", t.jobs[0], {first, second, second + 1, second + 2});
+}
+
 }  // namespace
 }  // namespace millrace::sim
