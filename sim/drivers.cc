@@ -56,7 +56,7 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
     inner_.OnLost(holdings);
   }
   void OnDelivered(const bus::DeliveryBatch& batch) override {
-    driver_.calm_.Told();
+    if (!driver_.core_->thorough) driver_.calm_.Told();
     Member::Holding& holding = driver_.member_.holdings[PartitionOf(batch.holding)];
     struct Record record = Of(Kind::kDelivered, batch.holding);
     for (const bus::Delivery& delivery : batch.deliveries) {
@@ -145,7 +145,7 @@ void SimConsumer::Settle(const struct bus::Settle& settle) {
   RecordSettled(settle, holding);
   core_->Advance(world_.Now());
   core_->Settle(settle);
-  calm_.Disturb();
+  if (!core_->thorough) calm_.Disturb();
   world_.recorder().CountBrokerEvents(messages_.size());
   world_.End(member_, ActionKind::kSettle);
 }

@@ -119,10 +119,12 @@ std::unique_ptr<SimConsumerCore> QueueSide::OpenConsumer(const Owner& owner, con
   queue.incarnation = opened_;
   std::vector<bus::QueueTopic> topics;
   for (const std::string& name : options.topics) topics.push_back(TopicOf(topics_.find(name)->second));
-  return std::make_unique<ConsumerOver<bus::QueueConsumer>>([&](bool* stirred) {
+  auto core = std::make_unique<ConsumerOver<bus::QueueConsumer>>([&](bool* stirred) {
     return bus::QueueConsumer(options, std::move(topics), queue, std::make_unique<Link>(*this, owner, stirred),
                               std::make_unique<Link>(*this, owner, stirred), waker, world_.Now());
   });
+  core->thorough = true;
+  return core;
 }
 
 std::unique_ptr<SimProducerCore> QueueSide::OpenProducer(const Owner& owner, const std::vector<std::string>& names,

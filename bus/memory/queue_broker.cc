@@ -183,7 +183,7 @@ void QueueBroker::Tick(MonotonicTime now) {
 }
 
 MonotonicTime QueueBroker::NextTimer() const {
-  return std::min({next_tick_, heartbeat_due_, dead_letter_due_, kept_due_});
+  return std::min(std::min(next_tick_, heartbeat_due_), std::min(dead_letter_due_, kept_due_));
 }
 
 void QueueBroker::CheckTimeouts() {
