@@ -213,14 +213,14 @@ size_t SimProducer::Publish(std::span<const bus::Outgoing> messages, uint64_t fi
   std::vector<uint32_t>& published = member_.published;
   published.resize(first_token - 1);
   for (const bus::Outgoing& out : messages) {
-    if (!member_.made.empty() && member_.made.front().first == bus::Digest64(out.message.headers.block())) {
-      published.push_back(member_.made.front().second);
-      member_.made.pop_front();
+    if (!member_.made.empty() && member_.made.front().headers == out.message.headers.block().data()) {
+      published.push_back(member_.made.pop().message);
     } else {
       published.push_back(
           world_.recorder().Intern(world_.subject().ProducerTopic(member_.stage, out.topic), out.message));
       if (member_.made.size() > kMadeMax) member_.made.clear();
     }
+    if (member_.made.empty()) member_.made_in.clear();
     const MessageInfo& info = world_.recorder().message(published.back());
     // The same bytes again are a dead letter that is published again, not another one.
     if (info.role != MessageRole::kDeadLetter) continue;

@@ -38,6 +38,7 @@
 #include "sim/wire.h"
 #include "stages/instance.h"
 #include "stages/port_world.h"
+#include "stages/ring.h"
 #include "stages/trial_gate.h"
 
 namespace millrace::sim {
@@ -91,8 +92,14 @@ struct Member {
   };
   std::vector<Holding> holdings;    // by partition
   std::vector<uint32_t> published;  // by token - 1: what it was
-  // Outputs that attempts have told, by the digest of their headers, until they are published: mostly in that order.
-  std::deque<std::pair<uint64_t, uint32_t>> made;
+  // Outputs that attempts have told, by where their headers lie, until they are published: mostly in that order. Nothing
+  // else comes to lie there meanwhile, as their bytes are kept.
+  struct Made {
+    const char* headers = nullptr;
+    uint32_t message = kNoMessage;
+  };
+  stages::Ring<Made> made;
+  std::vector<bus::SegmentRef> made_in;
   std::set<std::pair<uint32_t, uint64_t>> dead_letters;  // made by this incarnation: message, digest of its headers
   uint32_t MessageAt(uint32_t partition, uint64_t sequence) const;
 };
