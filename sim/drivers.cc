@@ -19,10 +19,7 @@ uint16_t PartitionOf(const bus::Holding& holding) { return static_cast<uint16_t>
 
 uint32_t Member::MessageAt(uint32_t partition, uint64_t sequence) const {
   if (partition >= holdings.size()) return kNoMessage;
-  const std::deque<Unsettled>& open = holdings[partition].open;
-  const auto at = std::lower_bound(open.begin(), open.end(), sequence,
-                                   [](const Unsettled& u, uint64_t s) { return u.sequence < s; });
-  return at == open.end() || at->sequence != sequence ? kNoMessage : at->message;
+  return holdings[partition].open.MessageAt(sequence);
 }
 
 // ---------------------------------------------------------------- consuming
@@ -64,7 +61,7 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
       record.sequence = delivery.sequence;
       record.value = delivery.redeliveries;
       driver_.world_.Record(record);
-      holding.open.push_back({delivery.sequence, record.message});
+      holding.open.Add(delivery.sequence, record.message);
     }
     driver_.world_.recorder().CountBrokerEvents(batch.deliveries.size());
     inner_.OnDelivered(batch);
@@ -113,17 +110,15 @@ void SimConsumer::RecordSettled(const struct bus::Settle& settle, Member::Holdin
   record.partition = PartitionOf(settle.holding);
   record.epoch = settle.holding.epoch;
   for (const bus::SettleRange& range : settle.ranges) {
-    auto at = std::lower_bound(holding.open.begin(), holding.open.end(), range.first,
-                               [](const Member::Unsettled& u, uint64_t s) { return u.sequence < s; });
-    for (; at != holding.open.end() && at->sequence <= range.last; ++at) {
-      if (at->message == kNoMessage) continue;
-      record.message = at->message;
-      record.sequence = at->sequence;
+    holding.open.ForEachIn(range, [&](OpenDeliveries::Delivery& delivery) {
+      if (delivery.message == kNoMessage) return;
+      record.message = delivery.message;
+      record.sequence = delivery.sequence;
       world_.Record(record);
-      at->message = kNoMessage;
-    }
+      delivery.message = kNoMessage;
+    });
   }
-  while (!holding.open.empty() && holding.open.front().message == kNoMessage) holding.open.pop_front();
+  holding.open.DropSettled();
   if (side_.capabilities().settlement != bus::Settlement::kPrefix) return;
   record.kind = Kind::kCommit;
   record.message = kNoMessage;
@@ -137,9 +132,8 @@ void SimConsumer::Settle(const struct bus::Settle& settle) {
   Member::Holding& holding = member_.holdings[partition];
   messages_.clear();
   for (const bus::SettleRange& range : settle.ranges) {
-    auto at = std::lower_bound(holding.open.begin(), holding.open.end(), range.first,
-                               [](const Member::Unsettled& u, uint64_t s) { return u.sequence < s; });
-    for (; at != holding.open.end() && at->sequence <= range.last; ++at) messages_.push_back(at->message);
+    holding.open.ForEachIn(range,
+                           [this](const OpenDeliveries::Delivery& delivery) { messages_.push_back(delivery.message); });
   }
   if (!world_.Begin(member_, ActionKind::kSettle, messages_)) return;
   RecordSettled(settle, holding);

@@ -283,11 +283,12 @@ bool QueueSide::AllSettled() const {
 }
 
 void QueueSide::ForEachOn(uint16_t topic, const std::function<void(uint32_t)>& visit) {
-  broker_.BrowseUnsettled(bus::KeepQueueName(world_.subject().topology().topics[topic].name),
-                          [&](const bus::QueueBroker::Resting& resting) {
-                            visit(Known(topic, resting.message));
-                            return true;
-                          });
+  // Nobody consumes what is kept.
+  broker_.BrowseWaiting(bus::KeepQueueName(world_.subject().topology().topics[topic].name),
+                        [&](const bus::QueueBroker::Resting& resting) {
+                          visit(Known(topic, resting.message));
+                          return true;
+                        });
 }
 
 bus::Capabilities QueueCapabilities() {
