@@ -52,10 +52,7 @@ class Scheduler {
       place = static_cast<size_t>(
           std::partition_point(row_.begin(), end, [at_ns](const Event& e) { return e.at_ns > at_ns; }) - row_.begin());
     }
-    row_.emplace_back();
-    Event* const at = row_.data() + place;
-    std::move_backward(at, row_.data() + row_.size() - 1, row_.data() + row_.size());
-    *at = {at_ns, b, a, what};
+    row_.insert(row_.begin() + static_cast<ptrdiff_t>(place), {at_ns, b, a, what});
   }
   Event Pop() {
     const Event next = row_.back();

@@ -64,7 +64,7 @@ void QueueBroker::TakeEvents(ConnectionId id, std::vector<Event>& into) {
   into.clear();
   Connection* connection = Find(id);
   if (connection == nullptr) return;
-  FlushConfirms(*connection);
+  if (!connection->confirming.empty()) FlushConfirms(*connection);
   std::swap(into, connection->outbox);
   connection->notified = false;
   if (connection->ended) Forget(id);
