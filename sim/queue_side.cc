@@ -63,8 +63,8 @@ QueueSide::QueueSide(World& world)
                .heartbeat = Duration(world.plan().timing.session_timeout_ns / 2),
                .salt = world.plan().salt}),
       capabilities_(QueueCapabilities()),
-      network_(world, *this) {
-  by_bytes_.reserve(2 * world.plan().jobs.size());
+      network_(world, *this),
+      by_bytes_(2 * world.plan().jobs.size()) {
   bus::Topology topology = world.subject().bus_topology();
   for (bus::TopicSpec& spec : topology.topics) spec.backlog_bytes_max = 0;
   class Nobody final : public bus::Waker {
@@ -260,12 +260,12 @@ bool QueueSide::Tells(Connection& connection, bus::Event& event) {
 void QueueSide::Know(const bus::Message& stored, const bus::SegmentRef& segment, uint32_t message) {
   if (stored.headers.empty() || !segment) return;
   if (kept_.empty() || kept_.back() != segment) kept_.push_back(segment);
-  by_bytes_.emplace(stored.headers.block().data(), message);
+  by_bytes_.Add(stored.headers.block().data(), message);
 }
 
 uint32_t QueueSide::Known(uint16_t topic, const bus::Message& stored) {
-  const auto at = by_bytes_.find(stored.headers.block().data());
-  return at != by_bytes_.end() ? at->second : world_.recorder().Intern(topic, stored);
+  const uint32_t known = by_bytes_.Find(stored.headers.block().data());
+  return known != kNoMessage ? known : world_.recorder().Intern(topic, stored);
 }
 
 void QueueSide::Advance() {
