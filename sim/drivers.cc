@@ -307,8 +307,9 @@ absl::StatusOr<std::unique_ptr<bus::ConsumerDriver>> SimBus::OpenConsumer(const 
 absl::StatusOr<std::unique_ptr<bus::ProducerDriver>> SimBus::OpenProducer(const bus::ProducerOptions& options,
                                                                           bus::Waker& waker) {
   const Owner owner{member_.slot, member_.incarnation, member_.stage, member_.index};
-  return std::unique_ptr<bus::ProducerDriver>(
-      std::make_unique<SimProducer>(world_, member_, side_.OpenProducer(owner, options.topics, waker)));
+  auto driver = std::make_unique<SimProducer>(world_, member_, side_.OpenProducer(owner, options.topics, waker));
+  producer_ = driver.get();
+  return std::unique_ptr<bus::ProducerDriver>(std::move(driver));
 }
 
 }  // namespace millrace::sim

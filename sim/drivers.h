@@ -27,6 +27,8 @@ class SimConsumer final : public bus::ConsumerDriver {
   void Release(bus::Holding holding) override;
   absl::Status Close(MonotonicTime deadline) override;
   std::string Pending() const { return core_->Pending(); }
+  // A Poll would tell nothing, and do nothing.
+  bool AtRest() const { return calm_.Holds(*core_, world_.Now()); }
 
  private:
   class Handler;
@@ -50,6 +52,8 @@ class SimProducer final : public bus::ProducerDriver {
   void Poll(bus::ProducerHandler& handler) override;
   MonotonicTime NextTimer() const override { return member_.dead ? MonotonicTime::Infinite() : core_->NextTimer(); }
   absl::Status Close(bus::ProducerHandler& handler, MonotonicTime deadline) override;
+  // A Poll would tell nothing, and do nothing.
+  bool AtRest() const { return calm_.Holds(*core_, world_.Now()); }
 
  private:
   class Handler;
@@ -74,12 +78,14 @@ class SimBus final : public bus::Bus {
     return std::vector<bus::PartitionLag>();
   }
   SimConsumer* consumer() const { return consumer_; }
+  bool AtRest() const { return consumer_->AtRest() && producer_->AtRest(); }
 
  private:
   World& world_;
   BrokerSide& side_;
   Member& member_;
   SimConsumer* consumer_ = nullptr;
+  SimProducer* producer_ = nullptr;
 };
 
 }  // namespace millrace::sim
