@@ -35,6 +35,23 @@ std::string_view Envelope::*FieldOf(std::string_view name) {
   }
 }
 
+// Calls `field(name, value)` for each field, in the order in which they are written.
+template <class Field>
+void ForEachWritten(const Envelope& envelope, const Field& field) {
+  field(kHeaderSpecVersion, envelope.specversion.empty() ? std::string_view("1.0") : envelope.specversion);
+  field(kHeaderId, envelope.id);
+  field(kHeaderSource, envelope.source);
+  field(kHeaderType, envelope.type);
+  field(kHeaderSubject, envelope.subject);
+  field(kHeaderTime, envelope.time);
+  field(kHeaderContentType, envelope.content_type);
+  field(kHeaderTraceParent, envelope.traceparent);
+  field(kHeaderRoot, envelope.root);
+  field(kHeaderShare, envelope.share);
+  field(kHeaderDigest, envelope.digest);
+  field(kHeaderRedriven, envelope.redriven);
+}
+
 static_assert(kHeaderType.size() == kHeaderTime.size() && kHeaderTime.size() == kHeaderRoot.size());
 static_assert(kHeaderSource.size() == kHeaderDigest.size() && kHeaderTraceParent.size() == kHeaderRedriven.size());
 
@@ -49,30 +66,24 @@ Envelope ReadEnvelope(Headers headers) {
   return envelope;
 }
 
-// Twice over the fields, so that memory is asked for once: this is done for every message that a stage emits.
-void WriteEnvelope(const Envelope& envelope, HeaderBuilder& headers) {
-  const auto each = [&envelope](const auto& field) {
-    field(kHeaderSpecVersion, envelope.specversion.empty() ? std::string_view("1.0") : envelope.specversion);
-    field(kHeaderId, envelope.id);
-    field(kHeaderSource, envelope.source);
-    field(kHeaderType, envelope.type);
-    field(kHeaderSubject, envelope.subject);
-    field(kHeaderTime, envelope.time);
-    field(kHeaderContentType, envelope.content_type);
-    field(kHeaderTraceParent, envelope.traceparent);
-    field(kHeaderRoot, envelope.root);
-    field(kHeaderShare, envelope.share);
-    field(kHeaderDigest, envelope.digest);
-    field(kHeaderRedriven, envelope.redriven);
-  };
+size_t EnvelopeBytes(const Envelope& envelope) {
   size_t bytes = 0;
-  each([&bytes](std::string_view name, std::string_view value) {
+  ForEachWritten(envelope, [&bytes](std::string_view name, std::string_view value) {
     if (!value.empty()) bytes += HeaderBuilder::BytesOf(name, value);
   });
-  char* at = headers.Extend(bytes);
-  each([&at](std::string_view name, std::string_view value) {
+  return bytes;
+}
+
+char* WriteEnvelope(const Envelope& envelope, char* at) {
+  ForEachWritten(envelope, [&at](std::string_view name, std::string_view value) {
     if (!value.empty()) at = HeaderBuilder::Write(name, value, at);
   });
+  return at;
+}
+
+// Twice over the fields, so that memory is asked for once: this is done for every message that a stage emits.
+void WriteEnvelope(const Envelope& envelope, HeaderBuilder& headers) {
+  WriteEnvelope(envelope, headers.Extend(EnvelopeBytes(envelope)));
 }
 
 }  // namespace millrace::bus

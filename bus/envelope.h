@@ -10,6 +10,7 @@
 #ifndef MILLRACE_BUS_ENVELOPE_H_
 #define MILLRACE_BUS_ENVELOPE_H_
 
+#include <cstddef>
 #include <string_view>
 
 #include "bus/message.h"
@@ -50,6 +51,10 @@ Envelope ReadEnvelope(Headers headers);
 
 // Appends the non-empty attributes, specversion "1.0" where it is empty.
 void WriteEnvelope(const Envelope& envelope, HeaderBuilder& headers);
+// The same for callers with memory of their own: how many bytes that takes, and written at `at`, of which the end is
+// returned.
+size_t EnvelopeBytes(const Envelope& envelope);
+char* WriteEnvelope(const Envelope& envelope, char* at);
 
 }  // namespace millrace::bus
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "bus/digest.h"
-
 namespace millrace::sim {
 namespace {
 
@@ -146,10 +144,13 @@ void Attempts::Tell(uint64_t index, uint32_t to) {
       output.topic = world_.subject().ProducerTopic(member_.stage, result.outputs[o].topic);
       output.message = world_.recorder().Intern(output.topic, result.outputs[o].message);
       output.attempt = o;
-      member_.made.emplace_back(bus::Digest64(result.outputs[o].message.headers.block()), output.message);
+      member_.made.push({result.outputs[o].message.headers.block().data(), output.message});
       output.flags = world_.recorder().message(output.message).role == MessageRole::kReceipt ? kReceipt : 0;
       world_.Record(output);
     }
+  }
+  for (const bus::SegmentRef& segment : group.output_segments) {
+    if (member_.made_in.empty() || member_.made_in.back() != segment) member_.made_in.push_back(segment);
   }
   const uint32_t from = run.told;
   run.told = to;

@@ -54,6 +54,8 @@ class SimConsumerCore : public bus::ConsumerDriver {
  public:
   // Something has come since somebody set it to false.
   bool stirred = true;
+  // A Poll delivers all that is there, and what is settled is sent at once: neither leaves anything for the next Poll.
+  bool thorough = false;
   virtual void Advance(MonotonicTime now) = 0;
   virtual void StartClose() = 0;
   virtual bool closed() const = 0;

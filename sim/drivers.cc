@@ -19,10 +19,7 @@ uint16_t PartitionOf(const bus::Holding& holding) { return static_cast<uint16_t>
 
 uint32_t Member::MessageAt(uint32_t partition, uint64_t sequence) const {
   if (partition >= holdings.size()) return kNoMessage;
-  const std::deque<Unsettled>& open = holdings[partition].open;
-  const auto at = std::lower_bound(open.begin(), open.end(), sequence,
-                                   [](const Unsettled& u, uint64_t s) { return u.sequence < s; });
-  return at == open.end() || at->sequence != sequence ? kNoMessage : at->message;
+  return holdings[partition].open.MessageAt(sequence);
 }
 
 // ---------------------------------------------------------------- consuming
@@ -56,7 +53,7 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
     inner_.OnLost(holdings);
   }
   void OnDelivered(const bus::DeliveryBatch& batch) override {
-    driver_.calm_.Told();
+    if (!driver_.core_->thorough) driver_.calm_.Told();
     Member::Holding& holding = driver_.member_.holdings[PartitionOf(batch.holding)];
     struct Record record = Of(Kind::kDelivered, batch.holding);
     for (const bus::Delivery& delivery : batch.deliveries) {
@@ -64,7 +61,7 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
       record.sequence = delivery.sequence;
       record.value = delivery.redeliveries;
       driver_.world_.Record(record);
-      holding.open.push_back({delivery.sequence, record.message});
+      holding.open.Add(delivery.sequence, record.message);
     }
     driver_.world_.recorder().CountBrokerEvents(batch.deliveries.size());
     inner_.OnDelivered(batch);
@@ -113,17 +110,15 @@ void SimConsumer::RecordSettled(const struct bus::Settle& settle, Member::Holdin
   record.partition = PartitionOf(settle.holding);
   record.epoch = settle.holding.epoch;
   for (const bus::SettleRange& range : settle.ranges) {
-    auto at = std::lower_bound(holding.open.begin(), holding.open.end(), range.first,
-                               [](const Member::Unsettled& u, uint64_t s) { return u.sequence < s; });
-    for (; at != holding.open.end() && at->sequence <= range.last; ++at) {
-      if (at->message == kNoMessage) continue;
-      record.message = at->message;
-      record.sequence = at->sequence;
+    holding.open.ForEachIn(range, [&](OpenDeliveries::Delivery& delivery) {
+      if (delivery.message == kNoMessage) return;
+      record.message = delivery.message;
+      record.sequence = delivery.sequence;
       world_.Record(record);
-      at->message = kNoMessage;
-    }
+      delivery.message = kNoMessage;
+    });
   }
-  while (!holding.open.empty() && holding.open.front().message == kNoMessage) holding.open.pop_front();
+  holding.open.DropSettled();
   if (side_.capabilities().settlement != bus::Settlement::kPrefix) return;
   record.kind = Kind::kCommit;
   record.message = kNoMessage;
@@ -137,15 +132,14 @@ void SimConsumer::Settle(const struct bus::Settle& settle) {
   Member::Holding& holding = member_.holdings[partition];
   messages_.clear();
   for (const bus::SettleRange& range : settle.ranges) {
-    auto at = std::lower_bound(holding.open.begin(), holding.open.end(), range.first,
-                               [](const Member::Unsettled& u, uint64_t s) { return u.sequence < s; });
-    for (; at != holding.open.end() && at->sequence <= range.last; ++at) messages_.push_back(at->message);
+    holding.open.ForEachIn(range,
+                           [this](const OpenDeliveries::Delivery& delivery) { messages_.push_back(delivery.message); });
   }
   if (!world_.Begin(member_, ActionKind::kSettle, messages_)) return;
   RecordSettled(settle, holding);
   core_->Advance(world_.Now());
   core_->Settle(settle);
-  calm_.Disturb();
+  if (!core_->thorough) calm_.Disturb();
   world_.recorder().CountBrokerEvents(messages_.size());
   world_.End(member_, ActionKind::kSettle);
 }
@@ -213,14 +207,14 @@ size_t SimProducer::Publish(std::span<const bus::Outgoing> messages, uint64_t fi
   std::vector<uint32_t>& published = member_.published;
   published.resize(first_token - 1);
   for (const bus::Outgoing& out : messages) {
-    if (!member_.made.empty() && member_.made.front().first == bus::Digest64(out.message.headers.block())) {
-      published.push_back(member_.made.front().second);
-      member_.made.pop_front();
+    if (!member_.made.empty() && member_.made.front().headers == out.message.headers.block().data()) {
+      published.push_back(member_.made.pop().message);
     } else {
       published.push_back(
           world_.recorder().Intern(world_.subject().ProducerTopic(member_.stage, out.topic), out.message));
       if (member_.made.size() > kMadeMax) member_.made.clear();
     }
+    if (member_.made.empty()) member_.made_in.clear();
     const MessageInfo& info = world_.recorder().message(published.back());
     // The same bytes again are a dead letter that is published again, not another one.
     if (info.role != MessageRole::kDeadLetter) continue;

@@ -31,6 +31,8 @@ class SimConsumer final : public bus::ConsumerDriver {
     core_->Advance(world_.Now());
     core_->KeepAlive();
   }
+  // A Poll would tell nothing, and do nothing.
+  bool AtRest() const { return calm_.Holds(*core_, world_.Now()); }
 
  private:
   class Handler;
@@ -58,6 +60,8 @@ class SimProducer final : public bus::ProducerDriver {
     core_->Advance(world_.Now());
     core_->KeepAlive();
   }
+  // A Poll would tell nothing, and do nothing.
+  bool AtRest() const { return calm_.Holds(*core_, world_.Now()); }
 
  private:
   class Handler;
@@ -84,6 +88,7 @@ class SimBus final : public bus::Bus {
   SimConsumer* consumer() const { return consumer_; }
   // What the libraries' own threads do while the process is stuck.
   void KeepAlive();
+  bool AtRest() const { return consumer_->AtRest() && producer_->AtRest(); }
 
  private:
   World& world_;

@@ -15,7 +15,8 @@ std::vector<const Job*> FeedOrder(const Plan& plan) {
   std::vector<const Job*> jobs;
   jobs.reserve(plan.jobs.size());
   for (const Job& job : plan.jobs) jobs.push_back(&job);
-  std::stable_sort(jobs.begin(), jobs.end(), [](const Job* a, const Job* b) { return a->at_ns < b->at_ns; });
+  const auto earlier = [](const Job* a, const Job* b) { return a->at_ns < b->at_ns; };
+  if (!std::is_sorted(jobs.begin(), jobs.end(), earlier)) std::stable_sort(jobs.begin(), jobs.end(), earlier);
   return jobs;
 }
 

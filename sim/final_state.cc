@@ -53,13 +53,13 @@ void AddTopicState(const TopicInfo& topic, std::vector<Standing>* messages, std:
     const uint32_t key = sorted[i]->rank;
     size_t bytes = 0;
     for (size_t j = i; j < sorted.size() && sorted[j]->rank == key; ++j) bytes += sorted[j]->job.size() + 18;
-    std::string state;
-    state.reserve(bytes);
-    for (; i < sorted.size() && sorted[i]->rank == key; ++i) {
-      char hex[16];
-      bus::WriteHex(sorted[i]->id.low ^ Random::Mix(sorted[i]->digest), hex);
-      if (!state.empty()) state += ' ';
-      state.append(sorted[i]->job).append(":").append(hex, sizeof(hex));
+    --bytes;  // between them
+    std::string state(bytes, ' ');
+    for (char* at = state.data(); i < sorted.size() && sorted[i]->rank == key; ++i) {
+      if (at != state.data()) ++at;  // the space is there
+      at = std::copy_n(sorted[i]->job.data(), sorted[i]->job.size(), at);
+      *at++ = ':';
+      at = bus::WriteHex(sorted[i]->id.low ^ Random::Mix(sorted[i]->digest), at);
     }
     into->push_back({place, std::string(keys[order[key]]), std::move(state)});
   }

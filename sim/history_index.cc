@@ -151,11 +151,15 @@ void HistoryIndex::LayOut() {
 // Also: how many records each partition has, and how many processes there are.
 void HistoryIndex::CountKinds() {
   processes_ = history_.topology.processes;
-  std::array<uint32_t, kKinds> counts{};
-  for (const Record& record : history_.records) {
-    const auto kind = static_cast<size_t>(record.kind);
-    if (kind >= counts.size()) continue;
+  const auto records = static_cast<uint32_t>(history_.records.size());
+  std::array<uint32_t, kNonsense + 1> counts{};
+  kinds_.resize(records);
+  for (uint32_t at = 0; at < records; ++at) {
+    const Record& record = history_.records[at];
+    const uint8_t kind = record.kind <= Kind::kEnd ? static_cast<uint8_t>(record.kind) : kNonsense;
+    kinds_[at] = kind;
     ++counts[kind];
+    if (kind == kNonsense) continue;
     if (record.process != kNoProcess && record.process >= processes_) processes_ = record.process + 1u;
     if (record.kind != Kind::kAppended || record.message >= messages_.size()) continue;
     const uint32_t partition = PartitionOf(record.topic, record.partition);
@@ -164,14 +168,13 @@ void HistoryIndex::CountKinds() {
   for (size_t p = 1; p < partition_begin_.size(); ++p) partition_begin_[p] += partition_begin_[p - 1];
   copies_.resize(partition_begin_.back());
   filled_.assign(partition_begin_.size() - 1, 0);
-  for (size_t kind = 0; kind < counts.size(); ++kind) kind_begin_[kind + 1] = kind_begin_[kind] + counts[kind];
+  for (size_t kind = 0; kind < kKinds; ++kind) kind_begin_[kind + 1] = kind_begin_[kind] + counts[kind];
   by_kind_.resize(kind_begin_.back());
   std::array<uint32_t, kKinds> next{};
   std::copy_n(kind_begin_.begin(), next.size(), next.begin());
-  const auto records = static_cast<uint32_t>(history_.records.size());
   for (uint32_t at = 0; at < records; ++at) {
-    const auto kind = static_cast<size_t>(history_.records[at].kind);
-    if (kind < counts.size()) by_kind_[next[kind]++] = at;
+    const uint8_t kind = kinds_[at];
+    if (kind != kNonsense) by_kind_[next[kind]++] = at;
   }
 }
 

@@ -19,6 +19,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -119,6 +120,17 @@ class HistoryIndex {
     return std::span(by_kind_).subspan(kind_begin_[k], kind_begin_[k + 1] - kind_begin_[k]);
   }
   bool Has(Kind kind) const { return !Of(kind).empty(); }
+  // Calls `take(at)` for the records of several kinds, ascending, until it returns false.
+  template <class Take>
+  void ForEachOf(std::initializer_list<Kind> kinds, const Take& take) const {
+    uint64_t wanted = 0;
+    for (const Kind kind : kinds) wanted |= uint64_t{1} << static_cast<int>(kind);
+    const std::span<const uint8_t> all = kinds_;
+    const auto count = static_cast<uint32_t>(all.size());
+    for (uint32_t at = 0; at < count; ++at) {
+      if ((wanted >> all[at] & 1) != 0 && !take(at)) return;
+    }
+  }
   // The run came to rest: neither cut off nor stuck.
   bool quiet() const { return Has(Kind::kQuiet) && !Has(Kind::kStuck) && !Has(Kind::kLimit); }
 
@@ -220,9 +232,13 @@ class HistoryIndex {
   void FinishOpen();
 
   const History& history_;
+  static constexpr uint8_t kNonsense = 63;  // a kind that there is not
+  static_assert(kKinds <= kNonsense);
+
   uint32_t processes_ = 0;
   std::array<uint32_t, kKinds + 1> kind_begin_{};
   std::vector<uint32_t> by_kind_;
+  std::vector<uint8_t> kinds_;  // by record: what passes over all of them look at first, in a 64th of the memory
   std::vector<uint32_t> topic_begin_, partition_begin_, slot_begin_;
   std::vector<uint16_t> partition_topic_, slot_stage_, stage_input_;
   std::vector<uint32_t> stage_ordinal_;

@@ -57,7 +57,8 @@ class Network {
     Network& network;
     Owner owner;
     uint32_t index = 0;
-    uint64_t luck = 0;     // World::LuckOf
+    uint64_t luck = 0;  // World::LuckOf
+    Weather* weather = nullptr;
     Link* link = nullptr;  // the client's end; nullptr once it has let go
     typename Traits::Id id = 0;
     bool woken = false;
@@ -198,6 +199,7 @@ typename Network<Traits>::Connection& Network<Traits>::Add(const Owner& owner, L
   connection.owner = owner;
   connection.index = static_cast<uint32_t>(connections_.size() - 1);
   connection.luck = world_.LuckOf(owner, world_.NextConnection(owner.process));
+  connection.weather = &world_.WeatherOf(owner.process);
   connection.link = link;
   return connection;
 }
@@ -212,7 +214,7 @@ std::unique_ptr<typename Traits::Payload> Network<Traits>::Blank() {
 
 template <class Traits>
 void Network<Traits>::Send(Connection& connection, typename Packet::Type type, std::unique_ptr<Payload> payload) {
-  Weather& weather = world_.WeatherOf(connection.owner.process);
+  Weather& weather = *connection.weather;
   const uint64_t number = connection.sent++;
   int64_t extra = 0;
   if (weather.lose > 0) {
@@ -221,7 +223,7 @@ void Network<Traits>::Send(Connection& connection, typename Packet::Type type, s
   }
   bool fresh = false;
   const int64_t at = connection.out.Send(
-      world_.now_ns(), [&] { return world_.Latency(connection.owner, connection.luck, number) + extra; }, &fresh);
+      world_.now_ns(), [&] { return world_.Latency(weather, connection.luck, number) + extra; }, &fresh);
   Packet& packet = connection.packets.place();
   packet.type = type;
   packet.at_ns = at;
@@ -232,7 +234,7 @@ void Network<Traits>::Send(Connection& connection, typename Packet::Type type, s
 template <class Traits>
 void Network<Traits>::ToBroker(uint32_t index) {
   Connection& connection = *connections_[index];
-  if (world_.WeatherOf(connection.owner.process).cut_to_broker) return;
+  if (connection.weather->cut_to_broker) return;
   while (!connection.packets.empty() && connection.packets.front().at_ns <= world_.now_ns()) {
     Packet& packet = connection.packets.front();
     if (!host_.Reads(connection, packet)) break;
@@ -268,7 +270,7 @@ template <class Traits>
 void Network<Traits>::Tell(Connection& connection, Event&& event) {
   if (!host_.Tells(connection, event)) return;
   if (connection.link == nullptr || connection.broken) return;
-  Weather& weather = world_.WeatherOf(connection.owner.process);
+  Weather& weather = *connection.weather;
   if (weather.lose_confirms > 0 && host_.IsConfirm(event)) {
     --weather.lose_confirms;
     host_.Drop(connection);
@@ -278,7 +280,7 @@ void Network<Traits>::Tell(Connection& connection, Event&& event) {
   connection.broken = Traits::IsClosed(event);
   bool fresh = false;
   const int64_t at = connection.in.Send(
-      world_.now_ns(), [&] { return world_.Latency(connection.owner, connection.luck, number); }, &fresh);
+      world_.now_ns(), [&] { return world_.Latency(weather, connection.luck, number); }, &fresh);
   auto& arriving = connection.arriving.place();
   arriving.at_ns = at;
   arriving.event = std::move(event);
@@ -297,7 +299,7 @@ void Network<Traits>::Break(Connection& connection) {
 template <class Traits>
 void Network<Traits>::ToClient(uint32_t index) {
   Connection& connection = *connections_[index];
-  if (connection.link == nullptr || world_.WeatherOf(connection.owner.process).cut_to_client) return;
+  if (connection.link == nullptr || connection.weather->cut_to_client) return;
   bool came = false;
   while (!connection.arriving.empty() && connection.arriving.front().at_ns <= world_.now_ns()) {
     Event& event = connection.arriving.front().event;

@@ -287,7 +287,9 @@ absl::Status Walk::Ended(Desk& desk, uint32_t item, uint32_t attempt) {
       if (Read(topic)) {
         PutDown(topics_[topic], output.partition, output.message, lying.job, lying.at_ns);
       } else {
-        topics_[topic].standing.push_back(StandingOf(output.message, lying.job));
+        std::vector<Standing>& standing = topics_[topic].standing;
+        if (standing.empty()) standing.reserve(history_.jobs.size());
+        standing.push_back(StandingOf(output.message, lying.job));
       }
     }
     return absl::OkStatus();

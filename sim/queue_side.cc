@@ -63,8 +63,8 @@ QueueSide::QueueSide(World& world)
                .heartbeat = Duration(world.plan().timing.session_timeout_ns / 2),
                .salt = world.plan().salt}),
       capabilities_(QueueCapabilities()),
-      network_(world, *this) {
-  by_bytes_.reserve(2 * world.plan().jobs.size());
+      network_(world, *this),
+      by_bytes_(2 * world.plan().jobs.size()) {
   bus::Topology topology = world.subject().bus_topology();
   for (bus::TopicSpec& spec : topology.topics) spec.backlog_bytes_max = 0;
   class Nobody final : public bus::Waker {
@@ -119,10 +119,12 @@ std::unique_ptr<SimConsumerCore> QueueSide::OpenConsumer(const Owner& owner, con
   queue.incarnation = opened_;
   std::vector<bus::QueueTopic> topics;
   for (const std::string& name : options.topics) topics.push_back(TopicOf(topics_.find(name)->second));
-  return std::make_unique<ConsumerOver<bus::QueueConsumer>>([&](bool* stirred) {
+  auto core = std::make_unique<ConsumerOver<bus::QueueConsumer>>([&](bool* stirred) {
     return bus::QueueConsumer(options, std::move(topics), queue, std::make_unique<Link>(*this, owner, stirred),
                               std::make_unique<Link>(*this, owner, stirred), waker, world_.Now());
   });
+  core->thorough = true;
+  return core;
 }
 
 std::unique_ptr<SimProducerCore> QueueSide::OpenProducer(const Owner& owner, const std::vector<std::string>& names,
@@ -258,12 +260,12 @@ bool QueueSide::Tells(Connection& connection, bus::Event& event) {
 void QueueSide::Know(const bus::Message& stored, const bus::SegmentRef& segment, uint32_t message) {
   if (stored.headers.empty() || !segment) return;
   if (kept_.empty() || kept_.back() != segment) kept_.push_back(segment);
-  by_bytes_.emplace(stored.headers.block().data(), message);
+  by_bytes_.Add(stored.headers.block().data(), message);
 }
 
 uint32_t QueueSide::Known(uint16_t topic, const bus::Message& stored) {
-  const auto at = by_bytes_.find(stored.headers.block().data());
-  return at != by_bytes_.end() ? at->second : world_.recorder().Intern(topic, stored);
+  const uint32_t known = by_bytes_.Find(stored.headers.block().data());
+  return known != kNoMessage ? known : world_.recorder().Intern(topic, stored);
 }
 
 void QueueSide::Advance() {
@@ -281,11 +283,12 @@ bool QueueSide::AllSettled() const {
 }
 
 void QueueSide::ForEachOn(uint16_t topic, const std::function<void(uint32_t)>& visit) {
-  broker_.BrowseUnsettled(bus::KeepQueueName(world_.subject().topology().topics[topic].name),
-                          [&](const bus::QueueBroker::Resting& resting) {
-                            visit(Known(topic, resting.message));
-                            return true;
-                          });
+  // Nobody consumes what is kept.
+  broker_.BrowseWaiting(bus::KeepQueueName(world_.subject().topology().topics[topic].name),
+                        [&](const bus::QueueBroker::Resting& resting) {
+                          visit(Known(topic, resting.message));
+                          return true;
+                        });
 }
 
 bus::Capabilities QueueCapabilities() {

@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "bus/memory/queue_client.h"
 #include "sim/broker_side.h"
+#include "sim/by_address.h"
 #include "sim/network.h"
 #include "sim/world.h"
 #include "stages/ring.h"
@@ -146,7 +146,7 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   std::vector<int64_t> unbound_until_ns_;                          // by topic
   // What was published, by where the broker keeps its headers: no other message ever lies there, as `kept_` holds on to the
   // bytes.
-  absl::flat_hash_map<const char*, uint32_t> by_bytes_;
+  ByAddress by_bytes_;
   std::vector<bus::SegmentRef> kept_;
   uint64_t opened_ = 0;
   bool alarm_ = false;

@@ -271,6 +271,7 @@ void World::CollectFinalState() {
     messages.clear();
     broker_->ForEachOn(t, [&](uint32_t message) { messages.push_back(message); });
     lying.clear();
+    lying.reserve(messages.size());
     for (const uint32_t message : messages) lying.push_back(StandingOf(recorder_, message));
     AddTopicState(topology.topics[t], &lying, recorder_.final_state());
   }

@@ -29,6 +29,7 @@
 #include "sim/fault.h"
 #include "sim/fiber.h"
 #include "sim/guard/stage_marker.h"
+#include "sim/open_deliveries.h"
 #include "sim/plan.h"
 #include "sim/recorder.h"
 #include "sim/run_options.h"
@@ -38,6 +39,7 @@
 #include "sim/wire.h"
 #include "stages/instance.h"
 #include "stages/port_world.h"
+#include "stages/ring.h"
 #include "stages/trial_gate.h"
 
 namespace millrace::sim {
@@ -80,19 +82,20 @@ struct Member {
   std::unique_ptr<stages::Instance> instance;
   Attempts* attempts = nullptr;   // the instance's
   uint32_t closing = UINT32_MAX;  // the fiber call that runs Instance::Close
-  // Deliveries of each partition that are neither settled nor given back, ascending.
-  struct Unsettled {
-    uint64_t sequence = 0;
-    uint32_t message = kNoMessage;
-  };
   struct Holding {
     uint64_t epoch = 0;
-    std::deque<Unsettled> open;
+    OpenDeliveries open;
   };
   std::vector<Holding> holdings;    // by partition
   std::vector<uint32_t> published;  // by token - 1: what it was
-  // Outputs that attempts have told, by the digest of their headers, until they are published: mostly in that order.
-  std::deque<std::pair<uint64_t, uint32_t>> made;
+  // Outputs that attempts have told, by where their headers lie, until they are published: mostly in that order. Nothing
+  // else comes to lie there meanwhile, as their bytes are kept.
+  struct Made {
+    const char* headers = nullptr;
+    uint32_t message = kNoMessage;
+  };
+  stages::Ring<Made> made;
+  std::vector<bus::SegmentRef> made_in;
   std::set<std::pair<uint32_t, uint64_t>> dead_letters;  // made by this incarnation: message, digest of its headers
   uint32_t MessageAt(uint32_t partition, uint64_t sequence) const;
 };
@@ -135,6 +138,7 @@ class World final : public Surface {
   Recorder& recorder() { return recorder_; }
   MonotonicTime Now() const { return {now_}; }
   void Schedule(int64_t at_ns, What what, uint32_t a = 0, uint64_t b = 0) { scheduler_.Add(at_ns, what, a, b); }
+  // Valid as long as the world.
   Weather& WeatherOf(uint32_t process) { return process == kFeed ? feed_weather_ : slots_[process].weather; }
   uint64_t NextConnection(uint32_t process) {
     return process == kFeed ? feed_connections_++ : slots_[process].connections++;
@@ -143,10 +147,10 @@ class World final : public Surface {
   uint64_t LuckOf(const Owner& owner, uint64_t connection) const {
     return random_.Bits(kLatencyDraw, {owner.process, owner.incarnation, connection});
   }
-  int64_t Latency(const Owner& owner, uint64_t luck, uint64_t packet) {
+  int64_t Latency(const Weather& weather, uint64_t luck, uint64_t packet) const {
     const Timing& timing = plan_.timing;
     const auto spread = static_cast<uint64_t>(timing.latency_max_ns - timing.latency_min_ns) + 1;
-    return timing.latency_min_ns + WeatherOf(owner.process).extra_ns +
+    return timing.latency_min_ns + weather.extra_ns +
            static_cast<int64_t>(Random::Scaled(Random::And(luck, packet), spread));
   }
   // What a producer of that owner publishes, or has published, under the token.

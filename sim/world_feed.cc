@@ -41,6 +41,10 @@ World::Feed::Feed(World& world, BrokerSide& side) : world_(world) {
     const InputDigests& facts = subject.digests(entry.job->input);
     entry.message = world.recorder().AddJob(entry.job->id, entry.job->input, *entry.input, facts);
     entry.lane = first_lane_[entry.input->topic] + static_cast<size_t>(facts.partition);
+    lanes_[entry.lane].used = true;
+  }
+  for (size_t lane = 0; lane < lanes_.size(); ++lane) {
+    if (lanes_[lane].used) used_.push_back(lane);
   }
   if (!jobs_.empty()) world.Schedule(std::max<int64_t>(jobs_.front().job->at_ns, 0), What::kFeed);
 }
@@ -53,7 +57,8 @@ bool World::Feed::Pump() {
   while (next_ < jobs_.size() && jobs_[next_].job->at_ns <= now)
     lanes_[jobs_[next_].lane].waiting.push_back(next_), ++next_, ++waiting_;
   if (waiting_ == 0) return false;
-  for (Lane& lane : lanes_) {
+  for (const size_t used : used_) {
+    Lane& lane = lanes_[used];
     if (lane.blocked && lane.out == 0 && now >= lane.retry_at_ns) {
       // In the order in which they were handed over first.
       std::sort(lane.failed.begin(), lane.failed.end());

@@ -38,6 +38,7 @@ class World::Feed final : public bus::ProducerHandler, public bus::Waker {
   };
   struct Lane {
     int32_t partition = 0;
+    bool used = false;
     uint32_t out = 0;
     bool blocked = false;
     int64_t retry_at_ns = 0;
@@ -53,6 +54,7 @@ class World::Feed final : public bus::ProducerHandler, public bus::Waker {
   std::vector<std::string> topics_;
   std::vector<size_t> first_lane_;
   std::vector<Lane> lanes_;
+  std::vector<size_t> used_;  // lanes that jobs go to, ascending
   std::vector<Entry> jobs_;
   std::vector<size_t> out_;  // by token - 1
   std::vector<uint32_t> pending_;

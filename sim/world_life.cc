@@ -174,7 +174,9 @@ void World::Turn(Member& member) {
     // It learns of the wish to stop at the beginning of a turn.
     if (slot.draining && !std::exchange(member.drain_told, true)) Record(RecordOf(Kind::kDrain, member));
     MR_CHECK(++turns < kTurnsMax) << "an instance never comes to rest";
-  } while (member.instance->Turn() && !member.dead && !slot.paused);
+    // Another turn that would find nothing is saved.
+  } while (member.instance->Turn() && !member.dead && !slot.paused &&
+           !(member.bus->AtRest() && member.instance->AtRest()));
   member.turning = false;
   if (member.dead) return;
   if (slot.paused) {

@@ -116,6 +116,11 @@ bool Instance::Turn() {
   return busy;
 }
 
+bool Instance::AtRest() const {
+  return !mailbox_.woken() && !seat_->changed() && actions_.list.empty() && spooled_.empty() && progress_.empty() &&
+         (waiting_.empty() || !writable_) && clock_->Now() < timer_;
+}
+
 void Instance::Step(const Event& event) {
   snapshot_stale_ = true;
   const size_t first = actions_.list.size();

@@ -79,6 +79,8 @@ class Instance {
   // happened, without blocking (false when nothing had); whether the drain is complete; closes.
   absl::Status Open();
   bool Turn();
+  // Whether there is nothing for another Turn but what the drivers may have to tell.
+  bool AtRest() const;
   // When Turn should be called even if nothing has come.
   MonotonicTime NextTimer() const;
   bool left() const { return leaving_; }

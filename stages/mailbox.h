@@ -58,6 +58,8 @@ class Mailbox : public bus::Waker, public AttemptReporter {
     out->swap(reports_);
     return std::exchange(drain_, std::nullopt);
   }
+  // Whether something has come since the last Take.
+  bool woken() const { return woken_.load(std::memory_order_acquire); }
   // Sleeps until something has come since the last Take, at most until `until`.
   void Wait(MonotonicTime until, const Clock& clock) {
     std::unique_lock<std::mutex> lock(mutex_);

@@ -131,25 +131,24 @@ EncodedOutput Outputs::Encode(const Draft& draft, size_t index, std::string_view
                     bus::Digest64(draft.type, bus::Digest64(draft.key.value_or(std::string_view("\1", 1)))));
   bus::WriteHex(content, digest);
 
-  scratch_.clear();
-  bus::HeaderBuilder headers(&scratch_);
-  bus::WriteEnvelope({.specversion = "1.0",
-                      .id = {id, sizeof(id)},
-                      .source = settings_.source,
-                      .type = draft.type,
-                      .subject = draft.subject,
-                      .content_type = draft.content_type,
-                      .traceparent = envelope_->traceparent,
-                      .root = envelope_->root.empty() ? id_ : envelope_->root,
-                      .share = share,
-                      .digest = {digest, sizeof(digest)}},
-                     headers);
-  scratch_.append(draft.extra_headers);
+  const bus::Envelope envelope{.specversion = "1.0",
+                               .id = {id, sizeof(id)},
+                               .source = settings_.source,
+                               .type = draft.type,
+                               .subject = draft.subject,
+                               .content_type = draft.content_type,
+                               .traceparent = envelope_->traceparent,
+                               .root = envelope_->root.empty() ? id_ : envelope_->root,
+                               .share = share,
+                               .digest = {digest, sizeof(digest)}};
+  const size_t bytes = bus::EnvelopeBytes(envelope) + draft.extra_headers.size();
+  char* const headers = arena_.Take(bytes);
+  std::copy_n(draft.extra_headers.data(), draft.extra_headers.size(), bus::WriteEnvelope(envelope, headers));
 
   EncodedOutput out{.topic = spec.topic, .partition = 0, .message = {}};
   out.partition = draft.key.has_value() ? bus::PartitionOfKey(*draft.key, spec.partitions)
                                         : static_cast<int32_t>(derived.low % static_cast<uint64_t>(spec.partitions));
-  out.message.headers = bus::Headers(Keep(scratch_));
+  out.message.headers = bus::Headers({headers, bytes});
   if (draft.key.has_value()) {
     // Views of emitted keys lie in the arena already; the input's key is copied, since the output may outlive the
     // input.

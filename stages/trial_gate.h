@@ -38,6 +38,8 @@ class TrialGate {
 
     // How the gate stands for this instance, if that has changed since it was last taken.
     std::optional<GateEvent> Take();
+    // Whether there may be something to take.
+    bool changed() const { return changed_.load(std::memory_order_acquire); }
     // What its worker wants. `round`: of the GateEvent that it answers.
     void Do(GateWish wish, uint64_t round);
     // The instance starts nothing any more: nobody waits for it, and a trial of its own is over.

@@ -64,7 +64,7 @@ void QueueBroker::TakeEvents(ConnectionId id, std::vector<Event>& into) {
   into.clear();
   Connection* connection = Find(id);
   if (connection == nullptr) return;
-  FlushConfirms(*connection);
+  if (!connection->confirming.empty()) FlushConfirms(*connection);
   std::swap(into, connection->outbox);
   connection->notified = false;
   if (connection->ended) Forget(id);
@@ -183,7 +183,7 @@ void QueueBroker::Tick(MonotonicTime now) {
 }
 
 MonotonicTime QueueBroker::NextTimer() const {
-  return std::min({next_tick_, heartbeat_due_, dead_letter_due_, kept_due_});
+  return std::min(std::min(next_tick_, heartbeat_due_), std::min(dead_letter_due_, kept_due_));
 }
 
 void QueueBroker::CheckTimeouts() {

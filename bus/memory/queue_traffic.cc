@@ -71,6 +71,7 @@ bool QueueBroker::Route(const Exchange& exchange, std::string_view key, const Me
   if (!*routed) return true;
   bool taken = true;
   Stored stored;
+  WorkQueue* const last = binding->second.back();
   for (WorkQueue* queue : binding->second) {
     const QueueArguments& arguments = queue->arguments;
     const bool full = arguments.max_length >= 0 && arguments.overflow == Overflow::kRejectPublish &&
@@ -84,7 +85,7 @@ bool QueueBroker::Route(const Exchange& exchange, std::string_view key, const Me
       StoreBytes(*queue, message, stored);
       stored.routing_key = &binding->first;
     }
-    Put(*queue, Stored(stored), publisher);
+    Put(*queue, queue == last ? std::move(stored) : Stored(stored), publisher);
   }
   return taken;
 }

@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bus/clock.h"
@@ -114,6 +115,23 @@ enum class EventKind : uint8_t {
   kNacked,
 };
 
+// A string that is empty most of the time, and moved with little effort then.
+class RareText : public std::string {
+ public:
+  using std::string::string;
+  RareText() = default;
+  RareText(const RareText&) = default;
+  RareText& operator=(const RareText&) = default;
+  RareText(RareText&& other) noexcept {
+    if (!other.empty()) swap(other);
+  }
+  RareText& operator=(RareText&& other) noexcept {
+    if (!empty() || !other.empty()) std::string::operator=(std::move(other));
+    return *this;
+  }
+  using std::string::operator=;
+};
+
 struct Event {
   EventKind kind = EventKind::kHeartbeat;
   bool multiple = false;     // kAcked, kNacked
@@ -128,7 +146,7 @@ struct Event {
   uint64_t messages = 0;        // kQueueDeclared: ready messages only, as on the server
   Message message = {};
   SegmentRef segment = {};  // keeps the bytes of `message`
-  std::string text = {};    // reason, for people
+  RareText text = {};       // reason, for people
 };
 
 inline constexpr uint16_t kNoRoute = 312;

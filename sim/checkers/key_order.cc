@@ -40,8 +40,7 @@ class Pass {
   }
 
   CheckResult Run() {
-    const auto count = static_cast<uint32_t>(index_.records().size());
-    for (uint32_t at = 0; at < count && !findings_.full(); ++at) {
+    index_.ForEachOf({Kind::kSubmit, Kind::kAppended, Kind::kEffect}, [this](uint32_t at) {
       switch (index_.records()[at].kind) {
         case Kind::kSubmit:
           OnSubmit(at);
@@ -49,13 +48,12 @@ class Pass {
         case Kind::kAppended:
           OnAppended(at);
           break;
-        case Kind::kEffect:
+        default:
           OnEffect(at);
           break;
-        default:
-          break;
       }
-    }
+      return !findings_.full();
+    });
     return findings_.Take();
   }
 

@@ -28,8 +28,15 @@ class Pass {
   }
 
   CheckResult Run() {
-    const auto count = static_cast<uint32_t>(index_.records().size());
-    for (uint32_t at = 0; at < count && !findings_.full(); ++at) {
+    // On queues nothing is committed: who was given what does not matter.
+    if (index_.queue()) {
+      for (const uint32_t at : index_.Of(Kind::kSettle)) {
+        if (findings_.full()) break;
+        OnSettle(at);
+      }
+      return findings_.Take();
+    }
+    index_.ForEachOf({Kind::kDelivered, Kind::kSettle, Kind::kCommit}, [this](uint32_t at) {
       switch (index_.records()[at].kind) {
         case Kind::kDelivered:
           Mark(at, &delivered_to_);
@@ -38,13 +45,12 @@ class Pass {
           OnSettle(at);
           Mark(at, &settled_by_);
           break;
-        case Kind::kCommit:
+        default:
           OnCommit(at);
           break;
-        default:
-          break;
       }
-    }
+      return !findings_.full();
+    });
     return findings_.Take();
   }
 
@@ -75,7 +81,6 @@ class Pass {
 
   // Logs: notes at the copy which holding it was delivered to, or settled under.
   void Mark(uint32_t at, std::vector<uint32_t>* marks) {
-    if (index_.queue()) return;
     const uint32_t holding = index_.HoldingOf(at);
     if (holding == kNone) return;
     const uint32_t slot = index_.holdings()[holding].slot;
@@ -88,7 +93,7 @@ class Pass {
 
   void OnCommit(uint32_t at) {
     const uint32_t number = index_.HoldingOf(at);
-    if (number == kNone || index_.queue()) return;
+    if (number == kNone) return;
     const Record& record = index_.records()[at];
     const Holding& holding = index_.holdings()[number];
     const uint32_t partition = index_.PartitionOfSlot(holding.slot);
