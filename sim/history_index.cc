@@ -150,32 +150,30 @@ void HistoryIndex::LayOut() {
 
 // Also: how many records each partition has, and how many processes there are.
 void HistoryIndex::CountKinds() {
-  processes_ = history_.topology.processes;
   const auto records = static_cast<uint32_t>(history_.records.size());
-  std::array<uint32_t, kNonsense + 1> counts{};
   kinds_.resize(records);
+  by_kind_.resize(records);
+  uint8_t* const kinds = kinds_.data();
+  uint32_t processes = history_.topology.processes;
   for (uint32_t at = 0; at < records; ++at) {
     const Record& record = history_.records[at];
-    const uint8_t kind = record.kind <= Kind::kEnd ? static_cast<uint8_t>(record.kind) : kNonsense;
-    kinds_[at] = kind;
-    ++counts[kind];
-    if (kind == kNonsense) continue;
-    if (record.process != kNoProcess && record.process >= processes_) processes_ = record.process + 1u;
+    kinds[at] = record.kind <= Kind::kEnd ? static_cast<uint8_t>(record.kind) : kNonsense;
+    ++kind_begin_[kinds[at] + 1u];
+    // kNoProcess is followed by 0.
+    processes = std::max<uint32_t>(processes, static_cast<uint16_t>(record.process + 1u));
     if (record.kind != Kind::kAppended || record.message >= messages_.size()) continue;
     const uint32_t partition = PartitionOf(record.topic, record.partition);
     if (partition != kNone) ++partition_begin_[partition + 1];
   }
+  processes_ = processes;
   for (size_t p = 1; p < partition_begin_.size(); ++p) partition_begin_[p] += partition_begin_[p - 1];
   copies_.resize(partition_begin_.back());
   filled_.assign(partition_begin_.size() - 1, 0);
-  for (size_t kind = 0; kind < kKinds; ++kind) kind_begin_[kind + 1] = kind_begin_[kind] + counts[kind];
-  by_kind_.resize(kind_begin_.back());
-  std::array<uint32_t, kKinds> next{};
+  for (size_t kind = 1; kind < kind_begin_.size(); ++kind) kind_begin_[kind] += kind_begin_[kind - 1];
+  std::array<uint32_t, kKindsMax> next{};
   std::copy_n(kind_begin_.begin(), next.size(), next.begin());
-  for (uint32_t at = 0; at < records; ++at) {
-    const uint8_t kind = kinds_[at];
-    if (kind != kNonsense) by_kind_[next[kind]++] = at;
-  }
+  uint32_t* const by_kind = by_kind_.data();
+  for (uint32_t at = 0; at < records; ++at) by_kind[next[kinds[at]]++] = at;
 }
 
 uint32_t HistoryIndex::OrdinalAt(uint32_t partition, uint64_t sequence) const {

@@ -232,11 +232,12 @@ class HistoryIndex {
   void FinishOpen();
 
   const History& history_;
-  static constexpr uint8_t kNonsense = 63;  // a kind that there is not
+  static constexpr size_t kKindsMax = 64;
+  static constexpr uint8_t kNonsense = kKindsMax - 1;  // a kind that there is not
   static_assert(kKinds <= kNonsense);
 
   uint32_t processes_ = 0;
-  std::array<uint32_t, kKinds + 1> kind_begin_{};
+  std::array<uint32_t, kKindsMax + 1> kind_begin_{};
   std::vector<uint32_t> by_kind_;
   std::vector<uint8_t> kinds_;  // by record: what passes over all of them look at first, in a 64th of the memory
   std::vector<uint32_t> topic_begin_, partition_begin_, slot_begin_;
