@@ -63,12 +63,14 @@ void PartitionNote::Forget(uint64_t next) {
   std::erase_if(done, [next](const Range& range) { return range.last < next; });
   std::erase_if(hung, [next](const Hung& one) { return one.at < next; });
   if (alone.has_value() && alone->last < next) alone.reset();
+  if (suspects <= next) suspects = 0;
 }
 
 std::string PartitionNote::Write() const {
   std::string text = "mr1";
   if (starts > 0) text += " starts=" + std::to_string(starts) + "@" + std::to_string(starts_at);
   if (running > 0) text += " running=" + std::to_string(running) + "@" + std::to_string(running_at);
+  if (suspects > 0) text += " suspects=" + std::to_string(suspects);
   for (size_t i = 0; i < hung.size(); ++i)
     text += (i == 0 ? " hung=" : ",") + std::to_string(hung[i].times) + "@" + std::to_string(hung[i].at);
   if (alone.has_value()) text += " alone=" + std::to_string(alone->first) + "-" + std::to_string(alone->last);
@@ -95,6 +97,8 @@ PartitionNote PartitionNote::Read(std::string_view text) {
       if (!ReadCountAt(text, &note.starts, &note.starts_at)) return {};
     } else if (Skip(text, " running=")) {
       if (!ReadCountAt(text, &note.running, &note.running_at)) return {};
+    } else if (Skip(text, " suspects=")) {
+      if (!ReadNumber(text, &note.suspects)) return {};
     } else if (Skip(text, " hung=")) {
       do {
         Hung one;

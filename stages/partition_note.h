@@ -1,10 +1,10 @@
 // What the worker remembers about a partition across restarts, carried by settlements where the backend has notes
 // (Kafka: commit metadata).
 //
-//   mr1 starts=2@100 running=1@100 hung=1@101 alone=101-140 done=103-107,112-112 parked=00f3…,…
+//   mr1 starts=2@100 running=1@100 suspects=1124 hung=1@101 alone=101-140 done=103-107,112-112 parked=00f3…,…
 //
 // starts=N@S: N owners in a row began with S as the first message not settled. running=N@S: the message S was being
-// tried alone, for the N-th time in which the process had not lived to tell. hung=N@S: the attempt of message S did not return
+// tried alone, for the N-th time in which the process had not lived to tell. suspects=S: messages before S are tried one at a time, whoever owns the partition. hung=N@S: the attempt of message S did not return
 // in N ownerships. alone: somebody in a batch of these did not return, so that each is tried by itself. done: messages behind the first unfinished
 // one that were finished when the partition was left cleanly; the next owner does not do them again. parked: hashes of
 // keys whose messages follow a dead letter.
@@ -26,6 +26,7 @@ struct PartitionNote {
   uint64_t starts_at = 0;
   uint32_t running = 0;
   uint64_t running_at = 0;
+  uint64_t suspects = 0;  // behind the last of them; 0: none
   struct Hung {
     uint32_t times = 0;
     uint64_t at = 0;

@@ -256,6 +256,53 @@ bool HasGate(const WorkerWorld& world) {
   return balance > 0;
 }
 
+// A partition moves on, or its process dies of another partition's message, in the middle of a window that is under
+// suspicion: the next owner tries the rest of it one by one, and does not run into the killer with all of it once more.
+TEST(TrialGate, TheSuspicionOfAWindowGoesOnWithItsNextOwner) {
+  for (const bool dies : {true, false}) {
+    WorkerWorld world;
+    for (int i = 0; i < 8; ++i) world.Append(0, std::to_string(i), std::to_string(i));
+    size_t most = 0;
+    const auto turn = [&] {
+      if (world.TakeGate()) return;
+      if (!world.notes.empty()) return world.AnswerNote();
+      if (!world.dispatched.empty()) {
+        most = std::max({most, world.dispatched.size(), world.dispatched.front()->items.size()});
+        return world.Run();
+      }
+      if (!world.in_flight.empty()) return world.ConfirmAll();
+      if (world.timer_set()) world.FireTimer();
+    };
+    world.partition(0).note = kSuspicious;
+    world.Assign(0);
+    world.Deliver(0);
+    for (int i = 0; i < 200 && world.partition(0).committed < 2; ++i) turn();
+    ASSERT_EQ(world.processed, (std::vector<std::string>{"0", "1"}));
+    if (dies) {
+      world.Crash();
+    } else {
+      world.Revoke(0, seconds(1));
+      for (int i = 0; i < 20 && world.released.empty(); ++i) turn();
+    }
+    world.Assign(0);
+    while (!world.notes.empty()) world.AnswerNote();
+    world.Deliver(0);
+    EXPECT_TRUE(world.dispatched.empty()) << dies;
+    for (int i = 0; i < 400 && !world.AllSettled(); ++i) turn();
+    EXPECT_TRUE(world.AllSettled());
+    EXPECT_EQ(most, 1u) << dies;
+    // Behind that window messages run as they come.
+    const uint64_t end = world.partition(0).records.size();
+    EXPECT_EQ(end, 8u);
+    world.Revoke(0, seconds(1));
+    world.partition(0).note = "mr1 suspects=8";
+    world.Assign(0);
+    for (int i = 0; i < 3; ++i) world.Append(0, std::to_string(i), "behind");
+    world.Deliver(0);
+    EXPECT_FALSE(world.dispatched.empty()) << dies;
+  }
+}
+
 TEST(TrialGate, AnAttemptElsewhereThatDoesNotReturnDelaysATrialAndPreventsNone) {
   TrialGate gate;
   WorkerWorld slow(WorkerWorld::DefaultOptions(), WorkerWorld::PassThrough, &gate);

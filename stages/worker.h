@@ -121,7 +121,7 @@ class Worker : private PublishLanes::Owner {
 
   // Inputs that kill the process, found across restarts (worker_suspects.cc).
   void BeginGuard(Held& held, const bus::Assignment& assignment);
-  void BeginSuspicion(Held& held);
+  void BeginSuspicion(Held& held, uint64_t messages);
   void BeginGuardFromDelivery(Held& held, const bus::Delivery& first);
   void AdvanceGuard(Held& held, uint64_t passed);
   bool MaySuspectRun(Held& held, uint64_t place);

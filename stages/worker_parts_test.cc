@@ -83,6 +83,7 @@ TEST(PartitionNote, ReadsWhatItWroteAndNothingElse) {
                      .starts_at = 100,
                      .running = 1,
                      .running_at = 101,
+                     .suspects = 164,
                      .done = {{103, 107}, {112, 112}},
                      .parked = {3, 0xffffffffffffffff}};
   const PartitionNote read = PartitionNote::Read(note.Write());
@@ -90,6 +91,7 @@ TEST(PartitionNote, ReadsWhatItWroteAndNothingElse) {
   EXPECT_EQ(read.starts_at, 100u);
   EXPECT_EQ(read.running, 1u);
   EXPECT_EQ(read.running_at, 101u);
+  EXPECT_EQ(read.suspects, 164u);
   EXPECT_EQ(read.parked, note.parked);
   EXPECT_EQ(read.done, note.done);
   for (const char* text :
@@ -100,7 +102,7 @@ TEST(PartitionNote, ReadsWhatItWroteAndNothingElse) {
   PartitionNote full;
   for (uint64_t i = 0; i < PartitionNote::kParkedMax; ++i) full.parked.push_back(UINT64_MAX - i);
   full.starts = full.running = UINT32_MAX;
-  full.starts_at = full.running_at = UINT64_MAX;
+  full.starts_at = full.running_at = full.suspects = UINT64_MAX;
   for (uint64_t i = 0; i < 500; ++i) full.done.push_back({UINT64_MAX - 4 * i - 1, UINT64_MAX - 4 * i});
   full.hung.assign(PartitionNote::kHungMax, {.times = UINT32_MAX, .at = UINT64_MAX});
   full.alone = {.first = UINT64_MAX, .last = UINT64_MAX};

@@ -3,7 +3,9 @@
 // Each owner of a partition counts that it starts at the same first message as the one before; after a few such starts
 // the window is run one message at a time, and each is noted durably before it runs. Who finds the note of a message
 // that was running has seen it kill the process, and dead-letters it at the limit. Clean hand-overs are taken back from
-// the count, so that rolling deployments during an outage accuse nobody.
+// the count, so that rolling deployments during an outage accuse nobody. A window that has come under suspicion stays so to
+// its end, whoever owns it by then: a partition that moves on, or whose process dies of another one's message, would else
+// begin again with a few deaths of its whole window at each message in front of the killer.
 //
 // Where the backend keeps no notes, the broker's delivery count of the first message stands in. It is weak evidence: it
 // grows at each clean hand-over too, and for all messages in the prefetch alike. So only the first message of an
@@ -40,16 +42,18 @@ void Worker::BeginGuard(Held& held, const bus::Assignment& assignment) {
     note.running = guard.deaths;
     note.running_at = assignment.start;
   }
-  if (note.starts > options_.retry.suspect_after_starts || guard.deaths > 0) BeginSuspicion(held);
+  if (note.starts > options_.retry.suspect_after_starts || guard.deaths > 0)
+    note.suspects = std::max(note.suspects, assignment.start + options_.window_messages);
+  if (note.suspects > assignment.start) BeginSuspicion(held, note.suspects - assignment.start);
   if (guard.deaths >= options_.retry.deaths_max) guard.kill = assignment.start;
   EmitNote(held);
 }
 
 // Not at once, and not always at the same moment: it is by lot whether an innocent one or the killer has its trial first, so
 // that an innocent one gets to its end in some life.
-void Worker::BeginSuspicion(Held& held) {
+void Worker::BeginSuspicion(Held& held, uint64_t messages) {
   CrashGuard& guard = held.guard;
-  guard.suspect_left = options_.window_messages;
+  guard.suspect_left = std::min<uint64_t>(messages, options_.window_messages);
   guard.mark_at = now_.monotonic + Duration(random_.Below(kSuspectDelay,
                                                           {held.holding.epoch, static_cast<uint64_t>(now_.wall.ns),
                                                            static_cast<uint64_t>(held.holding.partition.number)},
@@ -61,7 +65,7 @@ void Worker::BeginGuardFromDelivery(Held& held, const bus::Delivery& first) {
   CrashGuard& guard = held.guard;
   guard.first_delivery = false;
   if (first.redeliveries < options_.retry.suspect_after_starts) return;
-  BeginSuspicion(held);
+  BeginSuspicion(held, options_.window_messages);
   guard.deaths = first.redeliveries;
   if (guard.deaths >= options_.retry.deliveries_max) guard.kill = first.sequence;
 }
