@@ -66,11 +66,23 @@ struct ConsumerOptions {
   Duration session_timeout = std::chrono::seconds(45);
   Duration heartbeat_interval = std::chrono::seconds(3);
   Duration revoke_timeout = std::chrono::seconds(20);  // from OnRevoking to its deadline
+  bool transactional = false;  // settled by the transactions of a producer only; needs Capabilities::transactions
+};
+
+// What is published, and the settlements of its inputs, become visible in one step (docs/decisions/0011-exactly-once.md).
+struct TransactionOptions {
+  // Empty: no transactions. Else the same for whoever takes this one's place, and for nobody beside it: opening ends what
+  // the one before has left open, and fences it.
+  std::string id;
+  std::vector<std::string> inputs;  // the topics of the consumer whose settlements go along, in its order
+  // How long one may take before the broker aborts it. Readers wait as long for one whose owner has died.
+  Duration timeout = std::chrono::seconds(10);
 };
 
 struct ProducerOptions {
   std::string name;  // for people
   std::vector<std::string> topics;
+  TransactionOptions transaction;  // needs Capabilities::transactions
 };
 
 // What a group has before it in one partition.

@@ -17,7 +17,8 @@ struct Capabilities {
   std::string backend;  // "mem (log)", "kafka", …: for messages to people
   Settlement settlement = Settlement::kPrefix;
   bool replay = false;            // settled messages can be read again
-  bool transactions = false;      // outputs and settlement in one atomic step
+  bool transactions = false;      // outputs and settlements in one atomic step; with Settlement::kPrefix and notes only
+  std::string no_transactions;    // why not, for people; empty where nothing is to be said
   bool delayed_delivery = false;  // a publish can ask to be delivered later
   bool lag = false;               // the broker can tell how far behind a group is
   // A settlement can carry a note that the next owner of the partition is given (Kafka's commit metadata). Without it

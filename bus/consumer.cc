@@ -97,9 +97,18 @@ absl::Status Consumer::Settle(const struct Settle& settle) {
   } else {
     for (const SettleRange& range : settle.ranges) held.open.Close(range.first, range.last);
   }
-  if (settle.has_note) ++held.notes_open;
+  if (settle.has_note && !settle.committed) ++held.notes_open;
   driver_->Settle(settle);
   return absl::OkStatus();
+}
+
+absl::StatusOr<TransactionOffsets> Consumer::Prepare(std::span<const struct Settle> settles) {
+  for (const struct Settle& settle : settles) {
+    const size_t index = Find(settle.holding);
+    if (index == held_.size()) return Stale("a settlement", settle.holding);
+    if (absl::Status status = CheckPrefix(settle, held_[index]); !status.ok()) return status;
+  }
+  return driver_->Prepare(settles);
 }
 
 absl::Status Consumer::CheckPrefix(const struct Settle& settle, const Held& held) const {

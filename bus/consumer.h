@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "bus/capabilities.h"
 #include "bus/clock.h"
 #include "bus/delivery.h"
@@ -63,6 +64,9 @@ class Consumer {
 
   // Marks messages as done with; see struct Settle. All or nothing.
   absl::Status Settle(const struct Settle& settle);
+  // The same for a transaction: what Producer::Commit takes. All or nothing, and nothing is settled yet: once it was
+  // committed, Settle each with `committed`.
+  absl::StatusOr<TransactionOffsets> Prepare(std::span<const struct Settle> settles);
   // All of one batch; with Settlement::kPrefix everything before it too.
   absl::Status SettleAll(const DeliveryBatch& batch);
 

@@ -56,10 +56,15 @@ class FakeDriver final : public ConsumerDriver {
     for (SettleRange r : settle.ranges) call += " " + std::to_string(r.first) + "-" + std::to_string(r.last);
     call += " next " + std::to_string(settle.next);
     if (settle.has_note) call += " note " + std::string(settle.note);
+    if (settle.committed) call += " committed";
     script_.calls.push_back(call);
   }
   void Flow(Holding h, bool on) override { script_.calls.push_back((on ? "on " : "off ") + Show(h)); }
   void Release(Holding h) override { script_.calls.push_back("release " + Show(h)); }
+  TransactionOffsets Prepare(std::span<const struct Settle> settles) override {
+    script_.calls.push_back("prepare " + std::to_string(settles.size()));
+    return {.group = "g", .member = "", .static_id = "", .offsets = {}};
+  }
   absl::Status Close(MonotonicTime deadline) override {
     script_.calls.push_back("close " + std::to_string(deadline.ns));
     return script_.close;
@@ -116,6 +121,24 @@ TEST_F(ConsumerTest, ForwardsEventsAndTracksHoldings) {
   EXPECT_EQ(handler.lost, 1u);
   EXPECT_EQ(handler.trouble, 1u);
   EXPECT_EQ(consumer->holdings(), std::vector<Holding>{kA});
+}
+
+TEST_F(ConsumerTest, WhatATransactionSettlesIsCheckedAsAnySettlement) {
+  auto consumer = Make(Settlement::kPrefix);
+  script.Assign({{kA, 0, ""}, {kB, 0, ""}});
+  script.Deliver(kA, {0, 1});
+  consumer->Poll(handler);
+  const SettleRange range{0, 1};
+  struct Settle settles[] = {{.holding = kA, .ranges = {&range, 1}, .next = 2, .has_note = true, .note = "n"},
+                             {.holding = kB, .ranges = {}, .next = 0, .note = {}}};
+  EXPECT_TRUE(consumer->Prepare(settles).ok());
+  settles[0].committed = true;
+  EXPECT_TRUE(consumer->Settle(settles[0]).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(consumer->Prepare({settles, 1}).status())) << "settled already";
+  script.Lose({kB});
+  consumer->Poll(handler);
+  EXPECT_TRUE(absl::IsAborted(consumer->Prepare({settles + 1, 1}).status()));
+  EXPECT_EQ(script.calls, (std::vector<std::string>{"prepare 2", "settle 0/0@1 0-1 next 2 note n committed"}));
 }
 
 TEST_F(ConsumerTest, StaleEpochsNeverReachTheDriver) {

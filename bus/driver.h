@@ -28,8 +28,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "bus/check.h"
 #include "bus/clock.h"
 #include "bus/delivery.h"
 #include "bus/message.h"
@@ -90,6 +92,21 @@ struct Settle {
   // as it stands.
   bool has_note = false;
   std::string_view note;
+  // A transaction has settled this, as Prepare was asked to: nothing is sent any more, and no note is answered.
+  bool committed = false;
+};
+
+// Settlements on their way into a transaction: made by the driver of a consumer, for that of a producer of the same bus.
+struct TransactionOffsets {
+  struct Offset {
+    Partition partition;  // of the consumer's topics, which are the producer's TransactionOptions::inputs
+    int64_t next = 0;
+    std::string note;
+  };
+  // Who settles: a member that is not one any more, or of another generation, is refused by the broker.
+  std::string group, member, static_id;
+  int32_t generation = -1;
+  std::vector<Offset> offsets;
 };
 
 class ConsumerDriver {
@@ -110,6 +127,13 @@ class ConsumerDriver {
   // are awaited up to `deadline`. Afterwards only the destructor may be called. Returns OK only when every settlement
   // sent before was taken by the broker.
   virtual absl::Status Close(MonotonicTime deadline) = 0;
+  // Of a consumer that is opened as ConsumerOptions::transactional, and commits nothing by itself: what
+  // ProducerDriver::Commit takes for these settlements, of holdings that are current. Of each Settle then follows, with
+  // `committed`, if the transaction was committed.
+  virtual TransactionOffsets Prepare(std::span<const struct Settle> settles) {
+    MR_CHECK(settles.empty()) << "this backend has no transactions";
+    return {};
+  }
 };
 
 // ---------------------------------------------------------------- publishing
@@ -134,6 +158,11 @@ class ProducerHandler {
   virtual void OnConfirmed(const Confirm& confirm) = 0;
   // Publish took less than it was given, and would take more now.
   virtual void OnWritable() = 0;
+  // The answer to Commit or Abort. OK: as asked. Aborted: it was not committed, and nobody will ever see what was
+  // published since the end of the one before.
+  virtual void OnEnded(const absl::Status& status) {
+    MR_CHECK(false) << "who ends no transaction is not told of an end: " << status.ToString();
+  }
 };
 
 class ProducerDriver {
@@ -145,8 +174,16 @@ class ProducerDriver {
   virtual size_t Publish(std::span<const Outgoing> messages, uint64_t first_token) = 0;
   virtual void Poll(ProducerHandler& handler) = 0;
   virtual MonotonicTime NextTimer() const = 0;
+  // Of a producer that is opened with a TransactionOptions::id. What is published belongs to a transaction, which begins
+  // by itself and ends by one of these, once each publish is answered; a publish that fails leaves only Abort. Each is
+  // answered by one OnEnded, before which nothing is published. Whether a commit without an answer was taken the driver
+  // finds out, however long it takes. Publishes of a transaction that the broker has ended are answered Aborted.
+  virtual void Commit(const TransactionOffsets& offsets) {
+    MR_CHECK(offsets.offsets.empty()) << "this backend has no transactions";
+  }
+  virtual void Abort() { MR_CHECK(false) << "this backend has no transactions"; }
   // Waits until everything taken is answered (answers go to `handler`), at most until `deadline`; what is open then is
-  // answered with DeadlineExceeded and the same is returned.
+  // answered with DeadlineExceeded and the same is returned. An open transaction is aborted, and no end is told any more.
   virtual absl::Status Close(ProducerHandler& handler, MonotonicTime deadline) = 0;
 };
 

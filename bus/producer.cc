@@ -15,6 +15,10 @@ class Producer::Checker final : public ProducerHandler {
     user_.OnConfirmed(confirm);
   }
   void OnWritable() override { user_.OnWritable(); }
+  void OnEnded(const absl::Status& status) override {
+    producer_.Ended();
+    user_.OnEnded(status);
+  }
 
  private:
   Producer& producer_;
@@ -29,6 +33,7 @@ Producer::~Producer() = default;
 
 Producer::Taken Producer::Publish(std::span<const Outgoing> messages) {
   MR_CHECK(!closed_) << "Publish on a closed producer";
+  MR_CHECK(!ending_) << "Publish while a transaction ends";
   if (messages.empty()) return {next_token_, 0};
   const size_t count = driver_->Publish(messages, next_token_);
   MR_CHECK(count <= messages.size()) << "driver: took " << count << " of " << messages.size() << " messages";
@@ -36,6 +41,29 @@ Producer::Taken Producer::Publish(std::span<const Outgoing> messages) {
   if (count > 0) open_.Open(next_token_, next_token_ + count - 1);
   next_token_ += count;
   return taken;
+}
+
+void Producer::BeginEnd() {
+  MR_CHECK(!closed_) << "ends a transaction on a closed producer";
+  MR_CHECK(!ending_) << "ends a transaction while one ends";
+  MR_CHECK(open_.empty()) << "ends a transaction with " << open_.size() << " publishes unanswered";
+  ending_ = true;
+}
+
+void Producer::Commit(const TransactionOffsets& offsets) {
+  MR_CHECK(!offsets.offsets.empty()) << "commits a transaction that settles nothing";
+  BeginEnd();
+  driver_->Commit(offsets);
+}
+
+void Producer::Abort() {
+  BeginEnd();
+  driver_->Abort();
+}
+
+void Producer::Ended() {
+  MR_CHECK(ending_) << "driver: tells the end of a transaction that nobody has ended, or twice";
+  ending_ = false;
 }
 
 void Producer::Poll(ProducerHandler& handler) {

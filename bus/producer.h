@@ -54,6 +54,11 @@ class Producer {
   // When Poll should be called even without a Wake; Infinite after Close.
   MonotonicTime NextTimer() const;
 
+  // Ends the transaction; see ProducerDriver. Only when each publish is answered, and the transaction before has ended.
+  // Publishing is a programming error until OnEnded. `offsets` names one partition at least.
+  void Commit(const TransactionOffsets& offsets);
+  void Abort();
+
   // How many messages were taken and not answered yet.
   uint64_t Pending() const { return open_.size(); }
 
@@ -66,11 +71,14 @@ class Producer {
  private:
   class Checker;
   void Confirmed(const Confirm& confirm);
+  void BeginEnd();
+  void Ended();
 
   const std::unique_ptr<ProducerDriver> driver_;
   OpenSet open_;
   uint64_t next_token_ = 1;
   bool polling_ = false;
+  bool ending_ = false;  // a transaction
   bool closed_ = false;
   absl::Status close_status_;
 };

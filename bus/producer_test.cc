@@ -16,6 +16,8 @@ struct Script {
   bool writable = false;
   std::vector<std::pair<uint64_t, size_t>> published;
   absl::Status close;
+  std::vector<absl::Status> ends;
+  size_t commits = 0, aborts = 0;
 };
 
 class FakeDriver final : public ProducerDriver {
@@ -28,7 +30,10 @@ class FakeDriver final : public ProducerDriver {
   void Poll(ProducerHandler& handler) override {
     for (const Confirm& confirm : std::exchange(script_.confirms, {})) handler.OnConfirmed(confirm);
     if (std::exchange(script_.writable, false)) handler.OnWritable();
+    for (const absl::Status& end : std::exchange(script_.ends, {})) handler.OnEnded(end);
   }
+  void Commit(const TransactionOffsets& offsets) override { script_.commits += offsets.offsets.size(); }
+  void Abort() override { ++script_.aborts; }
   MonotonicTime NextTimer() const override { return {7}; }
   absl::Status Close(ProducerHandler& handler, MonotonicTime) override {
     Poll(handler);
@@ -45,7 +50,8 @@ struct Record final : ProducerHandler {
     if (!confirm.status.ok()) failed += confirm.count;
   }
   void OnWritable() override { ++writable; }
-  uint64_t confirmed = 0, failed = 0, writable = 0;
+  void OnEnded(const absl::Status&) override { ++ended; }
+  uint64_t confirmed = 0, failed = 0, writable = 0, ended = 0;
 };
 
 class ProducerTest : public ::testing::Test {
@@ -88,6 +94,32 @@ TEST_F(ProducerTest, CountsAnswersInAnyOrder) {
   EXPECT_EQ(producer.NextTimer(), MonotonicTime::Infinite());
   producer.Poll(handler);
   EXPECT_TRUE(producer.Close(handler, {2}).ok());
+}
+
+TEST_F(ProducerTest, ATransactionEndsOnceAndNothingIsPublishedMeanwhile) {
+  TransactionOffsets offsets;
+  EXPECT_DEATH(producer.Commit(offsets), "settles nothing");
+  offsets.offsets.push_back({});
+  producer.Publish(messages);
+  EXPECT_DEATH(producer.Commit(offsets), "10 publishes unanswered");
+  script.confirms = {{1, 10, absl::OkStatus()}};
+  producer.Poll(handler);
+  producer.Commit(offsets);
+  EXPECT_DEATH(producer.Publish(messages), "while a transaction ends");
+  EXPECT_DEATH(producer.Abort(), "while one ends");
+  script.ends = {absl::OkStatus()};
+  producer.Poll(handler);
+  EXPECT_EQ(handler.ended, 1u);
+  producer.Publish(messages);
+  script.confirms = {{11, 10, absl::UnavailableError("x")}};
+  producer.Poll(handler);
+  producer.Abort();
+  script.ends = {absl::OkStatus()};
+  producer.Poll(handler);
+  EXPECT_EQ(script.commits, 1u);
+  EXPECT_EQ(script.aborts, 1u);
+  script.ends = {absl::OkStatus()};
+  EXPECT_DEATH(producer.Poll(handler), "nobody has ended");
 }
 
 TEST_F(ProducerTest, CloseReturnsWhatTheDriverSays) {

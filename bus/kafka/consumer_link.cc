@@ -136,6 +136,10 @@ void KafkaConsumerLink::Send(const LogRequest& request, MonotonicTime) {
       restart_ = true;
       return;
     }
+    case LogMethod::kInitProducer:
+    case LogMethod::kTransactOffset:
+    case LogMethod::kEndTransaction:
+      return;  // a producer's
   }
 }
 

@@ -27,6 +27,7 @@ Capabilities CapabilitiesOf(const KafkaUrl& url) {
   c.backend = "kafka";
   c.settlement = Settlement::kPrefix;
   c.replay = true;
+  c.no_transactions = "this driver does not use Kafka's yet";
   c.lag = true;
   c.notes = true;
   c.gapless_publish = true;
@@ -168,6 +169,7 @@ absl::StatusOr<std::unique_ptr<ConsumerDriver>> Kafka::OpenConsumer(const Consum
     chosen.heartbeat_interval = chosen.session_timeout / 10;
   chosen.cooperative = options.cooperative || url_.cooperative;
   if (absl::Status s = CheckConsumerOptions(chosen); !s.ok()) return s;
+  if (options.transactional) return NoTransactions(capabilities().backend);
   for (const std::string& topic : options.topics) {
     if (absl::Status s = CheckGroup(options.group, topic); !s.ok()) return s;
   }
@@ -178,6 +180,7 @@ absl::StatusOr<std::unique_ptr<ConsumerDriver>> Kafka::OpenConsumer(const Consum
 
 absl::StatusOr<std::unique_ptr<ProducerDriver>> Kafka::OpenProducer(const ProducerOptions& options, Waker& waker) {
   if (absl::Status s = CheckTopics(options.topics); !s.ok()) return s;
+  if (!options.transaction.id.empty()) return NoTransactions(capabilities().backend);
   for (const std::string& topic : options.topics) {
     if (absl::Status s = CheckTopic(topic); !s.ok()) return s;
   }

@@ -1,4 +1,5 @@
-// LogBroker: clients' requests and records. Topics, the operator's side and faults are in log_broker_admin.cc.
+// LogBroker: clients' requests and records. Topics, the operator's side and faults are in log_broker_admin.cc,
+// transactions in log_broker_transactions.cc.
 #include "bus/memory/log_broker.h"
 
 #include <algorithm>
@@ -104,6 +105,12 @@ void LogBroker::Take(Connection& connection, const LogRequest& request, Monotoni
     case LogMethod::kHeartbeat:
     case LogMethod::kLeave:
       return OnGroup(connection, request, now);
+    case LogMethod::kInitProducer:
+      return OnInitProducer(connection, request, now);
+    case LogMethod::kTransactOffset:
+      return OnTransactOffset(connection, request, now);
+    case LogMethod::kEndTransaction:
+      return OnEndTransaction(connection, request);
   }
 }
 
@@ -111,6 +118,7 @@ void LogBroker::Advance(MonotonicTime now) {
   now = At(now);
   if (now < next_timer_ || !up_ || !coordinator_) return;
   for (auto& [name, group] : groups_) group->Advance(now, answers_);
+  TimeOutTransactions(now);
   Deliver();
 }
 
@@ -161,6 +169,7 @@ void LogBroker::UpdateTimer() {
   MonotonicTime next = MonotonicTime::Infinite();
   if (up_ && coordinator_) {
     for (const auto& [name, group] : groups_) next = std::min(next, group->NextTimer());
+    for (const auto& [id, transactions] : transactions_) next = std::min(next, transactions->ends);
   }
   next_timer_ = next;
 }
@@ -193,6 +202,8 @@ void LogBroker::OnOffsets(Connection& connection, const LogRequest& request) {
     offsets.start = state->log.start();
     offsets.end = state->log.end();
     if (group == nullptr) continue;
+    // Whoever began at what is committed now would redo what a transaction under way has done.
+    if (Unstable(request.group, partition)) event.error = LogError::kUnstableOffset;
     const LogGroup::Committed& committed = group->CommittedOf(partition);
     offsets.committed = committed.offset;
     offsets.note = committed.note;
@@ -281,7 +292,7 @@ bool LogBroker::AnswerFetch(Connection& connection, PartitionState& state, uint6
     error = LogError::kOffsetOutOfRange;
     slice.next = log.start();
   } else {
-    slice = log.Read(offset, max);
+    slice = state.isolation == nullptr ? log.Read(offset, max) : state.isolation->Read(log, offset, max);
     if (slice.records.empty() && slice.next == offset) return false;
   }
   LogEvent& event = Tell(connection, LogEventKind::kReply);
@@ -309,6 +320,7 @@ size_t LogBroker::Produce(LogConnectionId id, std::span<const int32_t> topics, s
                           uint64_t first_token) {
   Connection* connection = Find(id);
   if (connection == nullptr || connection->ended) return 0;
+  if (connection->producer != nullptr) return ProduceInTransaction(*connection, topics, messages, first_token);
   size_t taken = 0;
   size_t run = 0;  // messages from here on were appended and not confirmed yet
   // Neighbours often go to the same place: `partitions` are of the producer's topic place.topic, `state` is of place.
@@ -396,7 +408,8 @@ void LogBroker::Destroy(PartitionState& state, int64_t before) {
   for (size_t g = 0; on_destroyed_ && g < topic.groups.size(); ++g) {
     int64_t at = std::max(state.settled[g], state.log.start());
     while (at < before) {
-      const LogPartition::Slice slice = state.log.Read(at, SIZE_MAX);
+      const LogPartition::Slice slice = ReadCommitted(state.partition, at, SIZE_MAX);
+      if (slice.next == at) break;
       for (const Delivery& record : slice.records) {
         if (record.offset < before) on_destroyed_(topic.spec.groups[g], state.partition, record);
       }
@@ -404,6 +417,7 @@ void LogBroker::Destroy(PartitionState& state, int64_t before) {
     }
   }
   state.log.DropBefore(before);
+  if (state.isolation != nullptr) state.isolation->DropBefore(before);
   Recount(state);
 }
 
@@ -424,7 +438,10 @@ void LogBroker::Recount(PartitionState& state) {
   const uint64_t position = state.log.PositionOf(least);
   topic.backlog -= position - state.settled_position;
   state.settled_position = position;
-  if (!topic.spec.keep && !topic.groups.empty()) state.log.DropBefore(least);
+  if (!topic.spec.keep && !topic.groups.empty()) {
+    state.log.DropBefore(least);
+    if (state.isolation != nullptr) state.isolation->DropBefore(least);
+  }
   if (!topic.starved.empty()) Writable(topic);
 }
 

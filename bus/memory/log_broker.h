@@ -1,7 +1,7 @@
 // A deterministic model of a Kafka-like broker: topics, partitions, groups, committed offsets, retention. It models
 // what a client can see, the unpleasant parts on purpose: nothing fences a commit but member and generation, offsets
 // have gaps, retention overtakes consumers and only an out-of-range answer tells, answers to joins come when everybody
-// has joined.
+// has joined, a transaction that is left open holds readers back until its time is up.
 //
 //   LogBroker broker({});
 //   broker.CreateTopic({.name = "raw", .partitions = 8, .groups = {"parse"}});
@@ -91,6 +91,14 @@ class LogBroker {
   const TopicSpec& Spec(int32_t topic) const;
   int32_t topics() const { return static_cast<int32_t>(topics_.size()); }
   const LogPartition& Log(Partition partition) const;
+  // What readers see of it: records of transactions that are committed, and of none, up to the first that is open.
+  LogPartition::Slice ReadCommitted(Partition partition, int64_t offset, size_t max) const;
+  // Of the whole partition, as if the transactions that are open were aborted now.
+  void ForEachOnceAborted(Partition partition, const std::function<void(const Delivery&)>& visit) const;
+  // How many records from `offset` on readers see.
+  uint64_t CommittedFrom(Partition partition, int64_t offset) const;
+  // Whether a transaction of that id is open.
+  bool InTransaction(std::string_view transactional_id) const;
   // nullptr where nobody has joined or committed under that name, or it was deleted.
   const LogGroup* Group(std::string_view name) const;
   // From where on `group` has records to settle: what it has committed, at least where the log starts.
@@ -138,6 +146,7 @@ class LogBroker {
   struct Topic;
   struct PartitionState;
   struct WaitingFetch;
+  struct Transactions;
 
   Connection* Find(LogConnectionId id);
   // Callers' clocks may lag behind each other by what they did not look; ours goes on.
@@ -151,6 +160,19 @@ class LogBroker {
   // False where there is nothing to answer with yet.
   bool AnswerFetch(Connection& connection, PartitionState& state, uint64_t id, int64_t offset, uint32_t max);
   LogError Admit(PartitionState& state, const Message& message) const;
+  // log_broker_transactions.cc
+  void OnInitProducer(Connection& connection, const LogRequest& request, MonotonicTime now);
+  void OnTransactOffset(Connection& connection, const LogRequest& request, MonotonicTime now);
+  void OnEndTransaction(Connection& connection, const LogRequest& request);
+  size_t ProduceInTransaction(Connection& connection, std::span<const int32_t> topics,
+                              std::span<const Outgoing> messages, uint64_t first_token);
+  // Whether the connection's producer is the one that may write under its id.
+  LogError CheckProducer(const Connection& connection) const;
+  void BeginTransaction(Transactions& transactions);
+  void EndTransaction(Transactions& transactions, bool commit);
+  void TimeOutTransactions(MonotonicTime now);
+  bool HasRoom(std::span<const int32_t> topics, LogConnectionId connection);
+  bool Unstable(std::string_view group, Partition partition) const;
   // Something was appended or dropped: waiting fetches are looked at again, all at once.
   void Touch(PartitionState& state);
   void FlushTouched();
@@ -182,6 +204,7 @@ class LogBroker {
   std::vector<std::unique_ptr<Topic>> topics_;
   std::map<std::string, int32_t, std::less<>> topic_ids_;
   std::map<std::string, std::unique_ptr<LogGroup>, std::less<>> groups_;
+  std::map<std::string, std::unique_ptr<Transactions>, std::less<>> transactions_;  // by transactional id
   MonotonicTime now_{INT64_MIN};
   MonotonicTime next_timer_ = MonotonicTime::Infinite();
   std::vector<PartitionState*> touched_;  // scratch

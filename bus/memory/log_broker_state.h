@@ -3,9 +3,12 @@
 #define MILLRACE_BUS_MEMORY_LOG_BROKER_STATE_H_
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "bus/memory/log_broker.h"
+#include "bus/memory/log_isolation.h"
 
 namespace millrace::bus {
 
@@ -22,7 +25,9 @@ struct LogBroker::Connection {
   bool told = false;   // woken since events were taken last
   bool ended = false;  // kDisconnected is the last event
   std::vector<LogEvent> outbox;
-  LogGroup* last_group = nullptr;  // of the last commit: most go to the same
+  LogGroup* last_group = nullptr;    // of the last commit: most go to the same
+  Transactions* producer = nullptr;  // since kInitProducer
+  int32_t producer_epoch = 0;        // that it was given then
 };
 
 struct LogBroker::PartitionState {
@@ -31,9 +36,28 @@ struct LogBroker::PartitionState {
   Partition partition;
   LogPartition log;
   std::vector<WaitingFetch> waiting;
-  std::vector<int64_t> settled;   // by group of the topic: the highest it has committed
-  uint64_t settled_position = 0;  // of what all groups have settled
+  std::vector<int64_t> settled;             // by group of the topic: the highest it has committed
+  uint64_t settled_position = 0;            // of what all groups have settled
+  std::unique_ptr<LogIsolation> isolation;  // since a transaction has first written here
   bool touched = false;
+};
+
+// Of one transactional id: one after the other.
+struct LogBroker::Transactions {
+  struct Offset {
+    std::string group;
+    Partition partition;
+    int64_t offset = 0;
+    std::string note;
+  };
+  uint64_t producer = 0;   // a number for the id
+  int32_t epoch = -1;      // of who may write
+  bool timed_out = false;  // the epoch was raised by that
+  Duration timeout{0};
+  bool open = false;
+  MonotonicTime ends = MonotonicTime::Infinite();  // open: by the time-out
+  std::vector<PartitionState*> written;
+  std::vector<Offset> offsets;  // to be committed with it
 };
 
 struct LogBroker::Topic {

@@ -17,6 +17,7 @@ Capabilities LogCapabilities(const MemoryUrl& url) {
   c.backend = "mem (log)";
   c.settlement = Settlement::kPrefix;
   c.replay = true;
+  c.transactions = true;
   c.lag = true;
   c.notes = true;
   c.gapless_publish = true;
@@ -28,17 +29,17 @@ Capabilities LogCapabilities(const MemoryUrl& url) {
   return c;
 }
 
-// Calls visit(record) for all from `offset` on, until it says no.
+// Calls visit(record) for all from `offset` on that readers may see, until it says no.
 template <class Visit>
-bool Walk(const LogPartition& log, int64_t offset, Visit visit) {
-  while (offset < log.end()) {
-    const LogPartition::Slice slice = log.Read(offset, SIZE_MAX);
+bool Walk(const LogBroker& broker, Partition partition, int64_t offset, Visit visit) {
+  while (true) {
+    const LogPartition::Slice slice = broker.ReadCommitted(partition, offset, SIZE_MAX);
     for (const Delivery& record : slice.records) {
       if (!visit(record)) return false;
     }
+    if (slice.next == offset) return true;
     offset = slice.next;
   }
-  return true;
 }
 
 }  // namespace
@@ -110,9 +111,12 @@ absl::StatusOr<std::unique_ptr<ProducerDriver>> LogMemoryBus::OpenProducer(const
     for (const std::string& topic : options.topics) {
       if (absl::Status s = TopicNamed(topic).status(); !s.ok()) return s;
     }
+    for (const std::string& topic : options.transaction.inputs) {
+      if (absl::Status s = TopicNamed(topic).status(); !s.ok()) return s;
+    }
     opened_ = true;
   }
-  return MakeLogProducer(core_, options.topics, waker);
+  return MakeLogProducer(core_, options, waker);
 }
 
 absl::StatusOr<std::vector<PartitionLag>> LogMemoryBus::Lag(const std::string& group, const std::string& topic) {
@@ -127,7 +131,7 @@ absl::StatusOr<std::vector<PartitionLag>> LogMemoryBus::Lag(const std::string& g
                     .partition = n,
                     .settled = settled,
                     .end = log.end(),
-                    .lag = static_cast<int64_t>(log.records() - log.RecordsBefore(settled))});
+                    .lag = static_cast<int64_t>(lock->CommittedFrom({*id, n}, settled))});
   }
   return lags;
 }
@@ -141,7 +145,7 @@ absl::Status LogMemoryBus::ForEachUnsettled(const std::string& group, const std:
     const auto each = [&](const Delivery& d) {
       return visit({.partition = n, .offset = d.offset, .message = d.message});
     };
-    if (!Walk(lock->Log({*id, n}), lock->SettledUpTo(group, {*id, n}), each)) break;
+    if (!Walk(*lock, {*id, n}, lock->SettledUpTo(group, {*id, n}), each)) break;
   }
   return absl::OkStatus();
 }
@@ -152,11 +156,10 @@ absl::Status LogMemoryBus::ForEachKept(const std::string& topic, const RestingVi
   if (!id.ok()) return id.status();
   if (!lock->Spec(*id).keep) return KeepsNothing(topic);
   for (int32_t n = 0; n < lock->Spec(*id).partitions; ++n) {
-    const LogPartition& log = lock->Log({*id, n});
     const auto each = [&](const Delivery& d) {
       return visit({.partition = n, .offset = d.offset, .message = d.message});
     };
-    if (!Walk(log, log.start(), each)) break;
+    if (!Walk(*lock, {*id, n}, lock->Log({*id, n}).start(), each)) break;
   }
   return absl::OkStatus();
 }
@@ -221,11 +224,11 @@ void LogMemoryBus::Save(const LogBroker& broker, SnapshotWriter& out) {
         out.Number(static_cast<uint64_t>(committed.offset + 1));
         out.Bytes(committed.note);
       }
-      Walk(log, log.start(), [&](const Delivery& record) {
+      // Whoever loads it finds no transaction open.
+      broker.ForEachOnceAborted({id, n}, [&](const Delivery& record) {
         out.Number(1);
         out.Number(static_cast<uint64_t>(record.offset));
         out.Record(record.message);
-        return true;
       });
       out.Number(0);
     }

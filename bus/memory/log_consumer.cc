@@ -167,6 +167,15 @@ void LogConsumer::Settle(const struct Settle& settle) {
     if (settle.has_note) AnswerNotes(settle.holding, 1, Stale());
     return;
   }
+  if (options_.transactional) {
+    MR_CHECK(settle.committed) << "a transactional consumer settles by transactions";
+    slot->settled = slot->committed = std::max({slot->settled, slot->prepared, static_cast<int64_t>(settle.next)});
+    if (settle.has_note) {
+      slot->note.assign(settle.note);
+      slot->note_taken = slot->note;
+    }
+    return;
+  }
   int64_t next = static_cast<int64_t>(settle.next);
   // Nothing is in flight: what has no record behind it is done with too.
   if (next >= slot->delivered) next = std::max(next, slot->position);
@@ -184,6 +193,25 @@ void LogConsumer::Settle(const struct Settle& settle) {
     slot->settling = true;
     to_commit_.push_back(static_cast<uint32_t>(slot - slots_.data()));
   }
+}
+
+TransactionOffsets LogConsumer::Prepare(std::span<const struct Settle> settles) {
+  TransactionOffsets out{.group = options_.group,
+                         .member = membership_.member(),
+                         .static_id = options_.static_id,
+                         .generation = membership_.generation(),
+                         .offsets = {}};
+  for (const struct Settle& settle : settles) {
+    Slot* slot = SlotOf(settle.holding);
+    MR_CHECK(slot != nullptr && slot->held()) << "settles what it does not hold";
+    int64_t next = static_cast<int64_t>(settle.next);
+    if (next >= slot->delivered) next = std::max(next, slot->position);
+    slot->prepared = std::max(next, slot->settled);
+    out.offsets.push_back({.partition = slot->partition,
+                           .next = slot->prepared,
+                           .note = settle.has_note ? std::string(settle.note) : slot->note});
+  }
+  return out;
 }
 
 bool LogConsumer::CanCommit(const Slot& slot) const {
@@ -323,6 +351,10 @@ void LogConsumer::Handle(LogEvent& event) {
     case LogMethod::kLeave:
       Attend();
       return membership_.OnReply(event, now_);
+    case LogMethod::kInitProducer:
+    case LogMethod::kTransactOffset:
+    case LogMethod::kEndTransaction:
+      return;  // a producer's
   }
 }
 
@@ -395,7 +427,7 @@ void LogConsumer::OnMetadata(const LogEvent& event) {
 void LogConsumer::OnOffsets(const LogEvent& event) {
   offsets_id_ = 0;
   Attend();
-  if (event.error == LogError::kCoordinatorUnavailable) {
+  if (event.error == LogError::kCoordinatorUnavailable || event.error == LogError::kUnstableOffset) {
     offsets_at_ = now_ + log_options_.retry_backoff;
     ask_offsets_ = true;
     return;
@@ -444,7 +476,7 @@ void LogConsumer::OnFetched(LogEvent& event) {
   }
   if (event.records.empty()) {
     slot->position = event.offset;
-    if (slot->settled >= slot->delivered) {
+    if (slot->settled >= slot->delivered && !options_.transactional) {
       slot->settled = slot->position;
       slot->dirty = true;
       if (CanCommit(*slot))
@@ -490,7 +522,7 @@ void LogConsumer::OnRangeChecked(Slot& slot, const LogOffsets& offsets) {
   }
   const bool idle = slot.settled >= slot.delivered;
   slot.position = std::max(slot.position, offsets.start);
-  if (idle) {
+  if (idle && !options_.transactional) {
     slot.settled = slot.position;
     slot.dirty = true;
   }

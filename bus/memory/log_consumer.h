@@ -17,6 +17,8 @@
 //   reaches 0.
 //   * What retention destroyed before the group had settled it is told as DataLoss.
 //   * Each commit carries the partition's note along, as it replaces the broker's.
+//   * A transactional one commits nothing: what it is asked to settle goes along with its producer's transactions, which
+//   the broker fences. What it has stepped over goes along with what is settled next.
 //
 // Effect, errors: bus/driver.h. OnTrouble(FailedPrecondition) is final: fenced, an unknown topic, or a group that
 // rebalances otherwise. Threading: one thread at a time. Handlers may call Settle, Flow and Release from inside their
@@ -71,6 +73,7 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   void Release(Holding holding) override;
   // What can be had without waiting: see StartClose.
   absl::Status Close(MonotonicTime deadline) override;
+  TransactionOffsets Prepare(std::span<const struct Settle> settles) override;
 
   // What a client library does in a thread of its own while nobody polls, as when the caller is stuck: heartbeats go out and
   // are answered, and what else comes waits for the next Poll. After LogConsumerOptions::rebalance_timeout without a Poll
@@ -113,6 +116,7 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
     int64_t delivered = 0;       // last delivered + 1
     int64_t settled = 0;         // to be committed
     int64_t committed = -1;      // known to be committed in this epoch
+    int64_t prepared = 0;        // transactional: on its way in a transaction
     uint32_t commits = 0;        // under way
     uint32_t notes_waiting = 0;  // settlements with a note that no commit under way carries
     MonotonicTime deadline;      // kRevoking

@@ -86,6 +86,7 @@ class MemoryLogConsumer : public ConsumerDriver {
   void Settle(const struct Settle& settle) override { consumer_.Settle(settle); }
   void Flow(Holding holding, bool on) override { consumer_.Flow(holding, on); }
   void Release(Holding holding) override { consumer_.Release(holding); }
+  TransactionOffsets Prepare(std::span<const struct Settle> settles) override { return consumer_.Prepare(settles); }
   absl::Status Close(MonotonicTime deadline) override {
     // Done at once, unless a cooperative group is between two generations: then others have to act first.
     CloseWait wait(*cell_);
@@ -115,27 +116,49 @@ class MemoryLogConsumer : public ConsumerDriver {
 
 class MemoryLogProducer : public ProducerDriver {
  public:
-  MemoryLogProducer(Core& core, const std::vector<std::string>& topics, Waker& waker)
-      : cell_(std::make_shared<WakeCell>(waker)),
+  MemoryLogProducer(Core& core, const ProducerOptions& options, Waker& waker)
+      : core_(core),
+        transactional_(!options.transaction.id.empty()),
+        cell_(std::make_shared<WakeCell>(waker)),
         noting_(core.wakes, cell_),
-        producer_(topics, {}, std::make_unique<LockedLogLink>(core, noting_), core.clock.Now()) {}
+        producer_(options.topics, {.transaction = options.transaction}, std::make_unique<LockedLogLink>(core, noting_),
+                  core.clock.Now()) {}
   ~MemoryLogProducer() override { cell_->Set(nullptr); }
 
   size_t Publish(std::span<const Outgoing> messages, uint64_t first_token) override {
+    if (transactional_) Now();
     return producer_.Publish(messages, first_token);
   }
+  void Commit(const TransactionOffsets& offsets) override {
+    Now();
+    producer_.Commit(offsets);
+  }
+  void Abort() override {
+    Now();
+    producer_.Abort();
+  }
   void Poll(ProducerHandler& handler) override {
+    if (transactional_) Now();
     noting_.SetPolling(true);
     producer_.Poll(handler);
     noting_.SetPolling(false);
   }
-  // Nothing here depends on time.
+  // Only transactions depend on time.
   MonotonicTime NextTimer() const override { return noting_.Something() ? MonotonicTime{} : producer_.NextTimer(); }
   absl::Status Close(ProducerHandler& handler, MonotonicTime deadline) override {
     return producer_.Close(handler, deadline);
   }
 
  private:
+  void Now() {
+    now_ = std::max(now_, core_.clock.Now());
+    core_.AdvanceTo(now_);
+    producer_.Advance(now_);
+  }
+
+  Core& core_;
+  const bool transactional_;
+  MonotonicTime now_;
   const std::shared_ptr<WakeCell> cell_;
   NotingWaker noting_;
   LogProducer producer_;
@@ -148,8 +171,8 @@ std::unique_ptr<ConsumerDriver> MakeLogConsumer(Core& core, const ConsumerOption
   return std::make_unique<MemoryLogConsumer>(core, options, log_options, waker);
 }
 
-std::unique_ptr<ProducerDriver> MakeLogProducer(Core& core, const std::vector<std::string>& topics, Waker& waker) {
-  return std::make_unique<MemoryLogProducer>(core, topics, waker);
+std::unique_ptr<ProducerDriver> MakeLogProducer(Core& core, const ProducerOptions& options, Waker& waker) {
+  return std::make_unique<MemoryLogProducer>(core, options, waker);
 }
 
 }  // namespace millrace::bus

@@ -18,7 +18,7 @@ namespace millrace::bus {
 
 std::unique_ptr<ConsumerDriver> MakeLogConsumer(MemoryCore<LogBroker>& core, const ConsumerOptions& options,
                                                 const LogConsumerOptions& log_options, Waker& waker);
-std::unique_ptr<ProducerDriver> MakeLogProducer(MemoryCore<LogBroker>& core, const std::vector<std::string>& topics,
+std::unique_ptr<ProducerDriver> MakeLogProducer(MemoryCore<LogBroker>& core, const ProducerOptions& options,
                                                 Waker& waker);
 
 }  // namespace millrace::bus

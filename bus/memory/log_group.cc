@@ -67,6 +67,17 @@ LogError LogGroup::CheckCommit(const LogRequest& request, MonotonicTime now) {
   return LogError::kNone;
 }
 
+LogError LogGroup::CheckTransactionalCommit(const LogRequest& request, MonotonicTime now) {
+  if (state_ == State::kDead) return LogError::kCoordinatorUnavailable;
+  if (request.generation < 0 && request.member.empty())
+    return members_.empty() ? LogError::kNone : LogError::kUnknownMember;
+  Member* member = nullptr;
+  if (LogError error = Find(request, &member); error != LogError::kNone) return error;
+  if (request.generation != generation_) return LogError::kIllegalGeneration;
+  Alive(*member, now);
+  return LogError::kNone;
+}
+
 LogError LogGroup::Delete() {
   if (!members_.empty() || !pending_.empty()) return LogError::kGroupNotEmpty;
   state_ = State::kDead;

@@ -58,6 +58,8 @@ class LogGroup {
   void Handle(LogConnectionId connection, const LogRequest& request, MonotonicTime now, std::vector<Answer>& answers);
   // Whether a commit of (member, instance, generation) is taken; it counts as a sign of life.
   LogError CheckCommit(const LogRequest& request, MonotonicTime now);
+  // The same for one that is part of a transaction: between two generations a member of the new one may.
+  LogError CheckTransactionalCommit(const LogRequest& request, MonotonicTime now);
   // Ends the group where nobody is in it: kDead from then on.
   LogError Delete();
 

@@ -18,6 +18,12 @@ absl::Status StatusOf(LogError error) {
     case LogError::kUnknownTopic:
       return absl::FailedPreconditionError(
           "the topic has no such partition: apply the topology, and choose partitions by its count");
+    case LogError::kProducerFenced:
+      return absl::AbortedError(
+          "another producer has the same transactional id and has fenced this one: give each process a name of its "
+          "own");
+    case LogError::kProducerEpoch:
+      return absl::AbortedError("the transaction took too long, and the broker has aborted it");
     default:
       return absl::UnavailableError("the broker refused the message (" + std::string(NameOf(error)) + ")");
   }
@@ -35,12 +41,20 @@ LogProducer::LogProducer(std::vector<std::string> topics, const LogProducerOptio
 
 size_t LogProducer::Publish(std::span<const Outgoing> messages, uint64_t first_token) {
   MR_CHECK(!closed_) << "Publish after Close";
+  if (gone_) {
+    Answer(first_token, messages.size(), absl::AbortedError("the transaction that this belongs to is over"));
+    due_ = due_ || in_poll_;
+    return messages.size();
+  }
   if (!connected()) {
     starved_ = starved_ || !messages.empty();
     return 0;
   }
   const size_t taken = link_->Produce(topic_ids_, messages, first_token, now_);
-  if (taken > 0) open_.Open(first_token, first_token + taken - 1);
+  if (taken > 0) {
+    open_.Open(first_token, first_token + taken - 1);
+    begun_ = true;
+  }
   if (taken < messages.size()) {
     starved_ = true;
     writable_ = false;  // until the broker says so
@@ -55,6 +69,7 @@ bool LogProducer::Pump() {
     connecting_ = true;
     link_->Connect(now_);
   }
+  StepTransaction();
   link_->Receive(events_);
   if (events_.empty()) return false;
   for (const LogEvent& event : events_) {
@@ -69,8 +84,8 @@ bool LogProducer::Pump() {
         connected_ = true;
         connecting_ = false;
         failures_ = 0;
-        writable_ = !topic_ids_.empty();
-        if (topic_ids_.empty()) link_->Send({.method = LogMethod::kMetadata, .id = 1, .topics = topics_}, now_);
+        writable_ = connected();
+        if (topic_ids_.empty()) AskMetadata();
         break;
       case LogEventKind::kDisconnected:
         OnDisconnected();
@@ -78,7 +93,11 @@ bool LogProducer::Pump() {
       case LogEventKind::kTrouble:  // a producer tells by its answers
         break;
       case LogEventKind::kReply:
-        if (event.method == LogMethod::kMetadata) OnMetadata(event);
+        if (event.method == LogMethod::kMetadata) {
+          OnMetadata(event);
+        } else {
+          OnTransactionReply(event);
+        }
         break;
     }
   }
@@ -86,9 +105,18 @@ bool LogProducer::Pump() {
   return true;
 }
 
+void LogProducer::AskMetadata() {
+  std::vector<std::string> names = topics_;
+  const std::vector<std::string>& inputs = options_.transaction.inputs;
+  names.insert(names.end(), inputs.begin(), inputs.end());
+  link_->Send({.method = LogMethod::kMetadata, .id = 1, .topics = names}, now_);
+}
+
 void LogProducer::OnMetadata(const LogEvent& event) {
-  for (const LogTopicInfo& topic : event.detail->topics) topic_ids_.push_back(topic.id);
-  writable_ = true;
+  for (const LogTopicInfo& topic : event.detail->topics) {
+    (topic_ids_.size() < topics_.size() ? topic_ids_ : input_ids_).push_back(topic.id);
+  }
+  writable_ = connected();
 }
 
 void LogProducer::OnDisconnected() {
@@ -100,6 +128,7 @@ void LogProducer::OnDisconnected() {
   const absl::Status unknown = absl::DeadlineExceededError(
       "the connection went before the broker had answered: the message may be there or not");
   AnswerOpen(unknown);
+  if (transactional()) OnSessionLost();
 }
 
 // Of one partition in the order of its publishes, of several as they come.
@@ -108,6 +137,7 @@ void LogProducer::OnProduced(const LogEvent& event) {
   MR_CHECK(open_.AllOpen(event.id, last)) << "the broker answers what was not published";
   open_.Close(event.id, last);
   Answer(event.id, event.count, StatusOf(event.error));
+  if (event.error == LogError::kProducerFenced || event.error == LogError::kProducerEpoch) OnFenced();
 }
 
 void LogProducer::AnswerOpen(const absl::Status& status) {
@@ -138,6 +168,11 @@ bool LogProducer::Tell(ProducerHandler& handler) {
     telling_.clear();
     told = true;
   }
+  if (ended_.has_value()) {
+    const absl::Status status = *std::exchange(ended_, std::nullopt);
+    handler.OnEnded(status);
+    told = true;
+  }
   if (starved_ && writable_) {
     starved_ = writable_ = false;
     handler.OnWritable();
@@ -158,8 +193,9 @@ void LogProducer::Poll(ProducerHandler& handler) {
 
 MonotonicTime LogProducer::NextTimer() const {
   if (closed_) return MonotonicTime::Infinite();
-  if (due_ || !answers_.empty() || (starved_ && writable_)) return now_;
-  return connected_ || connecting_ ? MonotonicTime::Infinite() : connect_at_;
+  if (due_ || !answers_.empty() || ended_.has_value() || (starved_ && writable_)) return now_;
+  if (!connected_ && !connecting_) return connect_at_;
+  return WantsStep() ? std::max(now_, retry_at_) : MonotonicTime::Infinite();
 }
 
 absl::Status LogProducer::Close(ProducerHandler& handler, MonotonicTime) {
@@ -172,6 +208,9 @@ absl::Status LogProducer::Close(ProducerHandler& handler, MonotonicTime) {
   AnswerOpen(unknown);
   starved_ = false;
   closed_ = true;
+  ended_.reset();
+  // Readers need not wait for the time-out. What is being committed is: nobody here can take that back.
+  if (begun_ && ending_ != Ending::kEnd && ending_ != Ending::kResolve && connected()) SendEnd(/*commit=*/false);
   Tell(handler);
   link_->Drop(now_);
   return open ? unknown : absl::OkStatus();

@@ -8,6 +8,11 @@
 // Publish takes nothing while there is no connection, and less than it is given while a topic's backlog is full:
 // OnWritable follows.
 //
+// With a transactional id (log_producer_transactions.cc) it initialises under that on each connection, and whenever the
+// broker has fenced it, with back-off; until then Publish takes nothing. So nothing that is still on its way from before
+// can end, or add to, a transaction that has begun since. Whether a commit without an answer was taken is read from the
+// group's committed offsets, which cannot change any more by then.
+//
 // Threading: one thread at a time. Handlers may call Publish from inside their calls, but not Poll or Close.
 // Blocking: nothing blocks, Close neither: over links with a delay, Poll until outstanding() is 0, then Close.
 #ifndef MILLRACE_BUS_MEMORY_LOG_PRODUCER_H_
@@ -15,10 +20,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "bus/bus.h"
 #include "bus/driver.h"
 #include "bus/memory/log_wire.h"
 #include "bus/open_set.h"
@@ -28,6 +35,10 @@ namespace millrace::bus {
 struct LogProducerOptions {
   Duration reconnect_min = std::chrono::milliseconds(100);
   Duration reconnect_max = std::chrono::seconds(5);
+  TransactionOptions transaction;
+  // Between tries to initialise, and of requests that the coordinator could not answer.
+  Duration retry_min = std::chrono::milliseconds(100);
+  Duration retry_max = std::chrono::seconds(5);
 };
 
 class LogProducer : public ProducerDriver {
@@ -42,24 +53,54 @@ class LogProducer : public ProducerDriver {
   void Poll(ProducerHandler& handler) override;
   MonotonicTime NextTimer() const override;
   absl::Status Close(ProducerHandler& handler, MonotonicTime deadline) override;
+  void Commit(const TransactionOffsets& offsets) override;
+  void Abort() override;
 
   // While nobody polls: a log broker asks no sign of life of producers.
   void KeepAlive() {}
 
   // Publishes taken and not told yet.
   size_t outstanding() const { return open_.size() + answered_messages_; }
-  bool connected() const { return !topic_ids_.empty() && connected_; }
+  bool connected() const {
+    return !topic_ids_.empty() && connected_ && (session_ == Session::kReady || !transactional());
+  }
 
  private:
   // Takes in what the broker says. True: there was something.
   bool Pump();
   void OnDisconnected();
+  void AskMetadata();
   void OnMetadata(const LogEvent& event);
   void OnProduced(const LogEvent& event);
   // Everything that is open.
   void AnswerOpen(const absl::Status& status);
   void Answer(uint64_t first, uint64_t count, const absl::Status& status);
   bool Tell(ProducerHandler& handler);
+
+  // log_producer_transactions.cc
+  enum class Session : uint8_t { kNone, kAsked, kReady };  // under the transactional id, on this connection
+  enum class Ending : uint8_t {
+    kNone,
+    kOffsets,  // a commit: its offsets are on their way, or wait for the session
+    kEnd,
+    kResolve,  // a commit without an answer: was it taken?
+  };
+  bool transactional() const { return !options_.transaction.id.empty(); }
+  // Whether there is something to ask, as soon as it is time.
+  bool WantsStep() const;
+  void StepTransaction();
+  void OnTransactionReply(const LogEvent& event);
+  void OnInitialised(const LogEvent& event);
+  void OnOffsetTaken(const LogEvent& event);
+  void OnEndAnswered(const LogEvent& event);
+  void OnResolved(const LogEvent& event);
+  void OnSessionLost();
+  void OnFenced();
+  void SendOffsets();
+  void SendEnd(bool commit);
+  void Ended(const absl::Status& status);
+  void RetryLater();
+  Partition BrokerPartition(const TransactionOffsets::Offset& offset) const;
 
   const std::vector<std::string> topics_;
   const LogProducerOptions options_;
@@ -80,6 +121,22 @@ class LogProducer : public ProducerDriver {
   size_t answered_messages_ = 0;
   std::vector<Confirm> answers_;
   std::vector<Confirm> telling_;
+
+  std::vector<int32_t> input_ids_;
+  Session session_ = Session::kNone;
+  uint32_t retries_ = 0;
+  MonotonicTime retry_at_;
+  uint64_t next_id_ = 2;
+  uint64_t asked_id_ = 0;      // of the last kInitProducer, kEndTransaction or kOffsets; 0: answered
+  uint64_t first_offset_ = 0;  // ids of the kTransactOffsets on their way
+  size_t offsets_open_ = 0;
+  bool begun_ = false;  // something was published since the last end
+  bool gone_ = false;   // … and the broker has aborted it, or will when we initialise
+  Ending ending_ = Ending::kNone;
+  bool committing_ = false;
+  TransactionOffsets offsets_;
+  absl::Status refused_;               // why the commit under way became an abort
+  std::optional<absl::Status> ended_;  // to be told
 };
 
 }  // namespace millrace::bus

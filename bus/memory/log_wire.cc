@@ -36,6 +36,14 @@ std::string_view NameOf(LogError error) {
       return "GROUP_ID_NOT_FOUND";
     case LogError::kRefused:
       return "NOT_ENOUGH_REPLICAS";
+    case LogError::kUnstableOffset:
+      return "UNSTABLE_OFFSET_COMMIT";
+    case LogError::kProducerFenced:
+      return "PRODUCER_FENCED";
+    case LogError::kProducerEpoch:
+      return "INVALID_PRODUCER_EPOCH";
+    case LogError::kTransactionState:
+      return "INVALID_TXN_STATE";
   }
   return "UNKNOWN";
 }

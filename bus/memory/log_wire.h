@@ -52,7 +52,11 @@ enum class LogError : uint8_t {
   kMemberIdRequired,
   kFencedInstance,  // FENCED_INSTANCE_ID
   kGroupNotFound,
-  kRefused,  // a nack of the broker's own: NOT_ENOUGH_REPLICAS and its kind; nothing was appended
+  kRefused,           // a nack of the broker's own: NOT_ENOUGH_REPLICAS and its kind; nothing was appended
+  kUnstableOffset,    // UNSTABLE_OFFSET_COMMIT: an open transaction may commit there yet
+  kProducerFenced,    // PRODUCER_FENCED: somebody has initialised under the same transactional id since
+  kProducerEpoch,     // INVALID_PRODUCER_EPOCH: the transaction ran out of time, and was aborted
+  kTransactionState,  // INVALID_TXN_STATE: there is no transaction to end
 };
 
 std::string_view NameOf(LogError error);
@@ -66,6 +70,11 @@ enum class LogMethod : uint8_t {
   kOffsets,  // committed offsets and notes of a group; where the log starts and ends
   kCommit,
   kFetch,  // answered when there is something at `offset`, or a gap to step over
+  // From kInitProducer on, what this connection produces belongs to transactions: the first message or offset begins
+  // one, kEndTransaction ends it.
+  kInitProducer,    // ends what an earlier producer of that transactional id has left open, and fences it
+  kTransactOffset,  // as kCommit, when the transaction is committed
+  kEndTransaction,
 };
 
 // How a member asks to join.
@@ -91,15 +100,17 @@ struct LogMemberAssignment {
 struct LogRequest {
   LogMethod method = LogMethod::kHeartbeat;
   bool quiet = false;       // kCommit: a good answer need not wake anybody, and may be shared with those that follow
+  bool commit = false;      // kEndTransaction; else it is aborted
   uint32_t max = 0;         // kFetch: most records
   uint64_t id = 0;          // chosen by the client; the answer carries it back
   int32_t generation = -1;  // kSync, kHeartbeat, kCommit
-  Partition partition;      // kFetch, kCommit; topic is the broker's id here and below
-  int64_t offset = 0;       // kFetch, kCommit
+  Partition partition;      // kFetch, kCommit, kTransactOffset; topic is the broker's id here and below
+  uint32_t timeout_ms = 0;  // kInitProducer: of its transactions
+  int64_t offset = 0;       // kFetch, kCommit, kTransactOffset
   std::string_view group = {};
   std::string_view member = {};
-  std::string_view instance = {};  // group.instance.id
-  std::string_view note = {};      // kCommit: metadata
+  std::string_view instance = {};  // group.instance.id; kInitProducer: transactional.id
+  std::string_view note = {};      // kCommit, kTransactOffset: metadata
   const LogJoin* join = nullptr;
   std::span<const LogMemberAssignment> assignments = {};  // kSync of the leader
   std::span<const Partition> partitions = {};             // kOffsets
@@ -145,7 +156,7 @@ struct LogEvent {
   LogEventKind kind = LogEventKind::kReply;
   LogMethod method = LogMethod::kHeartbeat;  // kReply: of the request
   LogError error = LogError::kNone;
-  int32_t generation = -1;  // kJoin
+  int32_t generation = -1;  // kJoin; kInitProducer: the producer's epoch
   uint64_t id = 0;          // kReply: of the request; kProduced: first token
   uint64_t count = 0;       // kProduced; kCommit, of quiet ones: so many were taken, of ids that follow each other
   Partition partition;      // kFetch, kCommit: of the first

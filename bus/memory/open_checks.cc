@@ -35,6 +35,10 @@ absl::Status CheckConsumerOptions(const ConsumerOptions& options) {
   return CheckTopics(options.topics);
 }
 
+absl::Status NoTransactions(const std::string& backend) {
+  return absl::FailedPreconditionError(backend + " has no transactions: open it without (at-least-once delivery)");
+}
+
 absl::Status NoSuchTopic(const std::string& topic) {
   return absl::NotFoundError("topic \"" + topic + "\" does not exist: apply a topology that has it first");
 }

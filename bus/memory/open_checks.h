@@ -19,6 +19,8 @@ namespace millrace::bus {
 absl::Status CheckConsumerOptions(const ConsumerOptions& options);
 absl::Status CheckTopics(const std::vector<std::string>& topics);
 
+// A backend without transactions is asked for them.
+absl::Status NoTransactions(const std::string& backend);
 absl::Status NoSuchTopic(const std::string& topic);
 absl::Status NoSuchGroup(const std::string& group, const std::string& topic);
 absl::Status NoSuchPartition(const std::string& topic, int32_t partition);

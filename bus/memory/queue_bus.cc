@@ -101,6 +101,7 @@ absl::StatusOr<const TopicSpec*> QueueMemoryBus::TopicOfGroup(const std::string&
 absl::StatusOr<std::unique_ptr<ConsumerDriver>> QueueMemoryBus::OpenConsumer(const ConsumerOptions& options,
                                                                              Waker& waker) {
   if (absl::Status s = CheckConsumerOptions(options); !s.ok()) return s;
+  if (options.transactional) return NoTransactions(capabilities_.backend);
   std::vector<QueueTopic> topics;
   QueueConsumerOptions queue;
   ConsumerOptions named = options;
@@ -129,6 +130,7 @@ absl::StatusOr<std::unique_ptr<ConsumerDriver>> QueueMemoryBus::OpenConsumer(con
 absl::StatusOr<std::unique_ptr<ProducerDriver>> QueueMemoryBus::OpenProducer(const ProducerOptions& options,
                                                                              Waker& waker) {
   if (absl::Status s = CheckTopics(options.topics); !s.ok()) return s;
+  if (!options.transaction.id.empty()) return NoTransactions(capabilities_.backend);
   std::vector<QueueTopic> topics;
   QueueProducerOptions queue;
   queue.message_bytes_max = url_.message_bytes_max;

@@ -83,6 +83,7 @@ Capabilities MemoryQueueCapabilities() {
   capabilities.backend = "mem (queue)";
   capabilities.settlement = Settlement::kIndividual;
   capabilities.lag = true;
+  capabilities.no_transactions = "a queue settles each message by itself";
   capabilities.crash_model =
       "survives: the death of any worker, or of all of them; destroyed by: the end of the process";
   return capabilities;

@@ -194,6 +194,30 @@ TEST_P(SavedBusTest, WhatIsUnsettledSurvivesTheProcess) {
   EXPECT_TRUE(absl::IsFailedPrecondition(bus->Apply({.topics = {{.name = "raw", .partitions = 5, .groups = {"g"}}}})));
 }
 
+TEST_P(SavedBusTest, WhatAnOpenTransactionHoldsIsNotSaved) {
+  if (!IsLog()) GTEST_SKIP() << "queues have no transactions";
+  const std::string path = PathOf("open_transaction");
+  {
+    auto bus = Open();
+    ASSERT_TRUE(bus->Apply(Shape()).ok());
+    Publish(*bus, "raw", 1, 0, "before");
+    Producer producer(*bus->OpenProducer({.topics = {"raw"}, .transaction = {.id = "tx", .inputs = {"dead"}}}, waker));
+    const Outgoing out{.message = {.key = "k", .body = "open", .timestamp_ms = 5}};
+    ASSERT_EQ(producer.Publish({&out, 1}).count, 1u);
+    Publish(*bus, "raw", 1, 0, "behind");
+    EXPECT_EQ(Unsettled(*bus, "g", "raw").size(), 1u) << "readers wait for the end";
+    ASSERT_TRUE(bus->SaveTo(path).ok());
+    Sink sink;
+    EXPECT_TRUE(producer.Close(sink, clock.now).ok());
+    EXPECT_EQ(Unsettled(*bus, "g", "raw").size(), 2u);
+  }
+  auto bus = Open();
+  ASSERT_TRUE(bus->LoadFrom(path).ok());
+  ASSERT_TRUE(bus->Apply(Shape()).ok());
+  EXPECT_EQ(Unsettled(*bus, "g", "raw").size(), 2u);
+  EXPECT_EQ(Consume(*bus, "g", "raw", 2), (std::vector<std::string>{"before0", "behind0"}));
+}
+
 TEST_P(SavedBusTest, ADamagedFileIsRefusedWhole) {
   const std::string path = PathOf(IsLog() ? "damaged_log" : "damaged_queue");
   {

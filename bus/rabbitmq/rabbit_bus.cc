@@ -31,6 +31,7 @@ Capabilities CapabilitiesOf(const AmqpUrl& url) {
   c.backend = "rabbitmq";
   c.settlement = Settlement::kIndividual;
   c.lag = true;
+  c.no_transactions = "a queue settles each message by itself";
   c.message_bytes_max = url.message_bytes_max;
   c.crash_model =
       "survives: the death of any worker, crashes and restarts of servers whose disks remain; destroyed by: deleting a "
@@ -183,6 +184,7 @@ absl::Status RabbitBus::Apply(const Topology& topology) {
 
 absl::StatusOr<std::unique_ptr<ConsumerDriver>> RabbitBus::OpenConsumer(const ConsumerOptions& options, Waker& waker) {
   if (absl::Status s = CheckConsumerOptions(options); !s.ok()) return s;
+  if (options.transactional) return NoTransactions(capabilities().backend);
   std::vector<QueueTopic> topics;
   QueueConsumerOptions queue;
   ConsumerOptions named = options;
@@ -222,6 +224,7 @@ absl::StatusOr<std::unique_ptr<ConsumerDriver>> RabbitBus::OpenConsumer(const Co
 
 absl::StatusOr<std::unique_ptr<ProducerDriver>> RabbitBus::OpenProducer(const ProducerOptions& options, Waker& waker) {
   if (absl::Status s = CheckTopics(options.topics); !s.ok()) return s;
+  if (!options.transaction.id.empty()) return NoTransactions(capabilities().backend);
   std::vector<QueueTopic> topics;
   QueueProducerOptions queue;
   queue.message_bytes_max = url_.message_bytes_max;
