@@ -30,6 +30,10 @@ class Instance::Handler : public bus::ConsumerHandler, public bus::ProducerHandl
   }
   void OnConfirmed(const bus::Confirm& confirm) override { instance_.Step(ConfirmedEvent{confirm}); }
   void OnWritable() override { instance_.writable_ = true; }
+  void OnEnded(const absl::Status& status) override {
+    const absl::Status refused = std::exchange(instance_.commit_refused_, absl::OkStatus());
+    instance_.Step(TransactedEvent{refused.ok() ? status : refused});
+  }
 
  private:
   Instance& instance_;
@@ -63,6 +67,9 @@ absl::Status Instance::Open() {
   config_.worker.settlement = capabilities.settlement;
   config_.worker.notes = capabilities.notes;
   config_.worker.strict = config_.worker.strict || !capabilities.gapless_publish;
+  if (config_.worker.exactly_once) {
+    if (absl::Status status = OpenTransactions(capabilities); !status.ok()) return status;
+  }
   auto producer = bus_->OpenProducer(config_.producer, mailbox_);
   if (!producer.ok()) return producer.status();
   producer_ = std::make_unique<bus::Producer>(*std::move(producer));
@@ -76,6 +83,19 @@ absl::Status Instance::Open() {
   consumer_ = std::make_unique<bus::Consumer>(*std::move(consumer), capabilities);
   seat_ = (config_.gate != nullptr ? config_.gate : &own_gate_)
               ->Join(config_.gate_waker != nullptr ? config_.gate_waker : &mailbox_);
+  return absl::OkStatus();
+}
+
+absl::Status Instance::OpenTransactions(const bus::Capabilities& capabilities) {
+  if (!capabilities.transactions || !capabilities.notes || capabilities.settlement != bus::Settlement::kPrefix) {
+    return absl::FailedPreconditionError("stage " + config_.worker.stage +
+                                         " is to be exactly-once, which needs transactions, and " +
+                                         capabilities.backend + " has none");
+  }
+  config_.consumer.transactional = true;
+  bus::TransactionOptions& transaction = config_.producer.transaction;
+  if (transaction.id.empty()) transaction.id = config_.consumer.group + "." + config_.consumer.instance;
+  transaction.inputs = config_.consumer.topics;
   return absl::OkStatus();
 }
 
@@ -173,8 +193,28 @@ void Instance::Do(const SettleAction& a) {
                                                  .ranges = actions_.Ranges(a),
                                                  .next = a.next,
                                                  .has_note = a.has_note,
-                                                 .note = actions_.Note(a)});
+                                                 .note = actions_.Note(a),
+                                                 .committed = a.committed});
   MR_CHECK(status.ok() || status.code() == absl::StatusCode::kAborted) << status.ToString();
+}
+
+void Instance::Do(const TransactAction& a) {
+  MR_CHECK(waiting_.empty()) << "a transaction ends while some of it is still to be published";
+  if (!a.commit) return producer_->Abort();
+  std::vector<bus::Settle> settles;
+  for (const SettleAction& settle : actions_.Settles(a)) {
+    settles.push_back({.holding = settle.holding,
+                       .ranges = std::span(actions_.ranges).subspan(settle.first_range, settle.range_count),
+                       .next = settle.next,
+                       .has_note = settle.has_note,
+                       .note = actions_.Note(settle)});
+  }
+  // Aborted: a partition went away after the step that decided; nothing of the transaction may be seen.
+  const absl::StatusOr<bus::TransactionOffsets> offsets = consumer_->Prepare(settles);
+  if (offsets.ok()) return producer_->Commit(*offsets);
+  MR_CHECK(offsets.status().code() == absl::StatusCode::kAborted) << offsets.status().ToString();
+  commit_refused_ = offsets.status();
+  producer_->Abort();
 }
 
 void Instance::Do(const FlowAction& a) { consumer_->Flow(a.holding, a.on).IgnoreError(); }

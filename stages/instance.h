@@ -35,7 +35,8 @@
 namespace millrace::stages {
 
 struct InstanceConfig {
-  // settlement, notes, strictness and limits are completed from the bus's capabilities.
+  // settlement, notes, strictness and limits are completed from the bus's capabilities. Where it is exactly_once, consumer
+  // and producer are made transactional, under the id "<group>.<instance>" unless the producer has one.
   WorkerOptions worker;
   bus::ConsumerOptions consumer;  // topics as in worker.inputs
   bus::ProducerOptions producer;  // topics as in worker.topic_partitions
@@ -73,6 +74,7 @@ class Instance {
   ~Instance();
 
   // Opens consumer and producer, and works until drained. Errors: what opening or making the executor says;
+  // FailedPrecondition for exactly-once on a bus that has no transactions;
   // DeadlineExceeded when the broker did not answer, or an attempt did not return, until the drain's deadline.
   absl::Status Run();
   // For callers with a loop of their own, instead of Run, all on one thread: opens; one round over what may have
@@ -99,6 +101,7 @@ class Instance {
   class Handler;
   friend class Handler;
 
+  absl::Status OpenTransactions(const bus::Capabilities& capabilities);
   void Step(const Event& event);
   void CarryOut();
   void Do(const DispatchAction& a);
@@ -113,6 +116,7 @@ class Instance {
   void Do(const ReadyAction& a);
   void Do(const GateAction& a);
   void Do(const LeaveAction& a);
+  void Do(const TransactAction& a);
   void OfferWaiting();
   void UpdateSnapshot(MonotonicTime now, bool flowing);
 
@@ -135,6 +139,7 @@ class Instance {
   std::vector<ProgressEvent> progress_;
   Ring<bus::Outgoing> waiting_;  // published by the worker, not yet taken by the driver
   bool writable_ = true;
+  absl::Status commit_refused_;  // a commit that became an abort: it settles what is not held any more
   MonotonicTime timer_ = MonotonicTime::Infinite();
   MonotonicTime drain_deadline_ = MonotonicTime::Infinite();
   bool leaving_ = false;

@@ -23,6 +23,7 @@ WorkerOptions WorkerOptionsOf(const ResolvedPipeline& pipeline, const StageSetti
   options.batch_stage = batch_stage;
   options.strict = stage.strict;
   options.park_key = stage.park_key;
+  options.exactly_once = stage.exactly_once;
   options.window_messages = static_cast<size_t>(stage.window_messages);
   options.window_bytes = static_cast<size_t>(stage.window_bytes);
   options.retry = {.attempts_max = static_cast<uint32_t>(stage.retry.attempts_max),

@@ -34,6 +34,13 @@ class MemorySpool : public Spool {
   absl::Status Keep(std::string_view, std::string_view) override { return absl::OkStatus(); }
 };
 
+class EchoStage : public Stage {
+ public:
+  absl::Status Process(Context&, const bus::Message& message, Outputs& outputs) override {
+    return outputs.Emit({.to = {}, .body = message.body});
+  }
+};
+
 // Fails each fifth message once, throws at each seventh once, and refuses "bad".
 class MoodyStage : public Stage {
  public:
@@ -101,10 +108,14 @@ class NoTalk : public bus::ProducerHandler {
   size_t confirmed = 0;
 };
 
+constexpr std::string_view kOnce = " exactly once";
+
 class InstanceTest : public testing::TestWithParam<const char*> {
  protected:
   InstanceTest() : pool_(64 << 10) {
-    bus_ = *bus::OpenMemoryBus(GetParam(), clock_);
+    const std::string parameter = GetParam();
+    exactly_once_ = parameter.ends_with(kOnce);
+    bus_ = *bus::OpenMemoryBus(parameter.substr(0, parameter.find(' ')), clock_);
     bus::Topology topology;
     topology.topics = {{.name = "in", .partitions = 4, .ordered = true, .groups = {"stage"}},
                        {.name = "out", .partitions = 4, .ordered = true, .groups = {"reader"}},
@@ -122,6 +133,7 @@ class InstanceTest : public testing::TestWithParam<const char*> {
     config.worker.batch = 8;
     config.worker.window_messages = 64;
     config.worker.retry.backoff_initial = std::chrono::milliseconds(1);
+    config.worker.exactly_once = exactly_once_;
     config.consumer.group = "stage";
     config.consumer.topics = {"in"};
     config.consumer.instance = name;
@@ -246,6 +258,7 @@ class InstanceTest : public testing::TestWithParam<const char*> {
   MemorySpool spool_;
   bus::SegmentPool pool_;
   std::unique_ptr<bus::Bus> bus_;
+  bool exactly_once_ = false;
 };
 
 // The order of keys' first occurrences is that of the input.
@@ -310,6 +323,32 @@ TEST_P(InstanceTest, StoppedHalfWayAndContinuedByAnotherNothingIsLost) {
   size_t all = 0;
   for (const auto& [key, bodies] : found) all += bodies.size();
   EXPECT_EQ(all, 1960u) << "a clean leave redelivers nothing that was completed";
+}
+
+// Instances die after some rounds, in the middle of whatever they are at, and another of the same name takes over.
+TEST_P(InstanceTest, KilledAgainAndAgainNothingIsLost) {
+  if (!bus_->capabilities().replay) GTEST_SKIP() << "queues are shared out in time of their own";
+  make_single = [] { return std::make_unique<EchoStage>(); };
+  PublishEach(1000, 37, [](int i) { return std::to_string(i); });
+  uint64_t deaths = 0;
+  for (int life = 0; LagOf("stage", "in") > 0; ++life) {
+    ASSERT_LT(life, 2000);
+    InstanceConfig config = Config("killed", 0);
+    config.worker.retry.suspect_after_starts = 1'000'000;
+    config.worker.transaction_interval = Duration(1);
+    Instance instance(std::move(config), bus_.get(), &clock_);
+    ASSERT_TRUE(instance.Open().ok());
+    for (int turn = 0; turn < 4 + life % 7 && LagOf("stage", "in") > 0; ++turn) instance.Turn();
+    ++deaths;
+  }
+  EXPECT_GT(deaths, 10u);
+  const auto found = Read("out", "reader", 1000);
+  ExpectInOrder(found);
+  size_t all = 0;
+  for (const auto& [key, bodies] : found) all += bodies.size();
+  if (exactly_once_) {
+    EXPECT_EQ(all, 1000u) << "seen more than once";
+  }
 }
 
 TEST_P(InstanceTest, MoreInstancesThanPartitionsShareTheWorkAndTheRestIsIdle) {
@@ -418,8 +457,12 @@ TEST_P(InstanceTest, TheWishToStopIsHeardBeforeTheGate) {
   EXPECT_TRUE(instance.Close().ok());
 }
 
-INSTANTIATE_TEST_SUITE_P(Semantics, InstanceTest, testing::Values("mem:", "mem:?semantics=queue"),
-                         [](const auto& info) { return std::string(info.param) == "mem:" ? "log" : "queue"; });
+INSTANTIATE_TEST_SUITE_P(Semantics, InstanceTest, testing::Values("mem:", "mem:?semantics=queue", "mem: exactly once"),
+                         [](const auto& info) {
+                           const std::string parameter = info.param;
+                           if (parameter.ends_with(kOnce)) return "exactly_once";
+                           return parameter == "mem:" ? "log" : "queue";
+                         });
 
 }  // namespace
 }  // namespace millrace::stages

@@ -222,9 +222,15 @@ class StageLint {
     const bus::Capabilities* backend = lint_.backend();
     if (backend == nullptr) return;
     if (stage_.delivery() == StageSpec::EXACTLY_ONCE && !backend->transactions) {
-      lint_.Error(node_.LineOf("delivery"),
-                  user_ + " needs transactions for EXACTLY_ONCE, which " + lint_.bus() +
-                      " has not; use AT_LEAST_ONCE (replays carry the same ids), or another bus");
+      const std::string& why = backend->no_transactions;
+      lint_.Error(node_.LineOf("delivery"), user_ + " needs transactions for EXACTLY_ONCE, which " + lint_.bus() +
+                                                " has not" + (why.empty() ? "" : ": " + why) +
+                                                "; use AT_LEAST_ONCE (replays carry the same ids), or another bus");
+    } else if (stage_.delivery() == StageSpec::EXACTLY_ONCE && kind_ != nullptr && kind_->sink) {
+      lint_.Warning(node_.LineOf("delivery"),
+                    user_ +
+                        " is a sink: EXACTLY_ONCE is said of what it puts on the bus, not of what it stores; remove "
+                        "delivery (its receipts, written with the effect, tell repeats apart)");
     }
     if (stage_.after_dead_letter() == StageSpec::PARK_KEY && !backend->notes) {
       lint_.Error(node_.LineOf("after_dead_letter"),

@@ -40,7 +40,7 @@ class LintTest : public testing::Test {
 
   static absl::StatusOr<bus::Capabilities> Capabilities(const std::string& url) {
     if (url == "mem:") return bus::Capabilities{.backend = "mem (log)", .notes = true};
-    if (url == "queue://x") return bus::Capabilities{.backend = "queue"};
+    if (url == "queue://x") return bus::Capabilities{.backend = "queue", .no_transactions = "it is a queue"};
     if (url.substr(0, 5) == "full:") return bus::Capabilities{.backend = "full", .transactions = true, .notes = true};
     return absl::InvalidArgumentError("no backend for the bus \"" + url + "\"; did you mean \"mem:\"?");
   }
@@ -290,8 +290,17 @@ TEST_F(LintTest, NeedsThatTheBackendLacks) {
   Expect(at, at + " after_dead_letter: PARK_KEY",
          "p:12: stage \"store\" parks keys, which queue://x cannot remember; use CONTINUE, or another bus",
          "queue://x");
-  EXPECT_EQ(ToldAfter(at, at + " delivery: EXACTLY_ONCE after_dead_letter: PARK_KEY", "full:"),
-            std::vector<std::string>{});
+  Expect(at, at + " delivery: EXACTLY_ONCE",
+         "p:12: stage \"store\" needs transactions for EXACTLY_ONCE, which queue://x has not: it is a queue; use "
+         "AT_LEAST_ONCE (replays carry the same ids), or another bus",
+         "queue://x");
+  EXPECT_EQ(ToldAfter(at, at + " after_dead_letter: PARK_KEY", "full:"), std::vector<std::string>{});
+  const std::string map = "kind: \"map\" input: \"strange\"";
+  EXPECT_EQ(ToldAfter(map, map + " delivery: EXACTLY_ONCE", "full:"), std::vector<std::string>{});
+  Expect(at, at + " delivery: EXACTLY_ONCE",
+         "p:12: warning: stage \"store\" is a sink: EXACTLY_ONCE is said of what it puts on the bus, not of what it "
+         "stores; remove delivery (its receipts, written with the effect, tell repeats apart)",
+         "full:");
   Expect("name: \"p\"", "name: \"p\"\nbus: \"mme:\"", "p:2: no backend for the bus \"mme:\"; did you mean \"mem:\"?");
   Expect("name: \"p\"", "name: \"p\"", "p: no backend for the bus \"mem\"; did you mean \"mem:\"?", "mem");
 }

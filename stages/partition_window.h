@@ -29,6 +29,7 @@ enum class SlotState : uint8_t {
   kPublishing,  // ran; outputs (or its dead letter) are to be confirmed
   kSpooling,    // its body is being kept before it is dead-lettered
   kDone,        // to be settled
+  kHeldBack,    // ran; its outputs wait for those before it, or for a transaction (exactly once)
 };
 
 struct Slot {

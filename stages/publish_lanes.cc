@@ -8,8 +8,8 @@
 namespace millrace::stages {
 
 PublishLanes::PublishLanes(const std::vector<int32_t>& topic_partitions, Duration backoff_initial, Duration backoff_max,
-                           Owner* owner)
-    : backoff_initial_(backoff_initial), backoff_max_(backoff_max), owner_(owner) {
+                           bool in_transactions, Owner* owner)
+    : backoff_initial_(backoff_initial), backoff_max_(backoff_max), in_transactions_(in_transactions), owner_(owner) {
   for (size_t topic = 0; topic < topic_partitions.size(); ++topic) {
     first_lane_.push_back(static_cast<uint32_t>(lanes_.size()));
     for (int32_t p = 0; p < topic_partitions[topic]; ++p) {
@@ -76,6 +76,8 @@ void PublishLanes::Answer(const Sent& sent, const absl::Status& status, Monotoni
     owner_->OutputConfirmed(sent.pending);
   } else if (status.code() == absl::StatusCode::kInvalidArgument && !sent.pending.dead_letter) {
     owner_->OutputRejected(sent.pending, status);
+  } else if (in_transactions_) {
+    owner_->OutputFailed(sent.pending, status);
   } else {
     lane.blocked = true;
     lane.why = status;

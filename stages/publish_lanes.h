@@ -5,6 +5,8 @@
 // what failed again: in the original order, the same bytes and ids, before anything new, and only for inputs whose
 // epoch is live. InvalidArgument is permanent and goes to the input.
 //
+// In transactions nothing is repeated here: what fails is told at once, and the transaction is not committed.
+//
 // Threading: the worker's thread. No clock, no I/O.
 #ifndef MILLRACE_STAGES_PUBLISH_LANES_H_
 #define MILLRACE_STAGES_PUBLISH_LANES_H_
@@ -46,10 +48,12 @@ class PublishLanes {
     virtual void OutputConfirmed(const PendingOutput& pending) = 0;
     virtual void OutputRejected(const PendingOutput& pending, const absl::Status& status) = 0;
     virtual void OutputDropped(const PendingOutput& pending) = 0;
+    // In transactions: not published, or nobody knows.
+    virtual void OutputFailed(const PendingOutput& pending, const absl::Status& status) = 0;
   };
 
   PublishLanes(const std::vector<int32_t>& topic_partitions, Duration backoff_initial, Duration backoff_max,
-               Owner* owner);
+               bool in_transactions, Owner* owner);
 
   void Enqueue(const PendingOutput& pending, Actions* actions);
   void OnConfirmed(const bus::Confirm& confirm, MonotonicTime now);
@@ -89,6 +93,7 @@ class PublishLanes {
   void Republish(uint32_t index, Actions* actions);
 
   const Duration backoff_initial_, backoff_max_;
+  const bool in_transactions_;
   Owner* const owner_;
   std::vector<uint32_t> first_lane_;  // by topic
   std::vector<Lane> lanes_;

@@ -51,6 +51,12 @@ struct Describer {
       text += " " + std::to_string(range.first) + "-" + std::to_string(range.last);
     text += " next " + std::to_string(a.next);
     if (a.has_note) text += " note " + std::string(actions.Note(a));
+    if (a.committed) text += " (committed)";
+    return text;
+  }
+  std::string operator()(const TransactAction& a) const {
+    std::string text = a.commit ? "commit" : "abort";
+    for (const SettleAction& settle : actions.Settles(a)) text += " [" + (*this)(settle) + "]";
     return text;
   }
   std::string operator()(const FlowAction& a) const { return "flow " + Text(a.holding) + (a.on ? " on" : " off"); }

@@ -19,11 +19,14 @@ constexpr uint64_t kRetryJitter = 0x7265747279;  // purposes of random draws
 Worker::Worker(WorkerOptions options, bus::SegmentPool* pool)
     : options_(std::move(options)),
       random_(options_.salt),
-      lanes_(options_.topic_partitions, options_.outage_backoff_initial, options_.outage_backoff_max, this),
+      lanes_(options_.topic_partitions, options_.outage_backoff_initial, options_.outage_backoff_max,
+             options_.exactly_once, this),
       breaker_(options_.outage_backoff_initial, options_.outage_backoff_max),
       dead_arena_(pool) {
   MR_CHECK(options_.batch > 0 && options_.concurrency > 0 && options_.window_messages > 0)
       << "options of " << options_.stage;
+  MR_CHECK(!options_.exactly_once || (options_.settlement == bus::Settlement::kPrefix && options_.notes))
+      << "options of " << options_.stage << ": transactions settle prefixes, and notes go along";
   partitions_.resize(options_.inputs.size());
 }
 
@@ -34,6 +37,7 @@ void Worker::Step(Instant now, const Event& event, Actions* actions) {
   actions_ = actions;
   std::visit([this](const auto& e) { On(e); }, event);
   EmitSettles();
+  if (options_.exactly_once) StepTransaction();
   DispatchOrTry();
   lanes_.Flush(actions);
   if (draining_ && held_.empty() && !left_) {
@@ -47,7 +51,9 @@ void Worker::Step(Instant now, const Event& event, Actions* actions) {
   actions_ = nullptr;
 }
 
-bool Worker::Idle() const { return stats_.in_window == 0 && running_.empty() && lanes_.outstanding() == 0; }
+bool Worker::Idle() const {
+  return stats_.in_window == 0 && running_.empty() && lanes_.outstanding() == 0 && transaction_ == Transaction::kNone;
+}
 
 // ---------------------------------------------------------------- partitions
 
@@ -114,18 +120,23 @@ void Worker::BeginRevoke(Held& held, MonotonicTime deadline) {
 }
 
 void Worker::ReleaseIfFinished(Held& held) {
+  if (options_.exactly_once) {
+    if (held.mode == Held::Mode::kRevoking && MayPart(held)) GiveUp(held);
+    return;
+  }
   if (held.mode != Held::Mode::kRevoking || held.running > 0 || held.publishing > 0) return;
   GiveUp(held);
 }
 
 void Worker::GiveUp(Held& held) {
-  if (EndGuardCleanly(held)) EmitNote(held);
+  if (!options_.exactly_once && EndGuardCleanly(held)) EmitNote(held);
   actions_->list.push_back(ReleaseAction{held.holding});
   Drop(held);
 }
 
 void Worker::Drop(Held& held) {
   stats_.given_up += held.window.size();
+  if (options_.exactly_once) DropShare(held);
   held.mode = Held::Mode::kGone;
   held.window.Clear();
   held.flowing = true;
@@ -149,10 +160,12 @@ void Worker::On(const DeliveredEvent& event) {
     slot.arrived = now_.monotonic;
     slot.keyed = delivery.message.key.has_value();
     RecallHung(*held, slot);
+    if (options_.exactly_once) held->share.results.push({});
     if (DoneBefore(*held, delivery.sequence)) {
       slot.state = SlotState::kDone;
       slot.key_released = true;
       MarkDirty(*held);
+      if (options_.exactly_once) HoldBack(*held, place, nullptr, 0);
       continue;
     }
     if (!slot.keyed) {
@@ -301,6 +314,7 @@ void Worker::FinishAttempt(AttemptGroup& group, uint32_t index) {
 
 void Worker::Accept(Held& held, Slot& slot, AttemptGroup& group, uint32_t index) {
   const uint64_t place = group.items[index].slot;
+  if (options_.exactly_once) return HoldBack(held, place, &group, index);
   const auto count = static_cast<uint32_t>(group.results[index].outputs.size());
   slot.state = SlotState::kPublishing;
   slot.unconfirmed = count;
@@ -364,11 +378,22 @@ void Worker::On(const ConfirmedEvent& event) { lanes_.OnConfirmed(event.confirm,
 bool Worker::Live(const PendingOutput& pending) { return FindHeld(pending.input) != nullptr; }
 
 void Worker::OutputConfirmed(const PendingOutput& pending) {
+  if (options_.exactly_once) return AnsweredInTransaction(pending);
   if (!pending.dead_letter) ++stats_.out;
   OutputEnded(pending, absl::OkStatus());
 }
 
-void Worker::OutputRejected(const PendingOutput& pending, const absl::Status& status) { OutputEnded(pending, status); }
+void Worker::OutputRejected(const PendingOutput& pending, const absl::Status& status) {
+  if (!options_.exactly_once) return OutputEnded(pending, status);
+  if (Held* held = FindHeld(pending.input)) held->window.at(pending.place).rejected = status;
+  AnsweredInTransaction(pending);
+  Doom(status, /*back_off=*/false);
+}
+
+void Worker::OutputFailed(const PendingOutput& pending, const absl::Status& status) {
+  AnsweredInTransaction(pending);
+  Doom(status, /*back_off=*/true);
+}
 
 void Worker::OutputDropped(const PendingOutput& pending) { OutputEnded(pending, absl::OkStatus()); }
 
@@ -427,7 +452,7 @@ void Worker::On(const TimerEvent&) {
 }
 
 void Worker::EmitTimer() {
-  const MonotonicTime next = std::min(timers_.Next(), lanes_.NextTimer());
+  const MonotonicTime next = std::min({timers_.Next(), lanes_.NextTimer(), TransactionTimer()});
   if (next == timer_sent_) return;
   timer_sent_ = next;
   actions_->list.push_back(SetTimerAction{next});
@@ -455,6 +480,7 @@ void Worker::EmitSettles() {
 }
 
 void Worker::EmitSettle(Held& held) {
+  if (options_.exactly_once) return;  // Commit does
   PartitionWindow& window = held.window;
   const size_t first_range = actions_->ranges.size();
   const auto add = [&](uint64_t sequence, bool extends) {
@@ -528,15 +554,21 @@ std::vector<std::string> Worker::Pending() const {
   for (const Held* held : held_) {
     if (held->window.empty()) continue;
     const Slot& head = held->window.at(held->window.head());
-    static constexpr const char* kStates[] = {
-        "waits behind its key", "is ready",   "is running", "waits for its next try", "waits for confirms",
-        "waits for the spool",  "is finished"};
+    static constexpr const char* kStates[] = {"waits behind its key", "is ready",
+                                              "is running",           "waits for its next try",
+                                              "waits for confirms",   "waits for the spool",
+                                              "is finished",          "waits for a transaction"};
     lines.push_back(options_.inputs[static_cast<size_t>(held->holding.partition.topic)] + "/" +
                     std::to_string(held->holding.partition.number) + ": " + std::to_string(held->window.size()) +
                     " in the window" + (held->flowing ? "" : " (full, paused)") + ", the first, " +
                     std::to_string(head.delivery.sequence) + " with key '" +
                     std::string(head.delivery.message.key.value_or("")) + "', " +
                     kStates[static_cast<int>(head.state)] + " after " + std::to_string(head.failures) + " failures");
+  }
+  if (transaction_ != Transaction::kNone && !why_.ok()) {
+    lines.push_back("a transaction is to be aborted: " + std::string(why_.message()));
+  } else if (begin_at_ > now_.monotonic) {
+    lines.push_back("the last transaction was not committed: " + std::string(why_.message()));
   }
   lanes_.Explain(&lines);
   return lines;

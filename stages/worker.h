@@ -14,6 +14,7 @@
 //   * attempts count only a message's own failures; an outage pauses the stage and never dead-letters
 //   * a dead letter is confirmed before its message is settled
 //   * results and confirms under a stale epoch settle nothing
+//   * exactly once, where asked for: outputs and settlements are committed in one step, or neither is seen
 //   * after Drain or Revoking nothing new starts; what is finished until the deadline is settled, the rest is given
 //   back
 //
@@ -43,6 +44,8 @@
 #include "stages/worker_stats.h"
 
 namespace millrace::stages {
+
+struct TransactionShare;
 
 class Worker : private PublishLanes::Owner {
  public:
@@ -77,6 +80,7 @@ class Worker : private PublishLanes::Owner {
   void On(const TimerEvent& event);
   void On(const GateEvent& event);
   void On(const DrainEvent& event);
+  void On(const TransactedEvent& event);
 
   // Partitions.
   Held& PartitionAt(bus::Partition partition);
@@ -140,6 +144,25 @@ class Worker : private PublishLanes::Owner {
   void Wish(GateWish wish);
   void WakeAt(MonotonicTime at);
 
+  // Exactly once (worker_transaction.cc).
+  void HoldBack(Held& held, uint64_t place, AttemptGroup* group, uint32_t item);
+  bool MayPublish() const;
+  void PublishPrefix(Held& held);
+  void Doom(const absl::Status& why, bool back_off);
+  void StepTransaction();
+  bool TransactionIsDue() const;
+  void Commit();
+  void AddSettle(Held& held);
+  void ParkInTransaction(Held& held);
+  void Committed(Held& held);
+  void Rewind(Held& held);
+  void RefuseRejected(Held& held, uint64_t end);
+  void AnsweredInTransaction(const PendingOutput& pending);
+  bool MayPart(Held& held);
+  void DropShare(Held& held);
+  void ReleaseResult(TransactionShare& share, uint64_t place, uint64_t head);
+  MonotonicTime TransactionTimer() const;
+
   // The end of each step.
   void EmitSettles();
   void EmitSettle(Held& held);
@@ -153,6 +176,7 @@ class Worker : private PublishLanes::Owner {
   void OutputConfirmed(const PendingOutput& pending) override;
   void OutputRejected(const PendingOutput& pending, const absl::Status& status) override;
   void OutputDropped(const PendingOutput& pending) override;
+  void OutputFailed(const PendingOutput& pending, const absl::Status& status) override;
   void OutputEnded(const PendingOutput& pending, const absl::Status& status);
 
   const WorkerOptions options_;
@@ -194,6 +218,22 @@ class Worker : private PublishLanes::Owner {
   bus::Holding trial_;          // kMine: whose suspect it is; epoch 0: not chosen yet
   bool tried_ = false;          // … and it was sent off
   bool survived_ = false;       // … and has come back
+
+  // Exactly once: the transaction under way, over all partitions.
+  enum class Transaction {
+    kNone,
+    kOpen,
+    kEnding,  // takes in nothing more; what it holds is to be confirmed
+    kCommitting,
+    kAborting,
+  };
+  Transaction transaction_ = Transaction::kNone;
+  MonotonicTime began_;
+  MonotonicTime begin_at_;  // not before: the last one failed
+  bool doomed_ = false;     // to be aborted
+  bool back_off_ = false;   // … and not to be tried again at once
+  absl::Status why_;
+  uint32_t aborts_ = 0;  // in a row
 
   PublishLanes lanes_;
   Breaker breaker_;

@@ -45,7 +45,15 @@ struct SettleAction {
   size_t range_count = 0;
   uint64_t next = 0;
   bool has_note = false;
-  size_t note = 0;  // in texts
+  size_t note = 0;         // in texts
+  bool committed = false;  // by a transaction: nothing is sent any more
+};
+// End the transaction of what was published since the last one ended; answer with a TransactedEvent. Nothing is published
+// before that. With `commit` settles[first … first + count) go along.
+struct TransactAction {
+  bool commit = false;
+  size_t first = 0;
+  size_t count = 0;
 };
 struct FlowAction {
   bus::Holding holding;
@@ -85,20 +93,25 @@ struct GateAction {
 // Drained: close the consumer and stop.
 struct LeaveAction {};
 
-using Action = std::variant<DispatchAction, CancelAction, ProgressAction, PublishAction, SettleAction, FlowAction,
-                            ReleaseAction, SpoolAction, SetTimerAction, ReadyAction, GateAction, LeaveAction>;
+using Action =
+    std::variant<DispatchAction, CancelAction, ProgressAction, PublishAction, SettleAction, FlowAction, ReleaseAction,
+                 SpoolAction, SetTimerAction, ReadyAction, GateAction, LeaveAction, TransactAction>;
 
 struct Actions {
   std::vector<Action> list;
   std::vector<bus::Outgoing> outgoing;
   std::vector<bus::SettleRange> ranges;
   std::vector<std::string> texts;
+  std::vector<SettleAction> settles;  // of transactions
 
   std::span<const bus::SettleRange> Ranges(const SettleAction& a) const {
     return std::span(ranges).subspan(a.first_range, a.range_count);
   }
   std::span<const bus::Outgoing> Outgoing(const PublishAction& a) const {
     return std::span(outgoing).subspan(a.first, a.count);
+  }
+  std::span<const SettleAction> Settles(const TransactAction& a) const {
+    return std::span(settles).subspan(a.first, a.count);
   }
   std::string_view Note(const SettleAction& a) const {
     return a.has_note ? std::string_view(texts[a.note]) : std::string_view();
@@ -112,6 +125,7 @@ struct Actions {
     outgoing.clear();
     ranges.clear();
     texts.clear();
+    settles.clear();
   }
 };
 

@@ -142,6 +142,7 @@ void Worker::PublishDeadLetter(Held& held, uint64_t place, const absl::Status& r
   dead_arena_.TakeSegments(&group->output_segments);
   group->results[0].outputs.push_back(output);
   group->in_use = 1;
+  if (options_.exactly_once) return HoldBack(held, place, group, 0);
   slot.state = SlotState::kPublishing;
   slot.unconfirmed = 1;
   lanes_.Enqueue({.input = held.holding, .place = place, .group = group, .item = 0, .output = 0, .dead_letter = true},

@@ -53,6 +53,10 @@ struct ProgressEvent {
 struct ConfirmedEvent {
   bus::Confirm confirm;
 };
+// The answer to TransactAction: done as asked, or (Aborted) not committed, and nothing of it will be seen.
+struct TransactedEvent {
+  absl::Status status;
+};
 // The answer to SpoolAction.
 struct SpooledEvent {
   uint64_t spool = 0;
@@ -75,8 +79,9 @@ struct DrainEvent {
   MonotonicTime deadline;
 };
 
-using Event = std::variant<AssignedEvent, RevokingEvent, LostEvent, DeliveredEvent, NotedEvent, AttemptsEvent,
-                           ProgressEvent, ConfirmedEvent, SpooledEvent, TimerEvent, GateEvent, DrainEvent>;
+using Event =
+    std::variant<AssignedEvent, RevokingEvent, LostEvent, DeliveredEvent, NotedEvent, AttemptsEvent, ProgressEvent,
+                 ConfirmedEvent, SpooledEvent, TimerEvent, GateEvent, DrainEvent, TransactedEvent>;
 
 }  // namespace millrace::stages
 

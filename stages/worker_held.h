@@ -3,10 +3,12 @@
 #define MILLRACE_STAGES_WORKER_HELD_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "stages/partition_note.h"
 #include "stages/partition_window.h"
+#include "stages/ring.h"
 #include "stages/worker.h"
 
 namespace millrace::stages {
@@ -25,6 +27,25 @@ struct CrashGuard {
   MonotonicTime mark_at;         // not before: the last mark could not be written
 };
 
+// Exactly once: what of a partition is in the transaction under way, and what is kept for it.
+struct TransactionShare {
+  struct Result {
+    AttemptGroup* group = nullptr;  // null: nothing to publish
+    uint32_t item = 0;
+  };
+  Ring<Result> results;    // by place, from the window's head on
+  uint64_t published = 0;  // places before it are in the transaction
+  // While it is being committed: what is.
+  bool committing = false;
+  uint64_t until = 0;  // places before it
+  bus::SettleRange range;
+  uint64_t next = 0;
+  bool has_note = false;
+  std::string note;
+  std::vector<uint64_t> parked;  // keys that are parked by it
+  bool parting = false;          // the note says what is left to the next owner
+};
+
 struct Worker::Held {
   enum class Mode { kGone, kActive, kRevoking };
   bus::Holding holding;
@@ -38,6 +59,7 @@ struct Worker::Held {
   uint32_t publishing = 0;       // slots in kPublishing or kSpooling
   std::vector<uint64_t> settle;  // kIndividual: places finished since the last settlement
   CrashGuard guard;
+  TransactionShare share;
 
   bool held() const { return mode != Mode::kGone; }
   bool active() const { return mode == Mode::kActive; }

@@ -31,13 +31,16 @@ struct WorkerOptions {
   size_t dead_letter_bytes_max = 1'000'000;  // of one message on the dead-letter topic
 
   bus::Settlement settlement = bus::Settlement::kPrefix;
-  bool notes = true;              // Capabilities::notes
-  uint32_t concurrency = 1;       // groups at work at once
-  uint32_t batch = 64;            // most attempts in a group
-  bool batch_stage = false;       // keys of a group are distinct
-  bool strict = false;            // one unconfirmed message per key
-  bool park_key = false;          // after a dead letter its key follows; needs notes
-  size_t window_messages = 1024;  // per partition
+  bool notes = true;         // Capabilities::notes
+  uint32_t concurrency = 1;  // groups at work at once
+  uint32_t batch = 64;       // most attempts in a group
+  bool batch_stage = false;  // keys of a group are distinct
+  bool strict = false;       // one unconfirmed message per key
+  bool park_key = false;     // after a dead letter its key follows; needs notes
+  // Outputs and settlements in transactions (worker_transaction.cc); needs Capabilities::transactions.
+  bool exactly_once = false;
+  Duration transaction_interval = std::chrono::milliseconds(100);  // a transaction takes in no more after that
+  size_t window_messages = 1024;                                   // per partition
   size_t window_bytes = 8 << 20;
   RetryOptions retry;
   Duration attempt_timeout{0};  // 0: none

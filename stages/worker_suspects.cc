@@ -82,7 +82,7 @@ bool Worker::MaySuspectRun(Held& held, uint64_t place) {
     EmitNote(held);
     return false;
   }
-  return guard.unanswered == 0;
+  return guard.unanswered == 0 && !guard.note_changed;
 }
 
 void Worker::On(const NotedEvent& event) {

@@ -94,7 +94,9 @@ Worker::Held* Worker::NextSuspect() {
   Held* next = nullptr;
   uint64_t next_luck = 0;
   for (Held* held : held_) {
-    if (held->guard.suspect_left == 0 || held->guard.unanswered > 0 || !MayTrySuspect(*held)) continue;
+    if (held->guard.suspect_left == 0 || held->guard.unanswered > 0 || held->guard.note_changed ||
+        !MayTrySuspect(*held))
+      continue;
     const uint64_t luck = random_.Bits(kSuspectLot, {held->holding.epoch, static_cast<uint64_t>(now_.monotonic.ns),
                                                      static_cast<uint64_t>(held->holding.partition.number)});
     if (next == nullptr || held->guard.deaths < next->guard.deaths ||
@@ -138,7 +140,7 @@ void Worker::AfterTrial(Held* held) {
     WakeAt(settle_until_);
   }
   const bool settling = held->publishing > 0 && now_.monotonic < settle_until_;
-  const bool going = held->running > 0 || held->guard.unanswered > 0 || settling;
+  const bool going = held->running > 0 || held->guard.unanswered > 0 || held->guard.note_changed || settling;
   if (!going || trial_until_ <= now_.monotonic) EndTrial();
 }
 

@@ -26,6 +26,12 @@ std::string Describe(const Actions& actions, const Action& action) {
         text += " " + std::to_string(r.first) + "-" + std::to_string(r.last);
       text += " next " + std::to_string(a.next);
       if (a.has_note) text += " note '" + std::string(actions.Note(a)) + "'";
+      return text + (a.committed ? " (committed)" : "");
+    }
+    std::string operator()(const TransactAction& a) const {
+      if (!a.commit) return "abort";
+      std::string text = "commit";
+      for (const SettleAction& settle : actions.Settles(a)) text += ", " + (*this)(settle);
       return text;
     }
     std::string operator()(const FlowAction& a) const {
@@ -164,6 +170,7 @@ void WorkerWorld::Do(const Action& action) {
     if (progress != nullptr) running = progress(*a->group);
     progress_answers_.push_back({a->group->id, running});
   } else if (const auto* a = std::get_if<PublishAction>(&action)) {
+    MR_CHECK(!ending.has_value()) << "published while a transaction ends";
     uint64_t token = a->first_token;
     for (const bus::Outgoing& out : actions_.Outgoing(*a)) {
       WorldOutput output{.topic = out.topic,
@@ -195,13 +202,58 @@ void WorkerWorld::Do(const Action& action) {
     ready = a->ready;
   } else if (const auto* a = std::get_if<GateAction>(&action)) {
     seat_->Do(a->wish, a->round);
+  } else if (const auto* a = std::get_if<TransactAction>(&action)) {
+    DoTransact(*a);
   } else {
     left = true;
   }
 }
 
+void WorkerWorld::DoTransact(const TransactAction& a) {
+  MR_CHECK(!ending.has_value() && in_flight.empty()) << "a transaction ends too early";
+  ending.emplace();
+  ending->commit = a.commit;
+  for (const SettleAction& s : actions_.Settles(a)) {
+    const std::span<const bus::SettleRange> ranges = std::span(actions_.ranges).subspan(s.first_range, s.range_count);
+    ending->shares.push_back({.holding = s.holding,
+                              .next = s.next,
+                              .has_note = s.has_note,
+                              .note = std::string(actions_.Note(s)),
+                              .ranges = {ranges.begin(), ranges.end()}});
+    ending->refused = ending->refused || partition(s.holding.partition.number).epoch != s.holding.epoch;
+  }
+}
+
+void WorkerWorld::CommitEnding() {
+  ++commits;
+  outputs.insert(outputs.end(), uncommitted.begin(), uncommitted.end());
+  for (const Ending::Share& share : ending->shares) {
+    WorldPartition& p = partition(share.holding.partition.number);
+    MR_CHECK(share.next >= p.committed) << "the committed offset went back";
+    p.committed = share.next;
+    if (share.has_note) p.note = share.note;
+  }
+}
+
+void WorkerWorld::End(absl::Status status) {
+  if (ending->refused) status = absl::AbortedError("settles what is not held");
+  if (ending->commit && status.ok()) {
+    CommitEnding();
+  } else {
+    ++aborts;
+  }
+  if (!ending->commit) status = absl::OkStatus();
+  uncommitted.clear();
+  ending.reset();
+  Step(TransactedEvent{std::move(status)});
+}
+
 void WorkerWorld::DoSettle(const SettleAction& a) {
   WorldPartition& p = partition(a.holding.partition.number);
+  if (options_.exactly_once) {
+    MR_CHECK(a.committed && a.next == p.committed) << "settles what no transaction has";
+    return;
+  }
   if (a.has_note) notes.push_back({a.holding});
   if (p.epoch != a.holding.epoch) return;  // as bus::Consumer does
   if (options_.settlement == bus::Settlement::kPrefix) {
@@ -221,6 +273,11 @@ void WorkerWorld::DoSettle(const SettleAction& a) {
 void WorkerWorld::Assign(int32_t number) {
   WorldPartition& p = partition(number);
   MR_CHECK(p.epoch == 0);
+  if (ending.has_value()) {
+    for (const Ending::Share& share : ending->shares) {
+      if (share.holding.partition.number == number) return;
+    }
+  }
   p.epoch = next_epoch_++;
   p.flowing = true;
   p.next = 0;
@@ -275,6 +332,10 @@ void WorkerWorld::Crash(bool published_survive) {
   for (const InFlight& f : in_flight) {
     if (published_survive && !f.landed) Land(f.output);
   }
+  // A commit on its way arrives, or not; what is left open is aborted by the heir.
+  if (ending.has_value() && ending->commit && !ending->refused && published_survive) CommitEnding();
+  ending.reset();
+  uncommitted.clear();
   in_flight.clear();
   dispatched.clear();
   notes.clear();
@@ -342,6 +403,8 @@ bool WorkerWorld::Settle(size_t steps) {
       Run();
     } else if (!in_flight.empty()) {
       Confirm();
+    } else if (ending.has_value()) {
+      End();
     } else if (timer_set() && !(AllSettled() && worker_->Idle())) {
       FireTimer();
     } else {

@@ -101,6 +101,24 @@ class WorkerWorld : public Clock {
   void Confirm(size_t index = 0, absl::Status status = absl::OkStatus());
   void ConfirmAll();
   void AnswerNote(absl::Status status = absl::OkStatus());
+  // Exactly once: the end of a transaction that was asked for. Until a commit is answered nobody is told where to start
+  // in its partitions.
+  struct Ending {
+    bool commit = false;
+    bool refused = false;  // it settles what was not held any more
+    struct Share {
+      bus::Holding holding;
+      uint64_t next = 0;
+      bool has_note = false;
+      std::string note;
+      std::vector<bus::SettleRange> ranges;
+    };
+    std::vector<Share> shares;
+  };
+  std::optional<Ending> ending;
+  std::vector<WorldOutput> uncommitted;  // confirmed, of the transaction under way
+  uint64_t commits = 0, aborts = 0;
+  void End(absl::Status status = absl::OkStatus());
   // Runs, confirms, answers, delivers and fires timers until nothing is left to do; at most `steps` times. False when
   // it did not end.
   bool Settle(size_t steps = 100000);
@@ -141,7 +159,9 @@ class WorkerWorld : public Clock {
   void CarryOut();
   void Do(const Action& action);
   void DoSettle(const SettleAction& a);
-  void Land(const WorldOutput& output) { outputs.push_back(output); }
+  void DoTransact(const TransactAction& a);
+  void CommitEnding();
+  void Land(const WorldOutput& output) { (options_.exactly_once ? uncommitted : outputs).push_back(output); }
 
   WorkerOptions options_;
   Process process_;
