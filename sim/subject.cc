@@ -120,8 +120,9 @@ absl::StatusOr<Subject> Subject::Make(stages::ResolvedPipeline pipeline, const s
   }
   for (const stages::StageSettings& stage : resolved.stages) {
     if (stage.exactly_once) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "stage \"", stage.name, "\" asks for exactly-once delivery, which the broker models do not have"));
+      return absl::InvalidArgumentError(absl::StrCat("stage \"", stage.name,
+                                                     "\" asks for EXACTLY_ONCE, which the simulator cannot judge yet: "
+                                                     "simulate it as AT_LEAST_ONCE, which promises less"));
     }
     const stages::StageKind* kind = registry.FindStage(stage.kind);
     if (kind == nullptr) return absl::InvalidArgumentError(absl::StrCat("there is no stage kind \"", stage.kind, "\""));

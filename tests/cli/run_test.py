@@ -91,6 +91,19 @@ class RunTest(unittest.TestCase):
             "stage": "check", "field": "Value", "reason": "expected a good number; found \"…\"", "count": COUNT // BAD_EVERY,
             "example": report["dead_letter_reasons"][0]["example"]}])
 
+    def test_exactly_once(self):
+        once = self.changed(changes=[('  instances: 2\n', '  instances: 2\n  delivery: EXACTLY_ONCE\n'),
+                                     ('execution: INLINE', 'execution: INLINE delivery: EXACTLY_ONCE')])
+        report = self.report(run("--out", self.out, "--format=json", pipeline=once))
+        self.finished(report)
+        self.assertEqual(report["duplicates"], 0)
+        stages = {stage["name"]: stage for stage in report["stages"]}
+        self.assertEqual(stages["check"]["out"], COUNT - COUNT // BAD_EVERY)
+        self.assertEqual(stages["check"]["dead"], COUNT // BAD_EVERY)
+        on_queues = run("--out", self.out + "2", "--bus", "mem:?semantics=queue", pipeline=once)
+        self.assertNotEqual(on_queues.returncode, 0)
+        self.assertIn("a queue settles each message by itself", on_queues.stdout + on_queues.stderr)
+
     def test_text(self):
         result = run("--out", self.out)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
