@@ -101,6 +101,7 @@ class Worker : private PublishLanes::Owner {
   // Dead letters (worker_dead_letter.cc).
   void DeadLetter(Held& held, uint64_t place, const absl::Status& reason);
   void PublishDeadLetter(Held& held, uint64_t place, const absl::Status& reason, bool cut);
+  bool MayPark(Held& held, const Slot& slot);
   void Park(Held& held, const Slot& slot);
 
   // Dispatching (worker_dispatch.cc).

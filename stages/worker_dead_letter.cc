@@ -39,8 +39,7 @@ void AddDeadHeaders(const DeadHeaders& dead, const bus::Envelope& envelope, bus:
 void Worker::DeadLetter(Held& held, uint64_t place, const absl::Status& reason) {
   Slot& slot = held.window.at(place);
   const bus::Message& message = slot.delivery.message;
-  if (options_.park_key && slot.keyed && held.guard.note.parked.size() >= PartitionNote::kParkedMax &&
-      !std::binary_search(held.guard.note.parked.begin(), held.guard.note.parked.end(), slot.key)) {
+  if (!MayPark(held, slot)) {
     // No room to remember one more parked key: dead-lettering it would let its successors pass. It stays until keys
     // have been redriven.
     slot.state = SlotState::kBackoff;
@@ -149,9 +148,24 @@ void Worker::PublishDeadLetter(Held& held, uint64_t place, const absl::Status& r
                  actions_);
 }
 
+// Whether the note has room for the message's key when its dead letter is confirmed: those that are under way will need theirs
+// too.
+bool Worker::MayPark(Held& held, const Slot& slot) {
+  if (!options_.park_key || !options_.notes || !slot.keyed) return true;
+  const std::vector<uint64_t>& parked = held.guard.note.parked;
+  std::vector<uint64_t>& parking = held.guard.parking;
+  if (std::binary_search(parked.begin(), parked.end(), slot.key)) return true;
+  const auto at = std::lower_bound(parking.begin(), parking.end(), slot.key);
+  if (at != parking.end() && *at == slot.key) return true;
+  if (parked.size() + parking.size() >= PartitionNote::kParkedMax) return false;
+  parking.insert(at, slot.key);
+  return true;
+}
+
 // After a dead letter its key's later messages follow it, until it is redriven.
 void Worker::Park(Held& held, const Slot& slot) {
   if (!options_.park_key || !options_.notes || !slot.keyed) return;
+  std::erase(held.guard.parking, slot.key);
   std::vector<uint64_t>& parked = held.guard.note.parked;
   const auto at = std::lower_bound(parked.begin(), parked.end(), slot.key);
   if (at != parked.end() && *at == slot.key) return;

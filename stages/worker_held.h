@@ -17,14 +17,15 @@ namespace millrace::stages {
 struct CrashGuard {
   PartitionNote note;  // as last sent, or to be sent
   bool note_changed = false;
-  uint32_t unanswered = 0;       // notes sent and not answered
-  bool starts_counted = false;   // note.starts counts this ownership
-  bool first_delivery = true;    // of this epoch: where delivery counts stand in for notes
-  uint64_t suspect_left = 0;     // messages still to be run one at a time; 0: not under suspicion
-  uint64_t kill = UINT64_MAX;    // sequence that has killed the process too often
-  uint32_t deaths = 0;           // while the first message was running alone
-  uint64_t marked = UINT64_MAX;  // sequence whose running mark was sent
-  MonotonicTime mark_at;         // not before: the last mark could not be written
+  uint32_t unanswered = 0;        // notes sent and not answered
+  bool starts_counted = false;    // note.starts counts this ownership
+  bool first_delivery = true;     // of this epoch: where delivery counts stand in for notes
+  uint64_t suspect_left = 0;      // messages still to be run one at a time; 0: not under suspicion
+  uint64_t kill = UINT64_MAX;     // sequence that has killed the process too often
+  uint32_t deaths = 0;            // while the first message was running alone
+  uint64_t marked = UINT64_MAX;   // sequence whose running mark was sent
+  MonotonicTime mark_at;          // not before: the last mark could not be written
+  std::vector<uint64_t> parking;  // ascending: keys that will be parked when their dead letters are confirmed
 };
 
 // Exactly once: what of a partition is in the transaction under way, and what is kept for it.

@@ -8,6 +8,7 @@
 
 #include "bus/message.h"
 #include "stages/dead_letter.h"
+#include "stages/partition_note.h"
 #include "stages/testing/worker_world.h"
 
 namespace millrace::stages {
@@ -706,6 +707,26 @@ TEST(Worker, AParkedKeyFollowsItsDeadLetterAcrossRestartsUntilItIsRedriven) {
   EXPECT_THAT(Bodies(world.OnTopic(1)), ElementsAre("a1", "a2", "a3"));
   EXPECT_THAT(Bodies(world.OnTopic(0)), ElementsAre("b1", "a1 mended", "a4"));
   EXPECT_THAT(world.partition(0).note, Not(HasSubstr("parked")));
+}
+
+// Their keys have to fit into one note when their dead letters are confirmed, however many of those are under way.
+TEST(Worker, DeadLettersUnderWayHaveTheirKeysCountedAmongTheParked) {
+  WorkerOptions options = WorkerWorld::DefaultOptions();
+  options.park_key = true;
+  WorkerWorld world(options, [](Context&, const bus::Message&, Outputs&) { return absl::InvalidArgumentError("no"); });
+  for (int i = 0; i < 500; ++i) world.Append(0, "k" + std::to_string(i), "m" + std::to_string(i));
+  world.Assign(0);
+  for (int round = 0; round < 20; ++round) {
+    world.Deliver(0);
+    while (!world.dispatched.empty()) world.Run();
+    while (!world.notes.empty()) world.AnswerNote();
+  }
+  EXPECT_EQ(world.in_flight.size(), PartitionNote::kParkedMax);
+  world.ConfirmAll();
+  while (!world.notes.empty()) world.AnswerNote();
+  EXPECT_EQ(world.partition(0).committed, PartitionNote::kParkedMax);
+  EXPECT_LE(world.partition(0).note.size(), PartitionNote::kBytesMax);
+  EXPECT_EQ(PartitionNote::Read(world.partition(0).note).parked.size(), PartitionNote::kParkedMax);
 }
 
 TEST(Worker, AnInputThatKillsTheProcessIsFoundAcrossRestartsAndOnlyThatOne) {

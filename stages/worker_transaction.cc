@@ -246,7 +246,11 @@ void Worker::Rewind(Held& held) {
       held.guard.unanswered = 0;
       held.guard.note_changed = true;
     }
-    for (const uint64_t key : std::exchange(share.parked, {})) std::erase(held.guard.note.parked, key);
+    for (const uint64_t key : std::exchange(share.parked, {})) {
+      std::erase(held.guard.note.parked, key);
+      std::vector<uint64_t>& parking = held.guard.parking;
+      parking.insert(std::lower_bound(parking.begin(), parking.end(), key), key);
+    }
   }
   for (uint64_t place = held.window.head(); place < share.published; ++place) {
     held.window.at(place).state = SlotState::kHeldBack;
