@@ -387,6 +387,34 @@ TEST(WorkerExactlyOnce, AKillerIsFoundAndItsMarkIsCommittedBeforeItsTrial) {
   EXPECT_EQ(Bodies(world.OnTopic(1)), Strings{"killer"});
 }
 
+// Whether a commit is on its way whose note of partition 0 says so.
+bool CommitsNote(const WorkerWorld& world, const std::string& part) {
+  return world.ending.has_value() && world.ending->commit && world.ending->shares.size() == 1 &&
+         world.ending->shares[0].note.find(part) != std::string::npos;
+}
+
+// The first message has seen one death, and is to be tried again: to where its mark is on its way.
+void BeginTrial(WorkerWorld& world) {
+  world.partition(0).note = "mr1 running=1@0";
+  world.Append(0, "k", "suspect");
+  Begin(world, {0});
+  world.Deliver(0);
+  const auto asked = [&world] {
+    return std::find(world.trace.begin(), world.trace.end(), "gate ask") != world.trace.end();
+  };
+  for (int i = 0; i < 10 && !asked(); ++i) world.FireTimer();
+  ASSERT_TRUE(asked());
+}
+
+TEST(WorkerExactlyOnce, TheMarkOfATrialIsCommittedInTheStepThatMakesIt) {
+  WorkerWorld world(Transactional());
+  BeginTrial(world);
+  EXPECT_TRUE(CommitsNote(world, "running=2@0")) << "the trial's patience would be spent on waiting for something else";
+  EXPECT_TRUE(world.dispatched.empty());
+  world.End();
+  EXPECT_EQ(world.dispatched.size(), 1u);
+}
+
 // ---------------------------------------------------------------- seeded schedules
 
 bool Poison(const std::string& body) { return body.ends_with("!"); }
