@@ -415,6 +415,22 @@ TEST(WorkerExactlyOnce, TheMarkOfATrialIsCommittedInTheStepThatMakesIt) {
   EXPECT_EQ(world.dispatched.size(), 1u);
 }
 
+TEST(WorkerExactlyOnce, ARevokeDuringATrialLeavesTheMarkWhereItIs) {
+  WorkerWorld world(Transactional());
+  BeginTrial(world);
+  for (int i = 0; i < 10 && world.dispatched.empty(); ++i) world.ending.has_value() ? world.End() : world.FireTimer();
+  ASSERT_EQ(world.dispatched.size(), 1u);
+  world.Revoke(0, seconds(5));
+  EXPECT_FALSE(world.ending.has_value()) << "nobody knows yet whether it is innocent";
+  EXPECT_NE(world.partition(0).note.find("running=2@0"), std::string::npos);
+  world.Run();
+  world.ConfirmAll();
+  while (world.ending.has_value()) world.End();
+  EXPECT_EQ(world.released, std::vector<int32_t>{0});
+  EXPECT_EQ(Bodies(world.outputs), Strings{"suspect"});
+  EXPECT_EQ(world.partition(0).note.find("running="), std::string::npos);
+}
+
 // ---------------------------------------------------------------- seeded schedules
 
 bool Poison(const std::string& body) { return body.ends_with("!"); }

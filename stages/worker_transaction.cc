@@ -276,6 +276,8 @@ void Worker::RefuseRejected(Held& held, uint64_t end) {
 bool Worker::MayPart(Held& held) {
   const TransactionShare& share = held.share;
   if (share.committing || share.published > held.window.head()) return false;
+  // Under trial: it is not known to be innocent until it is back, and at the deadline its mark stays for the next owner.
+  if (held.running > 0 && held.guard.marked != UINT64_MAX) return false;
   // What the next owner is to know is committed while there is time: at the deadline it could not be any more.
   if (!std::exchange(held.share.parting, true) && EndGuardCleanly(held)) held.guard.note_changed = true;
   if (held.running > 0 || held.guard.note_changed) return false;
