@@ -431,6 +431,43 @@ TEST(WorkerExactlyOnce, ARevokeDuringATrialLeavesTheMarkWhereItIs) {
   EXPECT_EQ(world.partition(0).note.find("running="), std::string::npos);
 }
 
+// Without transactions a clean leave notes what is finished behind the first unfinished message.
+TEST(WorkerExactlyOnce, WhatANoteSaysIsFinishedStaysSo) {
+  WorkerWorld world(Transactional());
+  world.partition(0).note = "mr1 done=1-1";
+  for (int i = 0; i < 3; ++i) world.Append(0, "k" + std::to_string(i), "m" + std::to_string(i));
+  Begin(world, {0});
+  world.Deliver(0);
+  world.Revoke(0, seconds(5));
+  EXPECT_TRUE(CommitsNote(world, "done=1-1"));
+}
+
+TEST(WorkerExactlyOnce, AnAbortedTransactionForgetsNothingOfTheNote) {
+  WorkerOptions options = Transactional();
+  options.dead_letter_bytes_max = 100;
+  WorkerWorld world(options);
+  world.partition(0).note = "mr1 done=1-1";
+  world.Append(0, "a", "m0");
+  world.Append(0, "b", "m1");
+  world.Assign(0);
+  world.Deliver(0);
+  world.Run();
+  world.End(absl::AbortedError("once"));  // so the note goes along with m0
+  world.FireTimer();
+  world.ConfirmAll();
+  ASSERT_TRUE(world.ending.has_value());
+  ASSERT_EQ(world.ending->shares[0].next, 2u);
+  ASSERT_TRUE(world.ending->shares[0].has_note);
+  world.End(absl::AbortedError("twice"));
+  world.FireTimer();
+  // Refused for good, and to be spooled: the note is committed before.
+  world.Confirm(0, absl::InvalidArgumentError("too large"));
+  world.End();
+  ASSERT_TRUE(world.ending.has_value());
+  ASSERT_EQ(world.ending->shares[0].next, 0u);
+  EXPECT_TRUE(CommitsNote(world, "done=1-1"));
+}
+
 // ---------------------------------------------------------------- seeded schedules
 
 bool Poison(const std::string& body) { return body.ends_with("!"); }

@@ -151,8 +151,9 @@ void Worker::AddSettle(Held& held) {
                       .has_note = std::exchange(held.guard.note_changed, false)};
   share.has_note = settle.has_note;
   if (settle.has_note) {
-    held.guard.note.Forget(share.next);
-    share.note = held.guard.note.Write();
+    PartitionNote note = held.guard.note;  // which forgets nothing before it is committed
+    note.Forget(share.next);
+    share.note = note.Write();
     settle.note = actions_->AddText(share.note);
     held.guard.unanswered = 1;
   }
@@ -215,6 +216,7 @@ void Worker::Committed(Held& held) {
   }
   if (share.has_note) {
     settle.note = actions_->AddText(share.note);
+    held.guard.note.Forget(share.next);
     held.guard.unanswered = 0;
   }
   uint64_t passed = 0;
