@@ -39,6 +39,8 @@ void Worker::Step(Instant now, const Event& event, Actions* actions) {
   EmitSettles();
   if (options_.exactly_once) StepTransaction();
   DispatchOrTry();
+  // What a trial is to note (that it begins, that it does not) is committed now, and not with whatever happens next.
+  if (options_.exactly_once) StepTransaction();
   lanes_.Flush(actions);
   if (draining_ && held_.empty() && !left_) {
     left_ = true;

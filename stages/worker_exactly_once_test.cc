@@ -387,6 +387,87 @@ TEST(WorkerExactlyOnce, AKillerIsFoundAndItsMarkIsCommittedBeforeItsTrial) {
   EXPECT_EQ(Bodies(world.OnTopic(1)), Strings{"killer"});
 }
 
+// Whether a commit is on its way whose note of partition 0 says so.
+bool CommitsNote(const WorkerWorld& world, const std::string& part) {
+  return world.ending.has_value() && world.ending->commit && world.ending->shares.size() == 1 &&
+         world.ending->shares[0].note.find(part) != std::string::npos;
+}
+
+// The first message has seen one death, and is to be tried again: to where its mark is on its way.
+void BeginTrial(WorkerWorld& world) {
+  world.partition(0).note = "mr1 running=1@0";
+  world.Append(0, "k", "suspect");
+  Begin(world, {0});
+  world.Deliver(0);
+  const auto asked = [&world] {
+    return std::find(world.trace.begin(), world.trace.end(), "gate ask") != world.trace.end();
+  };
+  for (int i = 0; i < 10 && !asked(); ++i) world.FireTimer();
+  ASSERT_TRUE(asked());
+}
+
+TEST(WorkerExactlyOnce, TheMarkOfATrialIsCommittedInTheStepThatMakesIt) {
+  WorkerWorld world(Transactional());
+  BeginTrial(world);
+  EXPECT_TRUE(CommitsNote(world, "running=2@0")) << "the trial's patience would be spent on waiting for something else";
+  EXPECT_TRUE(world.dispatched.empty());
+  world.End();
+  EXPECT_EQ(world.dispatched.size(), 1u);
+}
+
+TEST(WorkerExactlyOnce, ARevokeDuringATrialLeavesTheMarkWhereItIs) {
+  WorkerWorld world(Transactional());
+  BeginTrial(world);
+  for (int i = 0; i < 10 && world.dispatched.empty(); ++i) world.ending.has_value() ? world.End() : world.FireTimer();
+  ASSERT_EQ(world.dispatched.size(), 1u);
+  world.Revoke(0, seconds(5));
+  EXPECT_FALSE(world.ending.has_value()) << "nobody knows yet whether it is innocent";
+  EXPECT_NE(world.partition(0).note.find("running=2@0"), std::string::npos);
+  world.Run();
+  world.ConfirmAll();
+  while (world.ending.has_value()) world.End();
+  EXPECT_EQ(world.released, std::vector<int32_t>{0});
+  EXPECT_EQ(Bodies(world.outputs), Strings{"suspect"});
+  EXPECT_EQ(world.partition(0).note.find("running="), std::string::npos);
+}
+
+// Without transactions a clean leave notes what is finished behind the first unfinished message.
+TEST(WorkerExactlyOnce, WhatANoteSaysIsFinishedStaysSo) {
+  WorkerWorld world(Transactional());
+  world.partition(0).note = "mr1 done=1-1";
+  for (int i = 0; i < 3; ++i) world.Append(0, "k" + std::to_string(i), "m" + std::to_string(i));
+  Begin(world, {0});
+  world.Deliver(0);
+  world.Revoke(0, seconds(5));
+  EXPECT_TRUE(CommitsNote(world, "done=1-1"));
+}
+
+TEST(WorkerExactlyOnce, AnAbortedTransactionForgetsNothingOfTheNote) {
+  WorkerOptions options = Transactional();
+  options.dead_letter_bytes_max = 100;
+  WorkerWorld world(options);
+  world.partition(0).note = "mr1 done=1-1";
+  world.Append(0, "a", "m0");
+  world.Append(0, "b", "m1");
+  world.Assign(0);
+  world.Deliver(0);
+  world.Run();
+  world.End(absl::AbortedError("once"));  // so the note goes along with m0
+  world.FireTimer();
+  world.ConfirmAll();
+  ASSERT_TRUE(world.ending.has_value());
+  ASSERT_EQ(world.ending->shares[0].next, 2u);
+  ASSERT_TRUE(world.ending->shares[0].has_note);
+  world.End(absl::AbortedError("twice"));
+  world.FireTimer();
+  // Refused for good, and to be spooled: the note is committed before.
+  world.Confirm(0, absl::InvalidArgumentError("too large"));
+  world.End();
+  ASSERT_TRUE(world.ending.has_value());
+  ASSERT_EQ(world.ending->shares[0].next, 0u);
+  EXPECT_TRUE(CommitsNote(world, "done=1-1"));
+}
+
 // ---------------------------------------------------------------- seeded schedules
 
 bool Poison(const std::string& body) { return body.ends_with("!"); }

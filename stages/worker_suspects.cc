@@ -151,7 +151,9 @@ bool Worker::EndGuardCleanly(Held& held) {
   bool extends = false;
   for (uint64_t place = window.head(); place < window.tail(); ++place) {
     const Slot& slot = window.at(place);
-    const bool finished = slot.state == SlotState::kDone;
+    // Exactly once: what a note said was finished has no result, and waits for its turn.
+    const bool known = slot.state == SlotState::kHeldBack && held.share.results[place - window.head()].group == nullptr;
+    const bool finished = slot.state == SlotState::kDone || known;
     if (finished && extends) done.back().last = slot.delivery.sequence;
     if (finished && !extends) done.push_back({slot.delivery.sequence, slot.delivery.sequence});
     extends = finished;

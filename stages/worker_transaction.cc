@@ -151,8 +151,9 @@ void Worker::AddSettle(Held& held) {
                       .has_note = std::exchange(held.guard.note_changed, false)};
   share.has_note = settle.has_note;
   if (settle.has_note) {
-    held.guard.note.Forget(share.next);
-    share.note = held.guard.note.Write();
+    PartitionNote note = held.guard.note;  // which forgets nothing before it is committed
+    note.Forget(share.next);
+    share.note = note.Write();
     settle.note = actions_->AddText(share.note);
     held.guard.unanswered = 1;
   }
@@ -215,6 +216,7 @@ void Worker::Committed(Held& held) {
   }
   if (share.has_note) {
     settle.note = actions_->AddText(share.note);
+    held.guard.note.Forget(share.next);
     held.guard.unanswered = 0;
   }
   uint64_t passed = 0;
@@ -280,6 +282,8 @@ void Worker::RefuseRejected(Held& held, uint64_t end) {
 bool Worker::MayPart(Held& held) {
   const TransactionShare& share = held.share;
   if (share.committing || share.published > held.window.head()) return false;
+  // Under trial: it is not known to be innocent until it is back, and at the deadline its mark stays for the next owner.
+  if (held.running > 0 && held.guard.marked != UINT64_MAX) return false;
   // What the next owner is to know is committed while there is time: at the deadline it could not be any more.
   if (!std::exchange(held.share.parting, true) && EndGuardCleanly(held)) held.guard.note_changed = true;
   if (held.running > 0 || held.guard.note_changed) return false;

@@ -404,7 +404,8 @@ void LogBroker::FlushTouched() {
 
 void LogBroker::Destroy(PartitionState& state, int64_t before) {
   const Topic& topic = *state.topic;
-  before = std::min(before, state.log.end());
+  // A transaction that is open is seen whole or not at all.
+  before = std::min(before, state.isolation == nullptr ? state.log.end() : state.isolation->StableEnd(state.log));
   for (size_t g = 0; on_destroyed_ && g < topic.groups.size(); ++g) {
     int64_t at = std::max(state.settled[g], state.log.start());
     while (at < before) {

@@ -114,7 +114,8 @@ class LogBroker {
   // As kafka-consumer-groups --reset-offsets: kGroupNotEmpty while the group has members.
   LogError SetCommitted(std::string_view group, Partition partition, int64_t offset, std::string_view note);
   LogError DeleteGroup(std::string_view group);
-  // The log starts at `offset` at least; what was there is destroyed, settled or not.
+  // The log starts at `offset` at least; what was there is destroyed, settled or not. Not what a transaction has written
+  // that is still open, nor what lies behind that.
   void DeleteRecordsBefore(Partition partition, int64_t offset);
   // Told each record that is destroyed before `group` has settled it, once for each such group of its topic; the record
   // is there during the call. Must not call the broker.

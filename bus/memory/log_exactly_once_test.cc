@@ -294,6 +294,50 @@ TEST_F(LogExactlyOnceTest, WhatBecameOfACommitWithoutAnAnswerIsFoundOut) {
   EXPECT_EQ(Out(), Bodies{"arrived"});
 }
 
+// By the time it asks, one of its partitions is another member's, whose commits say nothing of ours.
+TEST_F(LogExactlyOnceTest, WhatBecameOfACommitIsFoundOutWhereAPartitionHasMovedOn) {
+  struct Case {
+    std::string id;
+    bool arrived;
+    int64_t moved;  // what the new owner of partition 0 has committed
+  };
+  for (const Case& c : {Case{"same offset", true, 3}, Case{"further on", true, 7}, Case{"never arrived", false, 7}}) {
+    const int32_t two = *broker.CreateTopic({.name = c.id, .partitions = 2, .groups = {"of " + c.id}});
+    auto slow = std::make_unique<SlowLink>(broker, waker);
+    SlowLink* link = slow.get();
+    LogProducer by({"out"}, {.transaction = {.id = c.id, .inputs = {c.id}, .timeout = seconds(10)}}, std::move(slow),
+                   now);
+    EndRecorder told;
+    const auto turn = [&](size_t requests) {
+      link->Pass(requests, now);
+      by.Advance(now);
+      by.Poll(told);
+    };
+    for (int i = 0; i < 4; ++i) turn(1);
+    ASSERT_TRUE(by.connected());
+    const Outgoing out{.topic = 0, .partition = 0, .message = {.body = c.id}};
+    ASSERT_EQ(by.Publish({&out, 1}, 1), 1u);
+    turn(0);
+    TransactionOffsets offsets;
+    offsets.group = "of " + c.id;
+    offsets.offsets = {{.partition = {0, 0}, .next = 3, .note = "ours"},
+                       {.partition = {0, 1}, .next = 5, .note = "ours"}};
+    by.Commit(offsets);
+    turn(2);                            // the offsets
+    if (c.arrived) link->Pass(1, now);  // the end; its answer is lost
+    link->Cut(now);
+    turn(0);
+    ASSERT_EQ(broker.SetCommitted(offsets.group, {two, 0}, c.moved, "theirs"), LogError::kNone);
+    for (int i = 0; i < 10; ++i) {
+      now = now + milliseconds(100);
+      turn(1);
+    }
+    ASSERT_EQ(told.ends.size(), 1u) << c.id;
+    EXPECT_EQ(told.ends[0].ok(), c.arrived) << c.id << ": " << told.ends[0];
+  }
+  EXPECT_EQ(Out(), (Bodies{"same offset", "further on"}));
+}
+
 TEST_F(LogExactlyOnceTest, ClosingAbortsWhatIsOpen) {
   Publish(*producer, "a");
   ASSERT_TRUE(broker.InTransaction("tx"));

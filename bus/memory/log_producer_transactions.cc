@@ -168,14 +168,17 @@ void LogProducer::OnEndAnswered(const LogEvent& event) {
 void LogProducer::OnResolved(const LogEvent& event) {
   asked_id_ = 0;
   if (event.error != LogError::kNone) return RetryLater();
-  bool taken = true;
+  // All of them moved, or none. Where a partition is further on, or just as far with another note, somebody else owns it by
+  // now, and what was there between is not to be seen.
+  bool proven = false, refuted = false;
   for (const LogOffsets& now : event.detail->offsets) {
     const auto ours = std::find_if(offsets_.offsets.begin(), offsets_.offsets.end(),
                                    [&](const auto& o) { return BrokerPartition(o) == now.partition; });
-    // Further on it can only be where somebody else owns the partition by now.
-    taken = taken && (now.committed > ours->next || (now.committed == ours->next && now.note == ours->note));
+    refuted = refuted || now.committed < ours->next;
+    proven = proven || (now.committed == ours->next && now.note == ours->note);
   }
-  Ended(taken ? absl::OkStatus() : absl::AbortedError("the connection went before the transaction was committed"));
+  Ended(proven && !refuted ? absl::OkStatus()
+                           : absl::AbortedError("the connection went before the transaction was committed"));
 }
 
 void LogProducer::OnSessionLost() {

@@ -16,6 +16,7 @@ using std::chrono::seconds;
 
 class LogTransactionsTest : public ::testing::Test {
  protected:
+  explicit LogTransactionsTest(const LogBrokerOptions& options = {}) : broker(options) {}
   std::vector<LogEvent> Events(LogConnectionId c) {
     std::vector<LogEvent> events;
     broker.TakeEvents(c, events);
@@ -68,7 +69,7 @@ class LogTransactionsTest : public ::testing::Test {
   }
 
   using Bodies = std::vector<std::string>;
-  LogBroker broker{{}};
+  LogBroker broker;
   CountingWaker waker;
   MonotonicTime now{1};
   uint64_t token = 0;
@@ -262,6 +263,31 @@ TEST_F(LogTransactionsTest, RetentionTellsOnlyOfRecordsThatCouldBeSeen) {
   End(c, true);
   broker.DeleteRecordsBefore({topic, 0}, broker.Log({topic, 0}).end());
   EXPECT_EQ(destroyed, Bodies{"kept"});
+}
+
+class LogTransactionsRetentionTest : public LogTransactionsTest {
+ protected:
+  LogTransactionsRetentionTest() : LogTransactionsTest({.segment_bytes = 2048, .retention_bytes = 4096}) {
+    broker.WatchDestroyed(
+        [this](std::string_view, Partition, const Delivery& d) { destroyed.emplace_back(*d.message.body); });
+  }
+  Bodies destroyed;
+};
+
+TEST_F(LogTransactionsRetentionTest, NothingIsCutOutOfATransactionThatIsOpen) {
+  const LogConnectionId c = OpenProducer();
+  broker.Append({topic, 0}, {.body = "before"});
+  Put(c, "first");
+  for (int i = 0; i < 100; ++i) broker.Append({topic, 0}, {.body = "of none"});
+  Put(c, "last");
+  EXPECT_LE(broker.Log({topic, 0}).start(), 1);
+  broker.DeleteRecordsBefore({topic, 0}, broker.Log({topic, 0}).end());
+  EXPECT_EQ(broker.Log({topic, 0}).start(), 1);
+  EXPECT_EQ(destroyed, Bodies{"before"});
+  End(c, true);
+  EXPECT_GT(broker.Log({topic, 0}).start(), 1);
+  ASSERT_GT(destroyed.size(), 1u);
+  EXPECT_EQ(destroyed[1], "first") << "told of, as it could be seen by then";
 }
 
 }  // namespace
