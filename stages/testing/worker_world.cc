@@ -227,7 +227,7 @@ void WorkerWorld::DoTransact(const TransactAction& a) {
 void WorkerWorld::CommitEnding() {
   ++commits;
   outputs.insert(outputs.end(), uncommitted.begin(), uncommitted.end());
-  for (const Ending::Share& share : ending->shares) {
+  for (const WorldEnding::Share& share : ending->shares) {
     WorldPartition& p = partition(share.holding.partition.number);
     MR_CHECK(share.next >= p.committed) << "the committed offset went back";
     p.committed = share.next;
@@ -274,7 +274,7 @@ void WorkerWorld::Assign(int32_t number) {
   WorldPartition& p = partition(number);
   MR_CHECK(p.epoch == 0);
   if (ending.has_value()) {
-    for (const Ending::Share& share : ending->shares) {
+    for (const WorldEnding::Share& share : ending->shares) {
       if (share.holding.partition.number == number) return;
     }
   }

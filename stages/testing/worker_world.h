@@ -49,6 +49,20 @@ struct WorldOutput {
   std::map<std::string, std::string> headers;
 };
 
+// A transaction that was asked to end.
+struct WorldEnding {
+  bool commit = false;
+  bool refused = false;  // it settles what was not held any more
+  struct Share {
+    bus::Holding holding;
+    uint64_t next = 0;
+    bool has_note = false;
+    std::string note;
+    std::vector<bus::SettleRange> ranges;
+  };
+  std::vector<Share> shares;
+};
+
 class WorkerWorld : public Clock {
  public:
   using Process = std::function<absl::Status(Context&, const bus::Message&, Outputs&)>;
@@ -103,19 +117,7 @@ class WorkerWorld : public Clock {
   void AnswerNote(absl::Status status = absl::OkStatus());
   // Exactly once: the end of a transaction that was asked for. Until a commit is answered nobody is told where to start
   // in its partitions.
-  struct Ending {
-    bool commit = false;
-    bool refused = false;  // it settles what was not held any more
-    struct Share {
-      bus::Holding holding;
-      uint64_t next = 0;
-      bool has_note = false;
-      std::string note;
-      std::vector<bus::SettleRange> ranges;
-    };
-    std::vector<Share> shares;
-  };
-  std::optional<Ending> ending;
+  std::optional<WorldEnding> ending;
   std::vector<WorldOutput> uncommitted;  // confirmed, of the transaction under way
   uint64_t commits = 0, aborts = 0;
   void End(absl::Status status = absl::OkStatus());
