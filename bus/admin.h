@@ -71,6 +71,7 @@ struct GroupState {
   int32_t instances = 0;          // members of the group
   std::vector<std::string> idle;  // those without a partition of any topic, by name
   std::string source;             // where the numbers come from, for people
+  int64_t trapped = 0;            // messages that the broker itself has taken out of queues of ours, and that are kept
 };
 
 // ---------------------------------------------------------------- where a group begins
@@ -130,11 +131,11 @@ class Admin {
 
   // What MoveOffsets would do; changes nothing. `partitions`: only these; empty: all. NotFound; OutOfRange for a
   // partition that the topic does not have.
-  virtual absl::StatusOr<std::vector<OffsetMove>> PlanOffsets(const std::string& group, const std::string& topic,
+  virtual absl::StatusOr<std::vector<OffsetMove>> PlanOffsets(const std::string& group, const TopicSpec& topic,
                                                               const std::vector<int32_t>& partitions,
                                                               const OffsetTarget& target) = 0;
   // Sets where the group goes on, and forgets its notes there. FailedPrecondition while the group has members.
-  virtual absl::Status MoveOffsets(const std::string& group, const std::string& topic,
+  virtual absl::Status MoveOffsets(const std::string& group, const TopicSpec& topic,
                                    std::span<const OffsetMove> moves) = 0;
 
   // NotFound where the topic is not there.

@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -48,7 +49,18 @@ struct TopicSpec {
   // broker is set up; of a topic that is kept, for ever.
   int32_t replication = 0;
   int64_t retention_ms = 0;
+  // Not empty: it belongs to others and is there under this name, to which no prefix is put. It is neither made nor
+  // changed; where it is missing Apply says so. Kafka: a topic. RabbitMQ: a queue, which the one group of an unordered
+  // topic consumes; or, where the topic has no groups, an exchange, to which everything goes with `routing_key`.
+  // mem: has no others: there it is a topic like any other.
+  std::string existing;
+  std::string routing_key;
 };
+
+// What a topic is called where names of ours begin with `prefix`.
+inline std::string NameOnBroker(const TopicSpec& spec, std::string_view prefix) {
+  return spec.existing.empty() ? std::string(prefix) + spec.name : spec.existing;
+}
 
 struct Topology {
   std::vector<TopicSpec> topics;

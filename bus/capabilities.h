@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <string>
 
+#include "bus/clock.h"
+
 namespace millrace::bus {
 
 enum class Settlement {
@@ -27,6 +29,8 @@ struct Capabilities {
   // When a publish fails, later ones to the same partition fail too (an idempotent producer). Without it the worker
   // keeps one unconfirmed publish per key, else a failure in the middle would change the order of first occurrences.
   bool gapless_publish = false;
+  // A broker takes a delivery back that is not settled for so long, and with it all that its consumer holds. 0: never.
+  Duration unsettled_max = Duration(0);
   size_t message_bytes_max = 1'000'000;  // key + body + headers of one message
   // What may be lost, in one sentence each: "survives: …" and "destroyed by: …".
   std::string crash_model;

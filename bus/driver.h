@@ -163,6 +163,9 @@ class ProducerHandler {
   virtual void OnEnded(const absl::Status& status) {
     MR_CHECK(false) << "who ends no transaction is not told of an end: " << status.ToString();
   }
+  // What stands in the way of transactions: another producer that takes the same id, a broker that refuses it, one that took
+  // too long. The driver goes on by itself; what becomes of publishes and transactions is told as above.
+  virtual void OnTrouble(const absl::Status& status) { static_cast<void>(status); }
 };
 
 class ProducerDriver {

@@ -19,6 +19,7 @@ class Producer::Checker final : public ProducerHandler {
     producer_.Ended();
     user_.OnEnded(status);
   }
+  void OnTrouble(const absl::Status& status) override { user_.OnTrouble(status); }
 
  private:
   Producer& producer_;

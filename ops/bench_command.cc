@@ -30,6 +30,11 @@ absl::StatusOr<OpenedBus> OpenForBench(const Program& program, const BenchArgume
   return bus;
 }
 
+ExitCode MakeTopics(const Program& program, const BenchArguments& arguments) {
+  const absl::StatusOr<OpenedBus> bus = OpenForBench(program, arguments);
+  return bus.ok() ? kWell : Fail(program, bus.status());
+}
+
 ExitCode Fill(const Program& program, const BenchArguments& arguments) {
   const absl::StatusOr<OpenedBus> bus = OpenForBench(program, arguments);
   if (!bus.ok()) return Fail(program, bus.status());
@@ -117,6 +122,13 @@ void AddBenchCommand(const Program& program, CLI::App& app, int* exit_code) {
       ->type_name("N");
   fill->footer("Example:\n  " + program.name + " bench fill --bus kafka://127.0.0.1:9092 --count 1000000");
   fill->callback([&program, arguments = fill_arguments, exit_code] { *exit_code = Fill(program, *arguments); });
+
+  auto topics_arguments = std::make_shared<BenchArguments>();
+  CLI::App* topics = bench->add_subcommand("topics", "Make the topics that are missing, for a program that makes none");
+  AddShared(topics, topics_arguments.get());
+  topics->footer("Example:\n  " + program.name + " bench topics --bus kafka://127.0.0.1:9092 --in orders --out marked");
+  topics->callback(
+      [&program, arguments = topics_arguments, exit_code] { *exit_code = MakeTopics(program, *arguments); });
 
   auto probe_arguments = std::make_shared<BenchArguments>();
   probe_arguments->options.rate = 500;

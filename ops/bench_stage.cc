@@ -20,6 +20,7 @@ namespace {
 constexpr char kStage[] = "mark";
 constexpr char kSource[] = "/bench/mark";
 constexpr Duration kWatchEvery = std::chrono::milliseconds(2);
+constexpr Duration kWatchIdleEvery = std::chrono::milliseconds(50);  // looking costs more than a stage without work
 constexpr Duration kDrainTime = std::chrono::seconds(20);
 
 double CpuSeconds() {
@@ -104,7 +105,8 @@ absl::StatusOr<BenchResult> RunBenchStage(const BenchOptions& options, bus::Bus*
     while (!ended) {
       const MonotonicTime now = clock->Now();
       const uint64_t so_far = instance.Snapshot().stats.done;
-      if (so_far != done) {
+      const bool moved = so_far != done;
+      if (moved) {
         done = so_far;
         progress_at = now;
       }
@@ -118,7 +120,7 @@ absl::StatusOr<BenchResult> RunBenchStage(const BenchOptions& options, bus::Bus*
         instance.Drain(now + kDrainTime);
         return;
       }
-      sleeper.SleepUntil(now + kWatchEvery, *clock);
+      sleeper.SleepUntil(now + (moved ? kWatchEvery : kWatchIdleEvery), *clock);
     }
   });
   const absl::Status ran = instance.Run();

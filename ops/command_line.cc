@@ -75,6 +75,13 @@ void OpenStandardDescriptors() {
   }
 }
 
+absl::Status CallAll(const std::vector<stages::Registrar>& registrars, stages::Registry& registry) {
+  for (const stages::Registrar registrar : registrars) {
+    if (absl::Status status = registrar(registry); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string IsANumber(const std::string& text) {
@@ -83,10 +90,15 @@ std::string IsANumber(const std::string& text) {
   return std::isfinite(value) && *end == '\0' ? "" : text + " is not a number";
 }
 
+std::string IsNatural(const std::string& text) {
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  return digits ? "" : "\"" + text + "\" is no whole number from 0 on; give one";
+}
+
 int RunCommandLine(int argc, char** argv, const CommandLine& line) {
   OpenStandardDescriptors();
   const SystemClock clock;
-  stages::Registry registry;
+  stages::Registry registry, next_registry;
   Program program;
   program.name = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : "millrace";
   program.binary = argc > 0 ? argv[0] : "millrace";
@@ -94,11 +106,12 @@ int RunCommandLine(int argc, char** argv, const CommandLine& line) {
   program.default_config = argc > 0 ? FindRunfile(Absolute(program.binary.c_str()), line.default_config) : "";
   program.registry = &registry;
   program.clock = &clock;
-  for (const stages::Registrar registrar : line.registrars) {
-    if (absl::Status status = registrar(registry); !status.ok()) {
-      std::cerr << program.name << ": a registrar failed: " << status.message() << "\n";
-      return kUsage;
-    }
+  if (!line.next_registrars.empty()) program.next_registry = &next_registry;
+  for (const absl::Status& status :
+       {CallAll(line.registrars, registry), CallAll(line.next_registrars, next_registry)}) {
+    if (status.ok()) continue;
+    std::cerr << program.name << ": a registrar failed: " << status.message() << "\n";
+    return kUsage;
   }
   // Kinds that every program has, unless its own stages go by the same name.
   if (registry.FindStage("discard") == nullptr) {

@@ -17,7 +17,8 @@ using AddCommand = void (*)(const Program& program, CLI::App& app, int* exit_cod
 
 struct CommandLine {
   std::vector<stages::Registrar> registrars;
-  std::string_view default_config;  // a runfiles path; empty: none
+  std::vector<stages::Registrar> next_registrars = {};  // of the next version of the stages, for simulations
+  std::string_view default_config;                      // a runfiles path; empty: none
   std::string about;
   std::string footer;  // of --help, in front of what every program says
   std::vector<AddCommand> commands;

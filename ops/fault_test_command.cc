@@ -1,7 +1,9 @@
 // `fault-test`: what a test target of fault_injection_test (ops/pipeline.bzl) runs.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -12,20 +14,26 @@
 #include <utility>
 #include <vector>
 
+#include "ops/premature_exit.h"
 #include "ops/program.h"
 #include "ops/progress.h"
+#include "ops/seed_share.h"
 #include "ops/sim_campaign.h"
 #include "ops/sim_failure.h"
 #include "ops/sim_hidden.h"
+#include "ops/sim_last_words.h"
 #include "ops/sim_plans.h"
 #include "ops/sim_report.h"
 #include "ops/sim_setup.h"
+#include "ops/sim_stage_words.h"
 #include "ops/text.h"
+#include "sim/guard/exit_guard.h"
 
 namespace millrace::ops {
 namespace {
 
 constexpr Duration kShrinkLimit = std::chrono::seconds(20);
+constexpr size_t kAlikePlansMost = 100;
 
 struct TestArguments {
   SimScope scope;
@@ -68,6 +76,10 @@ absl::StatusOr<TestEnvironment> ReadEnvironment() {
     if (!s.ok()) return s;
   }
   environment.first_seed = first.value_or(1);
+  if (environment.seeds.has_value() && *environment.seeds - 1 > UINT64_MAX - environment.first_seed)
+    return absl::InvalidArgumentError(
+        "environment: MILLRACE_FIRST_SEED and MILLRACE_SEEDS: there are no seeds beyond " + std::to_string(UINT64_MAX) +
+        "; ask for fewer, or for lower ones");
   environment.shards = shards.value_or(1);
   environment.shard = shard.value_or(0);
   if (environment.shard >= environment.shards)
@@ -103,8 +115,10 @@ class FaultTest {
       : program_(program), args_(arguments), clock_(*program.clock) {}
 
   ExitCode Run() {
-    if (!(args_.budget_seconds > 0) || args_.min_seeds == 0)
-      return Fail(absl::InvalidArgumentError("--min-seeds and --budget-seconds: give more than 0"));
+    if (!(args_.budget_seconds > 0 && std::isfinite(args_.budget_seconds)) || args_.min_seeds == 0)
+      return Fail(absl::InvalidArgumentError("--min-seeds and --budget-seconds: nothing is shown; give more than 0"));
+    if (!(args_.max_dead_share >= 0 && args_.max_dead_share <= 1))
+      return Fail(absl::InvalidArgumentError("--max-dead-share: no share of a whole; give a number from 0 to 1"));
     absl::StatusOr<TestEnvironment> environment = ReadEnvironment();
     if (!environment.ok()) return Fail(environment.status());
     env_ = *std::move(environment);
@@ -116,14 +130,19 @@ class FaultTest {
     if (env_.shards > 1)
       report_.what += ", shard " + std::to_string(env_.shard + 1) + " of " + std::to_string(env_.shards);
     std::cout << HeadAsText(*setup_, report_) << std::flush;
-    HiddenState hidden = FindHiddenStateOf(*setup_, PlansForHiddenState(*setup_, env_.first_seed));
-    if (hidden.finding.has_value()) report_.stage_findings.emplace_back(*std::move(hidden.finding), 1);
+    const std::vector<sim::Plan> for_stages = PlansForHiddenState(*setup_, env_.first_seed);
+    HiddenState hidden = FindHiddenStateOf(*setup_, for_stages, Plans());
+    if (hidden.finding.has_value()) {
+      words_.Add(*hidden.finding);
+      report_.stage_findings.emplace_back(*std::move(hidden.finding), 1);
+    }
     if (!hidden.problem.empty()) report_.findings.push_back(std::move(hidden.problem));
     team_ = std::make_unique<SimTeam>(
         *setup_, &clock_,
-        TeamOptions{.threads = 1, .on_stuck = [this](const auto& finding, const auto& plan) { Stuck(finding, plan); }});
+        TeamOptions{.threads = 1, .plans = Plans(), .on_stuck = [this](const auto& f, const auto& r) { Stuck(f, r); }});
     if (absl::Status s = team_->Begin(); !s.ok()) return Fail(s);
     teller_ = std::make_unique<FailureTeller>(*setup_, team_->main(), clock_, Telling());
+    team_->Rehearse(for_stages);
     RunCalmFirst();
     if (absl::Status s = RunCorpus(); !s.ok()) return Fail(s);
     if (report_.findings.empty() && report_.totals.failures.empty()) RunSeeds();
@@ -137,24 +156,27 @@ class FaultTest {
   }
 
   // Plans are written among the test's outputs; whoever replays has them in the folder where he stands.
+  PlanFolder Plans() const { return {.path = env_.outputs, .in_replay = "."}; }
+
   TellOptions Telling() const {
-    return {.out = env_.outputs, .shrink_limit = kShrinkLimit, .plan_inline = true, .out_in_replay = "."};
+    return {.plans = Plans(), .shrink_limit = kShrinkLimit, .plan_inline = true, .alike_plans_most = kAlikePlansMost};
   }
 
-  void Stuck(const sim::StageFinding& finding, const sim::Plan& plan) {
+  void Stuck(const sim::StageFinding& finding, const RunningPlan& running) {
     FailureTeller teller(*setup_, team_->main(), clock_, Telling());
-    const std::string name = "stuck-" + std::to_string(plan.seed);
-    teller.Save(plan, {.promise = "", .signature = "", .text = finding.text, .job = ""}, name);
+    const std::string name = StuckName(finding, running.plan);
+    teller.Save(running.plan, {.promise = "", .signature = "", .text = finding.text, .job = ""}, name);
     SimReport report;
     report.stage_findings.emplace_back(finding, 1);
-    std::cout << StageFindingsAsText(report) << "replay:  " << setup_->ReplayPlan("./" + name + ".plan")
-              << "\nplan:    " << env_.outputs << "/" << name << ".plan" << std::endl;
+    std::cout << StageFindingsAsText(report) << "replay:  " << setup_->ReplayPlan(Plans().PathInReplay(name))
+              << "\nplan:    " << Plans().PathOf(name) << std::endl;
   }
 
   void Say(std::vector<ToldFailure> told) {
+    if (!told.empty()) std::cout << words_.News(team_->findings());
     for (ToldFailure& failure : told) {
-      std::cout << "\n" << failure.text;
-      if (!failure.alike.empty()) std::cout << "and " << failure.alike.size() << " more seeds fail alike\n";
+      std::cout << "\n" << words_.Remarked(failure.text);
+      std::cout << AlikeAsText(failure);
       report_.failures.push_back(std::move(failure));
     }
     std::cout << std::flush;
@@ -171,22 +193,27 @@ class FaultTest {
     report_.totals.Merge(std::move(calm));
   }
 
-  // What once failed must hold now.
+  // What once failed must hold now, and still be struck by the faults that it is about.
   absl::Status RunCorpus() {
     SimTotals totals;
     for (size_t i = env_.shard; i < args_.corpus.size(); i += env_.shards) {
       const std::string& path = args_.corpus[i];
       const absl::StatusOr<sim::PlanFile> file = setup_->ReadPlan(path);
       if (!file.ok()) return file.status();
-      sim::SeedResult result = team_->main().RunPlan(file->plan, file->plan.seed);
+      sim::SeedResult result = team_->main().RunPlan(file->plan, file->plan.seed, path);
       const bool same = result.failure.promise == file->promise && result.failure.signature == file->signature;
+      if (result.failed) std::cout << words_.News(team_->findings());
       std::cout << path << ": ";
       if (!result.failed) {
         std::cout << "holds" << (file->promise.empty() ? "" : "; once broken was " + file->promise) << "\n";
+        if (const std::string strikes = setup_->WhatStrikes(path, *file, result); !strikes.empty())
+          std::cout << path << ": " << strikes << "\n";
+        if (std::string stale = setup_->WhyStale(path, *file, result); !stale.empty())
+          report_.findings.push_back(std::move(stale));
       } else {
         std::cout << result.failure.promise << " is broken" << (same ? ", as it was once" : "") << "\n";
         std::vector<ToldFailure> told;
-        told.push_back(teller_->Tell(result, std::filesystem::path(path).stem().string()));
+        told.push_back(teller_->Tell(result, std::filesystem::path(path).stem().string(), path));
         Say(std::move(told));
         ++totals.broken[result.failure.promise];
         totals.failures.push_back(std::move(result));
@@ -197,13 +224,16 @@ class FaultTest {
   }
 
   void RunSeeds() {
-    const uint64_t most = env_.seeds.value_or(UINT64_MAX / 2);
-    SeedPlans all(env_.first_seed + env_.shard, most / env_.shards + (env_.shard < most % env_.shards ? 1 : 0),
-                  env_.shards);
+    // Where nobody says how many, as many as there are.
+    const SeedShare share{.first = env_.first_seed,
+                          .count = env_.seeds.value_or(std::max<uint64_t>(UINT64_MAX - env_.first_seed, 1)),
+                          .shards = env_.shards,
+                          .shard = env_.shard};
+    SeedPlans all(share.First(), share.Count(), share.shards);
     const uint64_t wanted = (args_.min_seeds + env_.shards - 1) / env_.shards;
     EnoughSeeds enough(&all, wanted);
-    const double budget =
-        env_.budget_seconds.has_value() ? static_cast<double>(*env_.budget_seconds) : args_.budget_seconds;
+    const double budget = std::min(
+        env_.budget_seconds.has_value() ? static_cast<double>(*env_.budget_seconds) : args_.budget_seconds, 1e9);
     const MonotonicTime start = clock_.Now();
     Progress progress(std::cout, /*terminal=*/false, start);
     SimTotals totals =
@@ -217,14 +247,11 @@ class FaultTest {
                      return now - start < Duration(static_cast<int64_t>(budget * 1e9));
                    });
     Say(teller_->TellAll(totals.failures, "seed-"));
-    // Whoever names the seeds gets these, however many of them are effective.
-    if (!env_.seeds.has_value() && totals.effective < wanted) {
-      report_.findings.push_back("only " + WithCommas(totals.effective) + " of " + WithCommas(totals.runs) +
-                                 " seeds were effective within the budget, and " + WithCommas(wanted) +
-                                 " are wanted; raise budget_seconds or shards, or lower min_seeds");
-    }
-    if (totals.stopped && env_.seeds.has_value())
-      std::cout << "the time was over after " << WithCommas(totals.runs) << " seeds\n";
+    if (std::string few = TooFewEffective(totals, wanted, env_.seeds.has_value()); !few.empty())
+      report_.findings.push_back(std::move(few));
+    // Whoever asks for so many must not take fewer for them, and of a test that passes nobody reads what it prints.
+    if (std::string rest = env_.seeds.has_value() ? NotAllSeeds(totals, share) : ""; !rest.empty())
+      report_.findings.push_back(std::move(rest));
     report_.totals.Merge(std::move(totals));
   }
 
@@ -251,6 +278,7 @@ class FaultTest {
   std::unique_ptr<SimTeam> team_;
   std::unique_ptr<FailureTeller> teller_;
   SimReport report_;
+  StageWords words_;
 };
 
 }  // namespace
@@ -260,10 +288,12 @@ void AddFaultTestCommand(const Program& program, CLI::App& app, int* exit_code) 
   TestArguments* a = arguments.get();
   CLI::App* test = app.add_subcommand("fault-test", "What a test of fault_injection_test runs (ops/pipeline.bzl)");
   test->add_option("PIPELINE", a->scope.pipeline, "Pipeline file; default: the one this program was built with");
-  test->add_option("--min-seeds", a->min_seeds, "As many seeds must be effective, over all shards; default 500");
+  test->add_option("--min-seeds", a->min_seeds, "As many seeds must be effective, over all shards; default 500")
+      ->check(CLI::Validator(IsNatural, "", ""));
   test->add_option("--budget-seconds", a->budget_seconds, "… within that time, default 60");
   test->add_option("--max-dead-share", a->max_dead_share, "As for sim, default 0.5");
   test->add_option("--inputs", a->scope.inputs, "As for sim");
+  test->add_option("--inputs-in-replay", a->scope.inputs_in_replay, "Where these lie for whoever replays");
   test->add_option("--faults", a->scope.faults, "As for sim")->delimiter(',');
   test->add_option("--promises", a->scope.promises, "As for sim")->delimiter(',');
   test->add_option("--corpus", a->corpus, "A plan that once failed; may be repeated");
@@ -271,7 +301,11 @@ void AddFaultTestCommand(const Program& program, CLI::App& app, int* exit_code) 
   test->footer(
       "Environment: MILLRACE_FIRST_SEED, MILLRACE_SEEDS (exactly so many), MILLRACE_BUDGET_SECONDS; and what Bazel "
       "says to tests about shards and outputs.");
-  test->callback([&program, arguments, exit_code] { *exit_code = FaultTest(program, *arguments).Run(); });
+  test->callback([&program, arguments, exit_code] {
+    const PrematureExit premature;
+    const sim::ExitGuard guard(&LastWords::Say);
+    *exit_code = FaultTest(program, *arguments).Run();
+  });
 }
 
 }  // namespace millrace::ops

@@ -136,6 +136,10 @@ class LagCommand {
       }
       text += Table(rows, {0, 7, 8});
     }
+    if (!watched_.empty() && watched_.front().last.trapped > 0) {
+      text += WithCommas(static_cast<uint64_t>(watched_.front().last.trapped)) +
+              " messages lie in the broker's trap, lost to their stages: topology check says from where and why\n";
+    }
     if (!watched_.empty()) text += "from " + watched_.front().last.source + "\n";
     return text;
   }
@@ -147,6 +151,7 @@ class LagCommand {
     for (const Watched& watched : watched_) {
       json.Open('{').Key("stage").String(watched.stage->name).Key("group").String(watched.stage->group);
       json.Key("topic").String(watched.topic.name).Key("source").String(watched.last.source);
+      json.Key("trapped").Number(static_cast<uint64_t>(watched.last.trapped));
       json.Key("instances").Number(static_cast<uint64_t>(watched.last.instances)).Key("idle").Open('[');
       for (const std::string& name : watched.last.idle) json.String(name);
       json.Close(']').Key("partitions").Open('[');

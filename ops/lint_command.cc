@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ops/backends.h"
+#include "ops/load_pipeline.h"
 #include "ops/program.h"
 #include "stages/lint.h"
 #include "stages/pipeline_file.h"
@@ -14,18 +15,23 @@ namespace {
 
 struct LintArguments {
   std::vector<std::string> pipelines;
-  std::string bus;
+  BusChoice bus;
 };
 
 // One file; what is wrong with it goes to standard output.
-ExitCode LintOne(const Program& program, const std::string& path, const std::string& bus) {
+ExitCode LintOne(const Program& program, const std::string& path, const BusChoice& bus) {
   const absl::StatusOr<stages::PipelineFile> file = stages::PipelineFile::Load(path);
   if (!file.ok()) {
     std::cerr << program.name << ": " << file.status().message() << "\n";
     return ExitCodeOf(file.status());
   }
+  const absl::StatusOr<std::string> url = BusUrl(file->pipeline(), bus);
+  if (!url.ok()) {
+    std::cerr << program.name << ": " << url.status().message() << "\n";
+    return kUsage;
+  }
   const std::vector<stages::Problem> problems =
-      stages::Lint(*file, {.registry = program.registry, .capabilities = CapabilitiesOf, .bus = bus});
+      stages::Lint(*file, {.registry = program.registry, .capabilities = CapabilitiesOf, .bus = *url});
   size_t errors = 0;
   for (const stages::Problem& problem : problems) {
     std::cout << problem.ToString() << "\n";
@@ -45,7 +51,9 @@ void AddLintCommand(const Program& program, CLI::App& app, int* exit_code) {
   lint->add_option("PIPELINE", arguments->pipelines,
                    std::string("Pipeline files (text-format Protobuf)") +
                        (program.default_config.empty() ? "" : "; default: the one this program was built with"));
-  lint->add_option("--bus", arguments->bus, "Check against this bus instead of the pipeline's own")->type_name("URL");
+  lint->add_option("--bus", arguments->bus.url, "Check against this bus instead of the pipeline's own")
+      ->type_name("URL");
+  AddBusOption(*lint, &arguments->bus.options);
   lint->footer(
       "All problems are found in one run, as file:line: what is wrong; what to do.\n"
       "Exit code: 0 good (warnings allowed), 2 there are errors.\n"

@@ -25,6 +25,18 @@ ExitCode Fail(const Program& program, const absl::Status& status) {
 
 }  // namespace
 
+absl::StatusOr<std::string> BusUrl(const stages::Pipeline& pipeline, const BusChoice& bus) {
+  BusOptions options;
+  for (const stages::Option& option : pipeline.bus_option()) options.emplace_back(option.key(), option.value());
+  const absl::StatusOr<BusOptions> more = ParseBusOptions(bus.options);
+  if (!more.ok()) return more.status();
+  options.insert(options.end(), more->begin(), more->end());
+  // Empty: the line of the pipeline's own is named where it is wrong.
+  if (options.empty()) return bus.url;
+  const std::string& own = pipeline.bus();
+  return WithBusOptions(!bus.url.empty() ? bus.url : own.empty() ? "mem:" : own, options);
+}
+
 void AddBusOption(CLI::App& command, std::vector<std::string>* options) {
   command
       .add_option(
@@ -46,17 +58,9 @@ ExitCode LoadPipeline(const Program& program, const std::string& verb, const std
     if (absl::Status s = ApplyInputs(inputs, *program.registry, file->mutable_pipeline()); !s.ok())
       return Fail(program, s);
   }
-  BusOptions options;
-  for (const stages::Option& option : file->pipeline().bus_option()) options.emplace_back(option.key(), option.value());
-  const absl::StatusOr<BusOptions> more = ParseBusOptions(bus.options);
-  if (!more.ok()) return Fail(program, more.status());
-  options.insert(options.end(), more->begin(), more->end());
-  // Empty: the pipeline's own, whose line is then named where it is wrong.
-  std::string url = bus.url;
-  if (!options.empty()) {
-    const std::string& own = file->pipeline().bus();
-    url = WithBusOptions(!url.empty() ? url : own.empty() ? "mem:" : own, options);
-  }
+  const absl::StatusOr<std::string> meant = BusUrl(file->pipeline(), bus);
+  if (!meant.ok()) return Fail(program, meant.status());
+  const std::string& url = *meant;
   const std::vector<stages::Problem> problems =
       stages::Lint(*file, {.registry = program.registry, .capabilities = CapabilitiesOf, .bus = url});
   for (const stages::Problem& problem : problems) std::cerr << problem.ToString() << "\n";

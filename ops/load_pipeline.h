@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "ops/program.h"
+#include "stages/pipeline.pb.h"
 #include "stages/settings.h"
 
 namespace millrace::ops {
@@ -23,6 +25,10 @@ struct BusChoice {
   std::string url;                   // empty: the pipeline's own
   std::vector<std::string> options;  // name=value, beside those of the pipeline
 };
+
+// The bus that is meant: that of the command line, else the pipeline's, with the options of both; empty: the pipeline's
+// own as it stands there. InvalidArgument for an option that is none.
+absl::StatusOr<std::string> BusUrl(const stages::Pipeline& pipeline, const BusChoice& bus);
 
 // --bus-option.
 void AddBusOption(CLI::App& command, std::vector<std::string>* options);

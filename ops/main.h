@@ -6,7 +6,8 @@
 //   }
 //
 // Returns the exit code. `default_config`: the runfiles path of the pipeline that is meant where none is given, or
-// empty.
+// empty. `next_registrars`: those of the next version of the stages, for simulated deployments (sim's new-version); nothing
+// else uses them.
 #ifndef MILLRACE_OPS_MAIN_H_
 #define MILLRACE_OPS_MAIN_H_
 
@@ -18,7 +19,7 @@
 namespace millrace::ops {
 
 int MillraceMain(int argc, char** argv, const std::vector<stages::Registrar>& registrars,
-                 std::string_view default_config);
+                 std::string_view default_config, const std::vector<stages::Registrar>& next_registrars = {});
 
 }  // namespace millrace::ops
 

@@ -12,6 +12,7 @@
 #include "ops/operator.h"
 #include "ops/operator_commands.h"
 #include "ops/text.h"
+#include "stages/pipeline_config.h"
 #include "stages/suggest.h"
 
 namespace millrace::ops {
@@ -57,10 +58,12 @@ class ResetCommand {
       return op_.Fail(kUsage, "the pipeline has no stage \"" + arguments_.stage + "\"; " +
                                   stages::Suggest(arguments_.stage, known));
     }
-    const auto moves = op_.admin().PlanOffsets(stage->group, stage->input, arguments_.partitions, target);
+    const bus::Topology topology = stages::TopologyOf(op_.pipeline());
+    const bus::TopicSpec& input = topology.topics[static_cast<size_t>(stage->input_topic)];
+    const auto moves = op_.admin().PlanOffsets(stage->group, input, arguments_.partitions, target);
     if (!moves.ok()) return op_.Fail(moves.status());
     if (arguments_.execute) {
-      if (absl::Status s = op_.admin().MoveOffsets(stage->group, stage->input, *moves); !s.ok()) return op_.Fail(s);
+      if (absl::Status s = op_.admin().MoveOffsets(stage->group, input, *moves); !s.ok()) return op_.Fail(s);
     }
     std::cout << (op_.json() ? AsJson(*stage, *moves) : AsText(*stage, *moves)) << std::flush;
     return kWell;

@@ -38,6 +38,8 @@ class Operator {
   ExitCode Open();
 
   const stages::ResolvedPipeline& pipeline() const { return loaded_.pipeline; }
+  // What relative paths in its options are relative to.
+  const std::string& base_dir() const { return loaded_.base_dir; }
   bus::Bus& bus() const { return *bus_.bus; }
   bus::Admin& admin() const { return *bus_.bus->admin(); }
   const Clock& clock() const { return *program_.clock; }

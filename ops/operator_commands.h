@@ -10,6 +10,7 @@ void AddTopologyCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddLagCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddDlqCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddOffsetsCommand(const Program& program, CLI::App& app, int* exit_code);
+void AddJudgeCommand(const Program& program, CLI::App& app, int* exit_code);
 
 }  // namespace millrace::ops
 

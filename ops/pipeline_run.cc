@@ -14,7 +14,7 @@ namespace millrace::ops {
 namespace {
 
 constexpr size_t kSegmentBytes = 64 << 10;
-constexpr size_t kTroublesMax = 20;
+constexpr size_t kProblemsMax = 20;
 constexpr Duration kCollectorGrace = std::chrono::seconds(10);
 constexpr Duration kAssignWait = std::chrono::seconds(2);
 constexpr Duration kPollEvery = std::chrono::milliseconds(10);
@@ -152,12 +152,22 @@ absl::Status PipelineRun::MakeMember(const stages::StageSettings& stage, int32_t
   };
   config.spool = &spool_;
   config.gate = &gate_;
-  config.on_trouble = [this](const absl::Status& status) { Trouble(status); };
+  auto member = std::make_unique<Member>();
+  if (!options_.history.empty()) {
+    absl::StatusOr<std::unique_ptr<sim::ProcessLog>> log = sim::ProcessLog::Open(
+        options_.history + "/" + name + ".history", options_.process, stage.name, stage.producer_topics);
+    if (!log.ok()) return log.status();
+    member->log = *std::move(log);
+  }
+  config.tap = member->log.get();
+  config.on_trouble = [this, log = member->log.get()](const absl::Status& status) {
+    if (log != nullptr) log->Trouble(clock_->Now(), status);
+    Trouble(status);
+  };
   config.on_not_ready = [this](const std::string& reason) {
     std::lock_guard<std::mutex> lock(mutex_);
-    AddTrouble(reason);
+    troubles_.Add(clock_->Now(), reason);
   };
-  auto member = std::make_unique<Member>();
   member->stage = &stage;
   member->instance = std::make_unique<stages::Instance>(std::move(config), bus_, clock_);
   members_.push_back(std::move(member));
@@ -173,6 +183,9 @@ void PipelineRun::Start() {
       const absl::Status result = member.instance->Run();
       if (absl::IsDeadlineExceeded(result)) stuck_ = true;
       Problem(Grave::kRun, "stage \"" + member.stage->name + "\"", result);
+      if (member.log == nullptr) return;
+      if (!absl::IsDeadlineExceeded(result)) member.log->End(clock_->Now(), result);
+      Problem(Grave::kPart, "the history of stage \"" + member.stage->name + "\"", member.log->status());
     });
   }
   const MonotonicTime until = clock_->Now() + kAssignWait;
@@ -308,22 +321,19 @@ void PipelineRun::Problem(Grave grave, const std::string& where, const absl::Sta
   if (grave == Grave::kRun) failed_ = true;
   problem_.Update(Named(where, status));
   problems_.push_back(where + ": " + std::string(status.message()));
+  troubles_.Add(clock_->Now(), problems_.back());
 }
 
 void PipelineRun::Trouble(const absl::Status& status) {
   if (status.ok()) return;
+  // The consumer of a log that says so has stopped for good (bus/memory/log_consumer.h): nobody is to wait for it.
+  const bool log = bus_->capabilities().settlement == bus::Settlement::kPrefix;
+  if (log && (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status)))
+    return Problem(Grave::kRun, "the bus", status);
   std::lock_guard<std::mutex> lock(mutex_);
   std::string text = "the bus: " + status.ToString();
-  if (absl::IsDataLoss(status)) {
-    if (problems_.size() < kTroublesMax) problems_.push_back(std::move(text));
-  } else {
-    AddTrouble(std::move(text));
-  }
-}
-
-void PipelineRun::AddTrouble(std::string text) {
-  if (troubles_.size() < kTroublesMax && std::find(troubles_.begin(), troubles_.end(), text) == troubles_.end())
-    troubles_.push_back(std::move(text));
+  if (absl::IsDataLoss(status) && problems_.size() < kProblemsMax) problems_.push_back(text);
+  troubles_.Add(clock_->Now(), std::move(text));
 }
 
 std::vector<std::string> PipelineRun::Problems() const {
@@ -331,17 +341,14 @@ std::vector<std::string> PipelineRun::Problems() const {
   return problems_;
 }
 
-std::vector<std::string> PipelineRun::Troubles() const {
-  std::vector<std::string> all = Problems();
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    all.insert(all.end(), troubles_.begin(), troubles_.end());
-  }
+std::vector<std::string> PipelineRun::TakeTroubles() {
+  const MonotonicTime now = clock_->Now();
+  std::lock_guard<std::mutex> lock(mutex_);
   for (const std::unique_ptr<Feed>& feed : feeds_) {
     const absl::Status trouble = feed->trouble();
-    if (!trouble.ok()) all.push_back("source \"" + feed->name() + "\": " + trouble.ToString());
+    if (!trouble.ok()) troubles_.Add(now, "source \"" + feed->name() + "\": " + trouble.ToString());
   }
-  return all;
+  return troubles_.Take();
 }
 
 absl::Status PipelineRun::problem() const {

@@ -34,6 +34,8 @@
 #include "ops/collector.h"
 #include "ops/feed.h"
 #include "ops/run_folder.h"
+#include "ops/trouble_log.h"
+#include "sim/observed/process_log.h"
 #include "stages/feeder.h"
 #include "stages/instance.h"
 #include "stages/port.h"
@@ -52,6 +54,9 @@ struct PipelineRunOptions {
   std::vector<std::string> work;
   // Unique among the processes of the pipeline; begins the names of instances. Empty where there is only this one.
   std::string process;
+  // Where each instance writes down what it sees and does (sim/observed/process_log.h), for `millrace judge`. The folder is
+  // there. Empty: nowhere.
+  std::string history;
   // Feeds the sources and collects dead letters and receipts into it; nullptr: others do.
   const RunFolder* folder = nullptr;
 };
@@ -95,8 +100,8 @@ class PipelineRun {
   stages::FeederStats FeedTotals() const;  // progress: the least of all sources
   // What went wrong for good, data that the bus destroyed included.
   std::vector<std::string> Problems() const;
-  // The same, and what is being waited out.
-  std::vector<std::string> Troubles() const;
+  // The same, and what is being waited out: what has to be told since the last call (ops/trouble_log.h).
+  std::vector<std::string> TakeTroubles();
   // The first thing that went wrong; OK where nothing did.
   absl::Status problem() const;
   bool stuck() const { return stuck_; }
@@ -105,6 +110,7 @@ class PipelineRun {
  private:
   struct Member {
     const stages::StageSettings* stage;
+    std::unique_ptr<sim::ProcessLog> log;  // may be null
     std::unique_ptr<stages::Instance> instance;
     std::thread thread;
   };
@@ -117,7 +123,6 @@ class PipelineRun {
   enum class Grave { kPart, kRun };  // whether the run can go on without that part
   void Problem(Grave grave, const std::string& where, const absl::Status& status);
   void Trouble(const absl::Status& status);
-  void AddTrouble(std::string text);  // with the lock held
 
   const stages::ResolvedPipeline& pipeline_;
   const stages::Registry& registry_;
@@ -139,7 +144,7 @@ class PipelineRun {
   mutable std::mutex mutex_;
   absl::Status problem_;
   std::vector<std::string> problems_;
-  std::vector<std::string> troubles_;
+  TroubleLog troubles_;
   bool failed_ = false;
 };
 

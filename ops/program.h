@@ -32,6 +32,7 @@ struct Program {
   std::string binary;          // … with its path
   std::string default_config;  // the pipeline that is meant where none is given; empty: none
   const stages::Registry* registry = nullptr;
+  const stages::Registry* next_registry = nullptr;  // stages of the next version; nullptr: none was given
   const Clock* clock = nullptr;
 };
 
@@ -55,6 +56,8 @@ void AddLintCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddRunCommand(const Program& program, CLI::App& app, int* exit_code);
 // For CLI11: what is wrong with a text as a number; empty where nothing is ("nan" lies in every range).
 std::string IsANumber(const std::string& text);
+// … as a number from 0 on: CLI11 takes -1 for the largest there is.
+std::string IsNatural(const std::string& text);
 
 void AddBenchCommand(const Program& program, CLI::App& app, int* exit_code);
 void AddWorkCommand(const Program& program, CLI::App& app, int* exit_code);

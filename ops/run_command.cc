@@ -274,11 +274,7 @@ class RunCommand {
     }
     if (interrupted_) state.note = "stopping";
     progress.Show(now, state);
-    for (const std::string& trouble : run_->Troubles()) {
-      if (std::find(told_.begin(), told_.end(), trouble) != told_.end()) continue;
-      progress.Say(trouble);
-      told_.push_back(trouble);
-    }
+    for (const std::string& trouble : run_->TakeTroubles()) progress.Say(trouble);
     if (work != work_) {
       work_ = work;
       work_at_ = now;
@@ -379,7 +375,6 @@ class RunCommand {
   bool disk_full_ = false;
   uint64_t work_ = 0;
   MonotonicTime work_at_;
-  std::vector<std::string> told_;
 };
 
 }  // namespace

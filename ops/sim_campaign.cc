@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <filesystem>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "bus/check.h"
 #include "bus/random.h"
-#include "ops/sim_last_words.h"
-#include "sim/guard/stage_guard.h"
+#include "ops/sim_guards.h"
+#include "ops/sim_hidden.h"
+#include "sim/plan_file.h"
 
 namespace millrace::ops {
 namespace {
@@ -17,34 +20,52 @@ constexpr Duration kTickEvery = std::chrono::milliseconds(100);
 
 uint64_t Hash(uint64_t seed, uint64_t hash) { return Random::Mix(seed ^ Random::Mix(hash)); }
 
-stages::MadeStage Guard(const sim::Subject& subject, const sim::GuardContext& guard, stages::MadeStage made,
-                        uint16_t index) {
-  const std::string& name = subject.pipeline().stages[index].name;
-  const bool uses_ports = subject.uses_ports(index);
-  stages::MadeStage guarded;
-  if (made.single != nullptr)
-    guarded.single = std::make_unique<sim::GuardedStage>(name, std::move(made.single), uses_ports, guard);
-  if (made.batch != nullptr)
-    guarded.batch = std::make_unique<sim::GuardedBatchStage>(name, std::move(made.batch), uses_ports, guard);
-  return guarded;
-}
-
 }  // namespace
 
-std::string SimWorker::Words(const sim::Plan& plan) const {
-  if (plan.seed == 0) return "a plan that was not drawn from a seed";
-  return "seed " + std::to_string(plan.seed) + "; run it alone with\n  " + setup->ReplaySeed(plan.seed);
+std::string PlanFolder::PathOf(const std::string& name) const {
+  return (std::filesystem::path(path) / (name + ".plan")).string();
 }
 
-sim::Outcome SimWorker::Judge(const sim::Plan& plan) {
-  running = plan;
-  const LastWords words(Words(plan));
+std::string PlanFolder::PathInReplay(const std::string& name) const {
+  return (std::filesystem::path(in_replay.empty() ? path : in_replay) / (name + ".plan")).string();
+}
+
+RunWords WordsOf(const SimSetup& setup, const PlanFolder& folder, const sim::Plan& plan, const std::string& what) {
+  const std::string name = "died-" + std::to_string(plan.seed);
+  const std::string replay = setup.ReplayPlan(folder.PathInReplay(name));
+  sim::PlanFile file{.plan = plan, .promise = "", .signature = "", .fires = {}, .note = what, .lines = {}};
+  file.plan.seed = 0;
+  return {.words = what + "; run it alone with\n  " + replay,
+          .plan_path = folder.PathOf(name),
+          .plan_text = sim::WritePlanFile(file, {.replay = replay})};
+}
+
+RunWords SimWorker::BeginOwn(sim::Plan plan, const std::string& what) {
+  RunWords words = WordsOf(*setup, plans, plan, what);
+  plan.seed = 0;
+  running = {.plan = std::move(plan), .file = ""};
+  return words;
+}
+
+RunWords SimWorker::Begin(const sim::Plan& plan, const std::string& file) {
+  running = {.plan = plan, .file = file};
+  if (!file.empty()) return {"the plan " + file + "; run it alone with\n  " + setup->ReplayPlan(file), "", ""};
+  if (plan.seed == 0) return WordsOf(*setup, plans, plan, "a plan that was not drawn from a seed");
+  return {"seed " + std::to_string(plan.seed) + "; run it alone with\n  " + setup->ReplaySeed(plan.seed), "", ""};
+}
+
+sim::Outcome SimWorker::Judge(const sim::Plan& plan, const std::string& file) {
+  const LastWords words(Begin(plan, file));
   return simulator->Judge(plan);
 }
 
-sim::SeedResult SimWorker::RunPlan(const sim::Plan& plan, uint64_t seed) {
-  running = plan;
-  const LastWords words(Words(plan));
+void SimWorker::Run(const sim::Plan& plan) {
+  const LastWords words(Begin(plan, ""));
+  simulator->Run(plan);
+}
+
+sim::SeedResult SimWorker::RunPlan(const sim::Plan& plan, uint64_t seed, const std::string& file) {
+  const LastWords words(Begin(plan, file));
   sim::SeedResult result = campaign->RunPlan(plan);
   result.seed = seed;
   return result;
@@ -60,6 +81,7 @@ std::optional<sim::SeedResult> SeedPlans::RunNext(SimWorker& worker) {
 void SimTotals::Add(sim::SeedResult result) {
   ++runs;
   effective += result.effective ? 1 : 0;
+  if (result.effective) first_effective = std::min(first_effective.value_or(result.seed), result.seed);
   broker_events += result.broker_events;
   records += result.records;
   accepted += result.accepted;
@@ -91,16 +113,18 @@ void SimTotals::Merge(SimTotals other) {
   coverage.Merge(other.coverage);
   seconds += other.seconds;
   stopped = stopped || other.stopped;
+  if (other.first_effective.has_value())
+    first_effective = std::min(first_effective.value_or(*other.first_effective), *other.first_effective);
 }
 
-absl::StatusOr<std::unique_ptr<SimWorker>> SimTeam::MakeWorker() {
+absl::StatusOr<std::unique_ptr<SimWorker>> SimTeam::MakeWorker(sim::GuardContext guard) {
   auto worker = std::make_unique<SimWorker>();
   worker->setup = &setup_;
-  const sim::GuardContext guard{.sink = &findings_, .watch = &worker->watch};
+  worker->plans = options_.plans;
+  guard.sink = &findings_;
+  guard.watch = &worker->watch;
   sim::RunOptions options;
-  options.wrap = [subject = &setup_.subject(), guard](stages::MadeStage made, uint16_t index) {
-    return Guard(*subject, guard, std::move(made), index);
-  };
+  options.wrap = GuardsOf(setup_.subject(), guard);
   absl::StatusOr<std::unique_ptr<sim::Simulator>> simulator =
       sim::Simulator::Make(setup_.subject(), std::move(options));
   if (!simulator.ok()) return simulator.status();
@@ -118,15 +142,45 @@ absl::StatusOr<std::unique_ptr<SimWorker>> SimTeam::MakeWorker() {
 
 absl::Status SimTeam::Begin() {
   LastWords::Install();
-  absl::StatusOr<std::unique_ptr<SimWorker>> worker = MakeWorker();
+  absl::StatusOr<std::unique_ptr<SimWorker>> worker = MakeWorker({});
   if (!worker.ok()) return worker.status();
   main_ = *std::move(worker);
   return absl::OkStatus();
 }
 
+void SimTeam::Rehearse(std::span<const sim::Plan> plans) {
+  const sim::Subject& subject = setup_.subject();
+  std::vector<std::string> with_ports;
+  for (uint16_t stage = 0; stage < subject.topology().stages.size(); ++stage) {
+    if (subject.uses_ports(stage, /*next_version=*/false)) with_ports.push_back(subject.pipeline().stages[stage].name);
+  }
+  if (with_ports.empty()) return;
+  std::set<std::string> compared;
+  const absl::StatusOr<std::unique_ptr<SimWorker>> worker = MakeWorker({.ports_twice = true, .compared = &compared});
+  MR_CHECK(worker.ok()) << "a second simulator cannot be made: " << worker.status().ToString();
+  for (const sim::Plan& plan : plans) {
+    sim::Plan calm = plan;
+    calm.faults.clear();
+    {
+      const LastWords words(
+          (*worker)->BeginOwn(calm, "a run without faults, in which stages that use ports are called twice"));
+      (*worker)->simulator->Run(calm);
+    }
+    if (!findings_.all().empty()) continue;
+    const LastWords words((*worker)->BeginOwn(plan, "one of two runs of a plan that are compared"));
+    if (std::optional<sim::StageFinding> found =
+            FindDifferenceOfTwoRuns(setup_, plan, {.sink = &findings_, .watch = &(*worker)->watch, .twice = false}))
+      findings_.Add(*std::move(found));
+  }
+  for (const std::string& stage : with_ports) {
+    if (!compared.contains(stage))
+      findings_.NotCheckable(stage, "whether it is deterministic: it is never called without faults");
+  }
+}
+
 void SimTeam::Work(PlanSource& source, SimTotals* shared, std::mutex* mutex, const std::atomic<bool>* stop) {
   // Fibers are of the thread that runs them, and so is a simulator.
-  absl::StatusOr<std::unique_ptr<SimWorker>> worker = MakeWorker();
+  absl::StatusOr<std::unique_ptr<SimWorker>> worker = MakeWorker({});
   MR_CHECK(worker.ok()) << "a second simulator cannot be made: " << worker.status().ToString();
   while (!stop->load(std::memory_order_acquire)) {
     std::optional<sim::SeedResult> result = source.RunNext(**worker);

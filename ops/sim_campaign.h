@@ -18,36 +18,61 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "bus/clock.h"
+#include "ops/sim_last_words.h"
 #include "ops/sim_setup.h"
 #include "ops/sim_watchdog.h"
 #include "sim/campaign.h"
 #include "sim/guard/stage_finding.h"
+#include "sim/guard/stage_guard.h"
 #include "sim/guard/stage_marker.h"
 #include "sim/simulator.h"
 
 namespace millrace::ops {
 
+// Where plans are written down, and how commands for a replay name that folder.
+struct PlanFolder {
+  std::string path;       // made when the first is written
+  std::string in_replay;  // empty: as it is
+  std::string PathOf(const std::string& name) const;
+  std::string PathInReplay(const std::string& name) const;
+};
+
+// What a worker runs, for who looks from outside while a stage hangs.
+struct RunningPlan {
+  sim::Plan plan;
+  std::string file;  // it lies there; empty: it was drawn from its seed, or is nobody's but this program's
+};
+
 // One thread's simulator.
 struct SimWorker {
   sim::StageWatch watch;
-  sim::Plan running;  // what it runs, for who looks from outside while a stage hangs
+  RunningPlan running;
   std::unique_ptr<sim::Simulator> simulator;
   std::unique_ptr<sim::Campaign> campaign;
   std::unique_ptr<StageWatchdog> watchdog;
   const SimSetup* setup = nullptr;
+  PlanFolder plans;
 
-  sim::SeedResult RunPlan(const sim::Plan& plan, uint64_t seed);
-  // Judges the plan, and says what ran where that ends the process.
-  sim::Outcome Judge(const sim::Plan& plan);
-  // How to name a plan before it is run.
-  std::string Words(const sim::Plan& plan) const;
+  // All three say what ran where that ends the process, and how to run it again. `file`: that the plan was read from.
+  sim::SeedResult RunPlan(const sim::Plan& plan, uint64_t seed, const std::string& file = "");
+  sim::Outcome Judge(const sim::Plan& plan, const std::string& file = "");
+  // Judges nothing: for what the simulator's options look at.
+  void Run(const sim::Plan& plan);
+  // Before others run a plan on this thread which is not what its seed gives: what to say then. `what` it is.
+  RunWords BeginOwn(sim::Plan plan, const std::string& what);
+  // … and before it is what its seed gives, or what is in that file.
+  RunWords Begin(const sim::Plan& plan, const std::string& file);
 };
+
+// For the plan of a run that is nobody's but this program's: it is written down where the process dies.
+RunWords WordsOf(const SimSetup& setup, const PlanFolder& folder, const sim::Plan& plan, const std::string& what);
 
 // What is run. Threading: any thread.
 class PlanSource {
@@ -71,6 +96,9 @@ class SeedPlans final : public PlanSource {
   std::atomic<uint64_t> next_{0};
 };
 
+// How many of so many seeds have to be effective where nobody says: one in twenty, and one in any case.
+constexpr uint64_t LeastEffective(uint64_t runs) { return runs < 20 ? 1 : runs / 20; }
+
 struct SimTotals {
   uint64_t runs = 0, effective = 0;
   uint64_t broker_events = 0, records = 0;
@@ -83,7 +111,8 @@ struct SimTotals {
   std::vector<sim::SeedResult> failures;             // by seed
   sim::Coverage coverage;
   double seconds = 0;
-  bool stopped = false;  // before its end: by the time, by a signal
+  bool stopped = false;                     // before its end: by the time, by a signal
+  std::optional<uint64_t> first_effective;  // the lowest seed that was
 
   void Add(sim::SeedResult result);
   void Merge(SimTotals other);
@@ -91,8 +120,9 @@ struct SimTotals {
 
 struct TeamOptions {
   int threads = 1;
-  // A plan whose stage does not return, just before the process ends.
-  std::function<void(const sim::StageFinding& finding, const sim::Plan& plan)> on_stuck = nullptr;
+  PlanFolder plans = {.path = "sim-failures", .in_replay = ""};
+  // A plan whose stage does not return, or ends the process, just before the process ends.
+  std::function<void(const sim::StageFinding& finding, const RunningPlan& running)> on_stuck = nullptr;
 };
 
 class SimTeam {
@@ -103,6 +133,9 @@ class SimTeam {
   // Makes the main worker. Errors: what the factories of stages and ports say.
   absl::Status Begin();
   SimWorker& main() { return *main_; }
+  // Runs the plans for what judged runs cannot show of stages that use ports: without their faults, each attempt of those
+  // stages is made twice, with its effects; as they are, the runs are made twice and compared. Nobody judges them.
+  void Rehearse(std::span<const sim::Plan> plans);
   const sim::StageFindings& findings() const { return findings_; }
 
   // Called now and then by the thread that waits: shows progress, and returns false where no new run is to begin.
@@ -111,7 +144,8 @@ class SimTeam {
   SimTotals Run(PlanSource& source, const Tick& tick);
 
  private:
-  absl::StatusOr<std::unique_ptr<SimWorker>> MakeWorker();
+  // `guard` as it is to be, but for whom it tells.
+  absl::StatusOr<std::unique_ptr<SimWorker>> MakeWorker(sim::GuardContext guard);
   void Work(PlanSource& source, SimTotals* shared, std::mutex* mutex, const std::atomic<bool>* stop);
 
   const SimSetup& setup_;

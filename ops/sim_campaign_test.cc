@@ -10,8 +10,11 @@
 #include <set>
 #include <string>
 
+#include "ops/sim_failure.h"
 #include "ops/sim_hidden.h"
+#include "ops/sim_last_words.h"
 #include "ops/sim_plans.h"
+#include "ops/sim_report.h"
 #include "ops/system_clock.h"
 #include "stages/port_world.h"
 
@@ -23,16 +26,18 @@ int64_t RealNow() { return std::chrono::steady_clock::now().time_since_epoch().c
 // An outside system whose stand-in reads the machine's clock: that is nobody's fault.
 class Bell final : public stages::Port {
  public:
-  explicit Bell(stages::PortWorld* world) : world_(world) {}
+  // `forgets`: what has been done under an id is done again.
+  explicit Bell(stages::PortWorld* world, bool forgets = false) : world_(world), forgets_(forgets) {}
   absl::Status Ring(std::string_view id) {
     if (absl::Status s = world_->Enter("ring"); !s.ok()) return s;
     if (RealNow() == 0) return absl::InternalError("no time");
-    world_->Effect({.id = id, .repeat = !rung_.emplace(id).second});
+    world_->Effect({.id = id, .repeat = !rung_.emplace(id).second && !forgets_});
     return world_->Leave();
   }
 
  private:
   stages::PortWorld* const world_;
+  const bool forgets_;
   std::set<std::string> rung_;
 };
 
@@ -73,6 +78,26 @@ stages::StageKind RingerKind(std::string name) {
           }};
 }
 
+// Each look takes a second.
+class SlowClock final : public Clock {
+ public:
+  MonotonicTime Now() const override { return {++looks_ * 1'000'000'000}; }
+  WallTime Wall() const override { return {}; }
+
+ private:
+  mutable int64_t looks_ = 0;
+};
+
+stages::PortKind BellKind(std::string kind, bool forgets) {
+  return {.kind = std::move(kind),
+          .summary = "rings",
+          .make = [](const stages::PortConfig&) -> absl::StatusOr<std::unique_ptr<stages::Port>> {
+            return absl::UnimplementedError("there is none");
+          },
+          .make_simulated = [forgets](const stages::PortConfig&, stages::PortWorld* world)
+              -> absl::StatusOr<std::unique_ptr<stages::Port>> { return std::make_unique<Bell>(world, forgets); }};
+}
+
 class SimCampaignTest : public testing::Test {
  protected:
   SimCampaignTest() {
@@ -83,29 +108,21 @@ class SimCampaignTest : public testing::Test {
                     .ok());
     EXPECT_TRUE(registry_.AddStage(RingerKind<false>("ringer")).ok());
     EXPECT_TRUE(registry_.AddStage(RingerKind<true>("timed-ringer")).ok());
-    EXPECT_TRUE(
-        registry_
-            .AddPort({.kind = "bell",
-                      .summary = "rings",
-                      .make = [](const stages::PortConfig&) -> absl::StatusOr<std::unique_ptr<stages::Port>> {
-                        return absl::UnimplementedError("there is none");
-                      },
-                      .make_simulated = [](const stages::PortConfig&, stages::PortWorld* world)
-                          -> absl::StatusOr<std::unique_ptr<stages::Port>> { return std::make_unique<Bell>(world); }})
-            .ok());
+    EXPECT_TRUE(registry_.AddPort(BellKind("bell", false)).ok());
+    EXPECT_TRUE(registry_.AddPort(BellKind("forgetful-bell", true)).ok());
     program_.name = program_.binary = "bells";
     program_.registry = &registry_;
   }
 
-  std::unique_ptr<SimSetup> Setup(const std::string& kind, SimScope scope = {}) {
+  std::unique_ptr<SimSetup> Setup(const std::string& kind, SimScope scope = {}, const std::string& port = "bell") {
     scope.pipeline = testing::TempDir() + "/" + kind + ".textproto";
     std::ofstream(scope.pipeline) << "name: \"bells\"\n"
                                      "topic { name: \"in\" partitions: 2 }\n"
                                      "topic { name: \"dead\" dead_letter: true }\n"
                                      "source { name: \"numbers\" kind: \"numbers\" topic: \"in\" }\n"
-                                     "port { name: \"bell\" kind: \"bell\" }\n"
-                                     "stage { name: \"ring\" kind: \"" +
-                                         kind + "\" input: \"in\" dead_letter: \"dead\" }\n";
+                                     "port { name: \"bell\" kind: \"" +
+                                         port + "\" }\nstage { name: \"ring\" kind: \"" + kind +
+                                         "\" input: \"in\" dead_letter: \"dead\" }\n";
     absl::StatusOr<std::unique_ptr<SimSetup>> setup = SimSetup::Make(program_, std::move(scope), std::cerr);
     EXPECT_TRUE(setup.ok()) << setup.status();
     return setup.ok() ? *std::move(setup) : nullptr;
@@ -154,6 +171,61 @@ TEST_F(SimCampaignTest, TotalsDoNotDependOnThreads) {
   EXPECT_EQ(one.failures.size(), three.failures.size());
 }
 
+TEST_F(SimCampaignTest, WhatEndedTheShrinkingIsTold) {
+  const auto setup = Setup("ringer", {.faults = {"crash"}, .promises = {"duplicate-effect"}}, "forgetful-bell");
+  SimTeam team(*setup, &clock_, {.threads = 1});
+  ASSERT_TRUE(team.Begin().ok());
+  sim::SeedResult failed;
+  for (uint64_t seed = 1; seed <= 100 && !failed.failed; ++seed) failed = team.main().campaign->RunSeed(seed);
+  ASSERT_TRUE(failed.failed);
+  const PlanFolder plans{.path = testing::TempDir() + "/shrunk", .in_replay = ""};
+  const SlowClock slow;
+  FailureTeller hurried(*setup, team.main(), slow, {.plans = plans, .shrink_limit = std::chrono::seconds(4)});
+  const ToldFailure cut = hurried.Tell(failed, "cut");
+  EXPECT_EQ(cut.shrink_ended_by, "time");
+  EXPECT_LT(cut.shrink_runs, 6u) << "those that were run";
+  EXPECT_NE(cut.text.find("the 4 seconds for shrinking were over: --shrink with the plan goes on"), std::string::npos)
+      << cut.text;
+  FailureTeller patient(*setup, team.main(), clock_, {.plans = plans});
+  const ToldFailure whole = patient.Tell(failed, "whole");
+  EXPECT_EQ(whole.shrink_ended_by, "");
+  EXPECT_GT(whole.shrink_runs, 6u);
+  EXPECT_EQ(whole.text.find("for shrinking"), std::string::npos) << whole.text;
+}
+
+TEST(TooFewEffective, SeedsThatSomebodyNamesHaveToBeEffectiveToo) {
+  SimTotals totals;
+  totals.runs = 40;
+  totals.effective = 1;
+  EXPECT_EQ(
+      TooFewEffective(totals, 500, /*named=*/true).find("only 1 of 40 seeds were effective, fewer than 2, one in"), 0u);
+  EXPECT_EQ(TooFewEffective(totals, 500, /*named=*/false).find("only 1 of 40 seeds were effective within the budget"),
+            0u);
+  totals.effective = 2;
+  EXPECT_EQ(TooFewEffective(totals, 500, /*named=*/true), "");
+  EXPECT_EQ(TooFewEffective(totals, 2, /*named=*/false), "");
+}
+
+TEST(NotAllSeeds, SaysWhereToGoOn) {
+  SimTotals totals;
+  totals.runs = 1'200;
+  const SeedShare whole{.first = 100, .count = 5'000};
+  EXPECT_EQ(NotAllSeeds(totals, whole)
+                .find("the time was over after 1,200 of the 5,000 seeds that MILLRACE_SEEDS asks "
+                      "for: go on with MILLRACE_FIRST_SEED=1300 MILLRACE_SEEDS=3800, or"),
+            0u);
+  totals.runs = 5'000;
+  EXPECT_EQ(NotAllSeeds(totals, whole), "");
+  // Shards have every third: 101, 104, ….
+  totals.runs = 2;
+  const std::string of_shard = NotAllSeeds(totals, {.first = 100, .count = 10, .shards = 3, .shard = 1});
+  EXPECT_EQ(
+      of_shard.find("the time was over after 2 of the 3 seeds that MILLRACE_SEEDS asks this shard for: go on with "
+                    "MILLRACE_FIRST_SEED=107 MILLRACE_SEEDS=3 (of all shards'"),
+      0u)
+      << of_shard;
+}
+
 TEST_F(SimCampaignTest, ATickEndsIt) {
   const auto setup = Setup("ringer");
   SimTeam team(*setup, &clock_, {.threads = 2});
@@ -178,7 +250,8 @@ TEST_F(SimCampaignTest, CrashPlansAreAllDifferentAndCrashOnly) {
 
 TEST_F(SimCampaignTest, APipelineWithoutStaticsHidesNothing) {
   const auto setup = Setup("ringer");
-  const HiddenState hidden = FindHiddenStateOf(*setup, PlansForHiddenState(*setup, 1));
+  const HiddenState hidden =
+      FindHiddenStateOf(*setup, PlansForHiddenState(*setup, 1), {.path = testing::TempDir(), .in_replay = ""});
   EXPECT_FALSE(hidden.finding.has_value());
   EXPECT_EQ(hidden.problem, "");
 }
@@ -206,10 +279,10 @@ TEST_F(SimCampaignTest, LastWordsSayWhichSeedRan) {
         (void)team.Begin();
         struct Dying final : PlanSource {
           std::optional<sim::SeedResult> RunNext(SimWorker& worker) override {
-            class AtOnce final : public sim::StrikeSink {
-              void Struck(uint32_t, sim::ActionKind) override { std::abort(); }
+            class AtOnce final : public sim::FiringSink {
+              void Fired(uint32_t, sim::ActionKind) override { std::abort(); }
             } sink;
-            worker.simulator->options().strikes = &sink;
+            worker.simulator->options().firings = &sink;
             for (uint64_t seed = 17;; ++seed) worker.RunPlan(worker.campaign->PlanOf(seed), seed);
           }
           std::optional<uint64_t> count() const override { return std::nullopt; }
@@ -217,6 +290,40 @@ TEST_F(SimCampaignTest, LastWordsSayWhichSeedRan) {
         team.Run(dying, [](const SimTotals&, MonotonicTime) { return true; });
       },
       "the process dies in seed 17; run it alone with\n  bells sim .* --seed 17");
+}
+
+TEST_F(SimCampaignTest, APlanThatLiesNowhereIsWrittenWhereItsRunDies) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto setup = Setup("ringer");
+  sim::Plan plan = setup->CalmPlan(sim::Semantics::kLog, 3);
+  plan.seed = 7;
+  const PlanFolder plans{.path = testing::TempDir() + "/of/the/dead", .in_replay = "."};
+  EXPECT_DEATH(
+      {
+        SimTeam team(*setup, &clock_, {.threads = 1, .plans = plans});
+        (void)team.Begin();
+        const LastWords words(team.main().BeginOwn(plan, "a smaller form of seed 7"));
+        std::abort();
+      },
+      "the process dies in a smaller form of seed 7; run it alone with\n"
+      "  bells sim .* --plan ./died-7.plan\nplan:    .*/of/the/dead/died-7.plan\n");
+  const absl::StatusOr<sim::PlanFile> written = setup->ReadPlan(plans.PathOf("died-7"));
+  ASSERT_TRUE(written.ok()) << written.status();
+  plan.seed = 0;  // it is not what the seed gives
+  EXPECT_EQ(written->plan, plan);
+}
+
+TEST_F(SimCampaignTest, APlanOfAFileIsNamedByItsFile) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto setup = Setup("ringer");
+  EXPECT_DEATH(
+      {
+        SimTeam team(*setup, &clock_, {.threads = 1});
+        (void)team.Begin();
+        const LastWords words(team.main().Begin({.seed = 7}, "corpus/7.plan"));
+        std::abort();
+      },
+      "the process dies in the plan corpus/7.plan; run it alone with\n  bells sim .* --plan corpus/7.plan\nno stage");
 }
 
 }  // namespace

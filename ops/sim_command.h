@@ -14,16 +14,17 @@ namespace millrace::ops {
 
 struct SimArguments {
   SimScope scope;
-  std::string seeds = "1000";  // a count, or FIRST..LAST
-  uint64_t first_seed = 1;
-  std::optional<uint64_t> seed;  // one run
-  std::string plan;              // one run
+  std::string seeds = "1000";          // a count, or FIRST..LAST
+  std::optional<uint64_t> first_seed;  // default 1
+  std::optional<uint64_t> seed;        // one run
+  std::optional<std::string> plan;     // one run
+  bool renew = false;                  // write into the plan which of its faults strike
   bool shrink = false, no_shrink = false;
   bool exhaustive = false, coverage = false, isolate = false;
   std::optional<uint32_t> jobs;
   int threads = 0;  // 0: as many as there are cores
   std::string format = "text";
-  std::string report;
+  std::optional<std::string> report;
   std::string out = "sim-failures";
   std::optional<double> budget_seconds;
   std::optional<uint64_t> min_effective;  // default: one in twenty

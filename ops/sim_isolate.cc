@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <exception>
 #include <string>
 
@@ -20,44 +21,59 @@ namespace {
 
 constexpr int kThrew = 3;  // exit code of a process whose run threw
 
+bool WriteAll(int out, const char* bytes, size_t size) {
+  while (size > 0) {
+    const ssize_t written = write(out, bytes, size);
+    if (written < 0 && errno != EINTR) return false;
+    if (written > 0) {
+      bytes += written;
+      size -= static_cast<size_t>(written);
+    }
+  }
+  return true;
+}
+
 // Never returns.
-[[noreturn]] void RunAndTell(const std::function<RunHashes()>& run, int out, pid_t parent) {
+[[noreturn]] void RunAndTell(const std::function<std::string()>& run, int out, pid_t parent) {
   // Goes down with the process that waits for it, also where that had gone before this call.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
-  RunHashes hashes;
+  std::string told;
   try {
-    hashes = run();
+    told = run();
   } catch (...) {
     _exit(kThrew);
   }
-  const auto* bytes = reinterpret_cast<const char*>(&hashes);
-  size_t done = 0;
-  while (done < sizeof(hashes)) {
-    const ssize_t written = write(out, bytes + done, sizeof(hashes) - done);
-    if (written < 0 && errno != EINTR) _exit(1);
-    if (written > 0) done += static_cast<size_t>(written);
-  }
+  const uint64_t size = told.size();
+  if (!WriteAll(out, reinterpret_cast<const char*>(&size), sizeof(size)) || !WriteAll(out, told.data(), told.size()))
+    _exit(1);
   // Without what main would do at the end: buffers and locks are copies of the parent's.
   _exit(0);
 }
 
 enum class Read { kAll, kEnded, kTooLate };
 
-// Reads hashes until they are whole, the other end is closed, or it is `until`.
-Read ReadHashes(int in, std::chrono::steady_clock::time_point until, RunHashes* hashes) {
-  auto* bytes = reinterpret_cast<char*>(hashes);
+// Reads until all is there, the other end is closed, or it is `until`.
+Read ReadAll(int in, std::chrono::steady_clock::time_point until, char* bytes, size_t size) {
   size_t done = 0;
-  while (done < sizeof(*hashes)) {
+  while (done < size) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
     if (left <= 0) return Read::kTooLate;
     pollfd readable{.fd = in, .events = POLLIN, .revents = 0};
     if (poll(&readable, 1, static_cast<int>(std::min<int64_t>(left, 60'000))) <= 0) continue;
-    const ssize_t got = read(in, bytes + done, sizeof(*hashes) - done);
+    const ssize_t got = read(in, bytes + done, size - done);
     if (got == 0 || (got < 0 && errno != EINTR)) return Read::kEnded;
     if (got > 0) done += static_cast<size_t>(got);
   }
   return Read::kAll;
+}
+
+Read ReadTold(int in, std::chrono::steady_clock::time_point until, std::string* told) {
+  uint64_t size = 0;
+  if (const Read read = ReadAll(in, until, reinterpret_cast<char*>(&size), sizeof(size)); read != Read::kAll)
+    return read;
+  told->resize(size);
+  return ReadAll(in, until, told->data(), size);
 }
 
 // Waits for the end of a process, and kills it where that does not come until `until`. False: killed.
@@ -87,7 +103,7 @@ std::string Hex(uint64_t value) {
 
 }  // namespace
 
-absl::StatusOr<RunHashes> RunInFreshProcess(const std::function<RunHashes()>& run, Duration limit) {
+absl::StatusOr<std::string> TellFromFreshProcess(const std::function<std::string()>& run, Duration limit) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return absl::UnavailableError(std::string("no pipe: ") + strerror(errno));
   const pid_t parent = getpid();
@@ -102,18 +118,31 @@ absl::StatusOr<RunHashes> RunInFreshProcess(const std::function<RunHashes()>& ru
     close(ends[0]);
     return absl::UnavailableError("no process for an isolated run: " + reason);
   }
-  RunHashes hashes;
+  std::string told;
   const auto until = std::chrono::steady_clock::now() + limit;
-  const Read read = ReadHashes(ends[0], until, &hashes);
+  const Read read = ReadTold(ends[0], until, &told);
   close(ends[0]);
   int status = 0;
   // One that has told everything may take a moment to go; one that is late gets no more.
   const bool ended = Reap(process, read == Read::kTooLate ? std::chrono::steady_clock::time_point() : until, &status);
-  if (read == Read::kAll) return hashes;
+  if (read == Read::kAll) return told;
   if (read == Read::kEnded && ended) return absl::AbortedError("an isolated run told nothing: " + HowItEnded(status));
   const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
   return absl::DeadlineExceededError("an isolated run took longer than " + std::to_string(limit_ms) +
                                      " ms and was killed");
+}
+
+absl::StatusOr<RunHashes> RunInFreshProcess(const std::function<RunHashes()>& run, Duration limit) {
+  const absl::StatusOr<std::string> told = TellFromFreshProcess(
+      [&run] {
+        const RunHashes hashes = run();
+        return std::string(reinterpret_cast<const char*>(&hashes), sizeof(hashes));
+      },
+      limit);
+  if (!told.ok()) return told.status();
+  RunHashes hashes;
+  std::memcpy(&hashes, told->data(), sizeof(hashes));
+  return hashes;
 }
 
 std::optional<sim::StageFinding> CompareHashes(const RunHashes& fresh, const RunHashes& warm) {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,13 +29,17 @@ struct RunHashes {
   bool operator==(const RunHashes&) const = default;
 };
 
-// Calls `run` in a forked process, which is gone when this returns; nothing that it changes in memory is changed here.
+// Calls `run` in a forked process, which is gone when this returns, and gives what it told; nothing that it changes in
+// memory is changed here.
 // Errors: DeadlineExceeded when it took longer than `limit`; Aborted when the process died or the run threw;
 // Unavailable when none could be made.
+absl::StatusOr<std::string> TellFromFreshProcess(const std::function<std::string()>& run,
+                                                 Duration limit = std::chrono::seconds(60));
 absl::StatusOr<RunHashes> RunInFreshProcess(const std::function<RunHashes()>& run,
                                             Duration limit = std::chrono::seconds(60));
 
-// What two runs of one plan say about its stages: nullopt where they are equal.
+// What two runs of one plan say about its stages: nullopt where they are equal. Which stage it is hashes do not tell:
+// ops/sim_hidden.h finds that out.
 std::optional<sim::StageFinding> CompareHashes(const RunHashes& fresh, const RunHashes& warm);
 
 // Runs once in one process and twice in another, and compares the first with the last.

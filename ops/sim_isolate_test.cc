@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
+
+#include "ops/finding_note.h"
 
 namespace millrace::ops {
 namespace {
@@ -27,6 +30,14 @@ TEST(RunInFreshProcess, GivesTheHashesAndChangesNothingHere) {
   EXPECT_EQ(*hashes, (RunHashes{.schedule = 1, .content = 100}));
   EXPECT_EQ(runs_so_far, 0);
   EXPECT_EQ(*RunInFreshProcess(Pure), Pure());
+}
+
+TEST(TellFromFreshProcess, GivesWhateverWasToldHoweverLong) {
+  const std::string much(3'000'000, 'x');
+  const auto told = TellFromFreshProcess([&] { return much; });
+  ASSERT_TRUE(told.ok()) << told.status();
+  EXPECT_EQ(*told, much);
+  EXPECT_EQ(*TellFromFreshProcess([] { return std::string(); }), "");
 }
 
 TEST(RunInFreshProcess, HowARunFailsIsToldAndNothingIsWaitedForWithoutEnd) {
@@ -89,6 +100,25 @@ TEST(FindHiddenState, AStaticMakesADifferenceAndAPureRunDoesNot) {
     EXPECT_EQ((*found)->what, "the content");
   }
   EXPECT_FALSE(FindHiddenState([]() -> RunHashes { _exit(1); }).ok());
+}
+
+TEST(FindingNote, IsLeftByAProcessThatEnds) {
+  FindingNote note;
+  EXPECT_FALSE(note.Read().has_value());
+  const std::string much(100'000, 'x');
+  const sim::StageFinding finding{
+      .kind = sim::StageFindingKind::kProcessExit, .stage = "parse", .input = "in-7", .what = "exit", .text = much};
+  EXPECT_FALSE(TellFromFreshProcess([&]() -> std::string {
+                 note.Write(finding);
+                 _exit(1);
+               }).ok());
+  const std::optional<sim::StageFinding> read = note.Read();
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->kind, sim::StageFindingKind::kProcessExit);
+  EXPECT_EQ(read->stage, "parse");
+  EXPECT_EQ(read->input, "in-7");
+  EXPECT_EQ(read->what, "exit");
+  EXPECT_EQ(read->text, much.substr(0, 16'000));
 }
 
 TEST(CompareHashes, TellsTheScheduleFirst) {

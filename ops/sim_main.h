@@ -2,7 +2,7 @@
 // (ops/pipeline.bzl) writes the main that calls it, for fault tests.
 //
 // Returns the exit code. `default_config`: the runfiles path of the pipeline that is meant where none is given, or
-// empty.
+// empty. `next_registrars`: as for MillraceMain (ops/main.h).
 #ifndef MILLRACE_OPS_SIM_MAIN_H_
 #define MILLRACE_OPS_SIM_MAIN_H_
 
@@ -13,7 +13,8 @@
 
 namespace millrace::ops {
 
-int SimMain(int argc, char** argv, const std::vector<stages::Registrar>& registrars, std::string_view default_config);
+int SimMain(int argc, char** argv, const std::vector<stages::Registrar>& registrars, std::string_view default_config,
+            const std::vector<stages::Registrar>& next_registrars = {});
 
 }  // namespace millrace::ops
 

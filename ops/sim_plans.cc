@@ -15,6 +15,7 @@ namespace millrace::ops {
 namespace {
 
 constexpr uint32_t kCalmJobsMost = 500;
+constexpr uint64_t kAimTries = 8;  // on each kind of broker, with other salts and inputs
 
 using Trace = std::vector<std::vector<sim::ActionKind>>;
 
@@ -96,8 +97,7 @@ bool CrashPlans::Begin(SimWorker& worker) {
   Trace trace;
   {
     const Traced traced(worker, &trace);
-    worker.running = base;
-    worker.simulator->Run(base);
+    worker.Run(base);
   }
   plans_.emplace(std::move(base), Counts(trace));
   return true;
@@ -111,6 +111,7 @@ std::optional<sim::SeedResult> CrashPlans::RunNext(SimWorker& worker) {
     if (!plan.has_value() && !Begin(worker)) return std::nullopt;
   }
   const uint64_t number = ++given_;
+  if (number == 1) first_ = *plan;
   // What a run with one crash reaches is where the second strikes: nobody can go on before.
   if (plan->faults.size() == 1) {
     Trace trace;
@@ -123,24 +124,42 @@ std::optional<sim::SeedResult> CrashPlans::RunNext(SimWorker& worker) {
   return worker.RunPlan(*plan, number);
 }
 
+namespace {
+
+// A plan whose fault should strike at that action; nothing: none comes to mind.
+std::optional<sim::Plan> PlanAt(const sim::CoverageRow& row, const sim::DrawFacts& facts, uint64_t seed,
+                                SimWorker& worker) {
+  absl::StatusOr<sim::CellPlan> cell = sim::PlanForCell(row.fault, row.action, facts, seed);
+  if (!cell.ok()) return std::nullopt;
+  if (cell->needs_trace) {
+    Trace trace;
+    {
+      const Traced traced(worker, &trace);
+      worker.Run(cell->Unarmed());
+    }
+    if (cell->process >= trace.size() || !sim::Aim(*cell, trace[cell->process])) return std::nullopt;
+  }
+  return cell->plan;
+}
+
+}  // namespace
+
 uint64_t AimAtUnhit(const SimSetup& setup, SimWorker& worker, SimTotals* totals) {
   const sim::DrawFacts& facts = setup.campaign().draw;
   uint64_t aimed = 0;
   for (const sim::CoverageRow& row : totals->coverage.Rows(facts)) {
     if (row.hits > 0 || !row.impossible.empty()) continue;
-    absl::StatusOr<sim::CellPlan> cell = sim::PlanForCell(row.fault, row.action, facts);
-    if (!cell.ok()) continue;
-    if (cell->needs_trace) {
-      Trace trace;
-      {
-        const Traced traced(worker, &trace);
-        worker.running = cell->Unarmed();
-        worker.simulator->Run(worker.running);
+    for (const sim::Semantics semantics : setup.semantics()) {
+      sim::DrawFacts on = facts;
+      on.semantics = semantics;
+      for (uint64_t seed = 1; seed <= kAimTries; ++seed) {
+        if (worker.campaign->coverage().hits(row.fault, row.action) > 0) break;
+        const std::optional<sim::Plan> plan = PlanAt(row, on, seed, worker);
+        if (!plan.has_value()) continue;
+        ++aimed;
+        totals->Add(worker.RunPlan(*plan, aimed));
       }
-      if (cell->process >= trace.size() || !sim::Aim(*cell, trace[cell->process])) continue;
     }
-    ++aimed;
-    totals->Add(worker.RunPlan(cell->plan, aimed));
   }
   totals->coverage.Merge(worker.campaign->coverage());
   return aimed;

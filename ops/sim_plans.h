@@ -27,6 +27,8 @@ class CrashPlans final : public PlanSource {
   CrashPlans(const SimSetup& setup, uint32_t jobs);
   std::optional<sim::SeedResult> RunNext(SimWorker& worker) override;
   std::optional<uint64_t> count() const override { return std::nullopt; }
+  // The first that was run. After the run.
+  const std::optional<sim::Plan>& first() const { return first_; }
 
  private:
   // The next kind of broker; false: that was the last. Runs without faults, to count actions.
@@ -37,11 +39,12 @@ class CrashPlans final : public PlanSource {
   std::mutex mutex_;
   size_t next_semantics_ = 0;
   std::optional<sim::Exhaustive> plans_;
+  std::optional<sim::Plan> first_;
   uint64_t given_ = 0;
 };
 
-// A plan for each combination of fault and action that can be hit and was not. Gives how many there were. The worker's
-// thread.
+// Plans for each combination of fault and action that can be hit and was not, until one hits it. Gives how many there were.
+// The worker's thread.
 uint64_t AimAtUnhit(const SimSetup& setup, SimWorker& worker, SimTotals* totals);
 
 }  // namespace millrace::ops

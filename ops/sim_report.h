@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "ops/seed_share.h"
 #include "ops/sim_campaign.h"
 #include "ops/sim_failure.h"
 #include "ops/sim_setup.h"
+#include "ops/sim_stage_words.h"
 #include "sim/guard/stage_finding.h"
 
 namespace millrace::ops {
@@ -41,10 +43,10 @@ struct SimReport {
   SimTotals totals;
   std::vector<CalmRun> calm;
   std::vector<ToldFailure> failures;
-  std::vector<std::pair<sim::StageFinding, uint64_t>> stage_findings;  // with how many like it
-  std::vector<std::pair<std::string, std::string>> not_checkable;      // stage, why
-  std::vector<std::string> findings;                                   // too few effective seeds, …
-  std::vector<std::string> problems;                                   // of the machine
+  std::vector<CountedFinding> stage_findings;
+  std::vector<std::pair<std::string, std::string>> not_checkable;  // stage, why
+  std::vector<std::string> findings;                               // too few effective seeds, …
+  std::vector<std::string> problems;                               // of the machine
   uint64_t min_effective = 0;
   bool show_coverage = false;
   std::optional<RunDetail> detail;
@@ -59,6 +61,12 @@ std::string CalmAsText(const std::vector<CalmRun>& calm);
 std::string DetailAsText(const SimSetup& setup, const RunDetail& detail);
 // Findings about stages, with the advice that these are about the stages. Empty: none.
 std::string StageFindingsAsText(const SimReport& report);
+// The finding of a fault test with too few effective seeds; empty: there are enough. Whoever names the seeds gets these, however
+// many are wanted otherwise, and may not get nothing for them.
+std::string TooFewEffective(const SimTotals& totals, uint64_t wanted, bool named);
+// The finding of a fault test that was asked for a range of seeds and had no time for all, with where to go on; empty: all have
+// run.
+std::string NotAllSeeds(const SimTotals& totals, const SeedShare& share);
 // The end: tables and totals.
 std::string ReportAsText(const SimSetup& setup, const SimReport& report);
 std::string ReportAsJson(const SimSetup& setup, const SimReport& report);

@@ -18,22 +18,26 @@
 #include "ops/sim_command.h"
 #include "ops/sim_failure.h"
 #include "ops/sim_hidden.h"
+#include "ops/sim_last_words.h"
 #include "ops/sim_plans.h"
 #include "ops/sim_report.h"
+#include "ops/sim_stage_words.h"
 #include "ops/sim_tables.h"
 #include "ops/sleeper.h"
 #include "ops/text.h"
+#include "sim/guard/exit_guard.h"
+#include "sim/plan_names.h"
 #include "sim/report/page.h"
 
 namespace millrace::ops {
 namespace {
 
-constexpr uint64_t kEffectiveOneIn = 20;
 constexpr uint32_t kExhaustiveJobs = 3;
 constexpr uint32_t kExhaustivePartitions = 2;
 constexpr uint32_t kJobsMost = 100'000;
 constexpr int kThreadsMost = 1024;
 constexpr size_t kSaidMost = 5;
+constexpr size_t kAlikePlansMost = 100;
 
 bool AsksForHelp(const std::vector<std::string>& names) { return names.size() == 1 && names.front() == "help"; }
 
@@ -53,9 +57,11 @@ absl::Status ParseSeeds(const SimArguments& arguments, uint64_t* first, uint64_t
     if (!number.has_value())
       return absl::InvalidArgumentError("--seeds: \"" + text + "\" is no number; give a count, or FIRST..LAST");
     if (*number == 0) return absl::InvalidArgumentError("--seeds: 0 seeds show nothing; give at least 1");
-    *first = arguments.first_seed;
+    *first = arguments.first_seed.value_or(1);
     *count = *number;
   } else {
+    if (arguments.first_seed.has_value())
+      return absl::InvalidArgumentError("--seeds " + text + " says already which is the first; leave out --first-seed");
     const std::optional<uint64_t> low = Number(std::string_view(text).substr(0, dots));
     const std::optional<uint64_t> high = Number(std::string_view(text).substr(dots + 2));
     if (!low.has_value() || !high.has_value())
@@ -84,8 +90,8 @@ class SimRun {
     absl::StatusOr<std::unique_ptr<SimSetup>> setup = SimSetup::Make(program_, args_.scope, std::cerr);
     if (!setup.ok()) return Fail(setup.status());
     setup_ = *std::move(setup);
-    if (!args_.plan.empty()) {
-      const absl::StatusOr<sim::PlanFile> file = setup_->ReadPlan(args_.plan);
+    if (args_.plan.has_value()) {
+      const absl::StatusOr<sim::PlanFile> file = setup_->ReadPlan(*args_.plan);
       if (!file.ok()) return Fail(file.status());
       given_ = file->plan;
     } else if (args_.seed.has_value()) {
@@ -95,10 +101,12 @@ class SimRun {
     // Before any thread, and before anything has run here.
     if (args_.isolate) LookForHiddenState();
     const Signals signals(&sleeper_);
-    team_ = std::make_unique<SimTeam>(
-        *setup_, &clock_,
-        TeamOptions{.threads = report_.threads, .on_stuck = [this](const auto& f, const auto& p) { Stuck(f, p); }});
+    team_ = std::make_unique<SimTeam>(*setup_, &clock_,
+                                      TeamOptions{.threads = report_.threads,
+                                                  .plans = Plans(),
+                                                  .on_stuck = [this](const auto& f, const auto& r) { Stuck(f, r); }});
     if (absl::Status s = team_->Begin(); !s.ok()) return Fail(s);
+    team_->Rehearse(PlansForStages());
     if (given_.has_value()) {
       RunGiven();
     } else {
@@ -119,8 +127,17 @@ class SimRun {
   }
 
   absl::Status CheckArguments() {
-    const bool one = args_.seed.has_value() || !args_.plan.empty();
-    if (args_.seed.has_value() && !args_.plan.empty())
+    const bool one = args_.seed.has_value() || args_.plan.has_value();
+    for (const auto& [option, value] : {std::pair("--plan", &args_.plan), std::pair("--report", &args_.report)}) {
+      if (value->has_value() && (*value)->empty())
+        return absl::InvalidArgumentError(std::string(option) +
+                                          ": no file is named; name one, or leave the option out");
+    }
+    if (args_.renew && !args_.plan.has_value())
+      return absl::InvalidArgumentError("--renew writes into a plan's file; name it with --plan");
+    if (one && args_.first_seed.has_value())
+      return absl::InvalidArgumentError("--first-seed is of many seeds; leave it out with --seed and --plan");
+    if (args_.seed.has_value() && args_.plan.has_value())
       return absl::InvalidArgumentError("--seed and --plan are two runs; give one of them");
     if (one && args_.exhaustive)
       return absl::InvalidArgumentError("--exhaustive makes its own plans; leave out --seed and --plan");
@@ -137,9 +154,9 @@ class SimRun {
     if (!(args_.max_dead_share >= 0 && args_.max_dead_share <= 1))
       return absl::InvalidArgumentError("--max-dead-share: no share of a whole; give a number from 0 to 1");
     if (absl::Status s = ParseSeeds(args_, &report_.first_seed, &seeds_); !s.ok()) return s;
-    if (!args_.report.empty()) {
-      if (absl::Status s = CheckWritable(args_.report); !s.ok())
-        return absl::Status(s.code(), "--report: " + std::string(s.message()));
+    if (args_.report.has_value()) {
+      if (absl::Status s = CheckWritable(*args_.report); !s.ok())
+        return absl::InvalidArgumentError("--report: " + std::string(s.message()));
     }
     report_.threads =
         args_.threads > 0 ? args_.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
@@ -147,29 +164,35 @@ class SimRun {
     args_.scope.jobs_max = args_.jobs.value_or(args_.exhaustive ? kExhaustiveJobs : SimScope().jobs_max);
     report_.show_coverage = args_.coverage;
     report_.one_run = one;
-    report_.what = args_.seed.has_value() ? "seed " + std::to_string(*args_.seed)
-                   : !args_.plan.empty()  ? args_.plan
-                   : args_.exhaustive     ? "all schedules with one or two crashes"
-                                          : "seeds " + WithCommas(report_.first_seed) + " to " +
+    report_.what = args_.seed.has_value()   ? "seed " + std::to_string(*args_.seed)
+                   : args_.plan.has_value() ? *args_.plan
+                   : args_.exhaustive       ? "all schedules with one or two crashes"
+                                            : "seeds " + WithCommas(report_.first_seed) + " to " +
                                             WithCommas(report_.first_seed + seeds_ - 1);
     return absl::OkStatus();
   }
 
+  std::vector<sim::Plan> PlansForStages() const {
+    return given_.has_value() ? std::vector<sim::Plan>{*given_} : PlansForHiddenState(*setup_, report_.first_seed);
+  }
+
   void LookForHiddenState() {
-    const std::vector<sim::Plan> plans =
-        given_.has_value() ? std::vector<sim::Plan>{*given_} : PlansForHiddenState(*setup_, report_.first_seed);
-    HiddenState hidden = FindHiddenStateOf(*setup_, plans);
-    if (hidden.finding.has_value()) report_.stage_findings.emplace_back(*std::move(hidden.finding), 1);
+    HiddenState hidden = FindHiddenStateOf(*setup_, PlansForStages(), Plans());
+    if (hidden.finding.has_value()) {
+      words_.Add(*hidden.finding);
+      report_.stage_findings.emplace_back(*std::move(hidden.finding), 1);
+    }
     if (!hidden.problem.empty()) report_.findings.push_back(std::move(hidden.problem));
   }
 
-  // On another thread, while a stage hangs: what must not be lost is told, then the process ends.
-  void Stuck(const sim::StageFinding& finding, const sim::Plan& plan) {
-    FailureTeller teller(*setup_, team_->main(), clock_, {.out = args_.out});
-    const std::string name = "stuck-" + std::to_string(plan.seed);
+  // On another thread, while a stage hangs or ends the process: what must not be lost is told, then the process ends.
+  void Stuck(const sim::StageFinding& finding, const RunningPlan& running) {
+    FailureTeller teller(*setup_, team_->main(), clock_, {.plans = Plans()});
     const std::string path =
-        args_.plan.empty() ? teller.Save(plan, {.promise = "", .signature = "", .text = finding.text, .job = ""}, name)
-                           : args_.plan;
+        !running.file.empty()
+            ? running.file
+            : teller.Save(running.plan, {.promise = "", .signature = "", .text = finding.text, .job = ""},
+                          StuckName(finding, running.plan));
     SimReport report;
     report.what = report_.what;
     report.threads = report_.threads;
@@ -181,25 +204,25 @@ class SimRun {
     std::cout.flush();
   }
 
+  PlanFolder Plans() const { return {.path = args_.out, .in_replay = ""}; }
+
   TellOptions Telling() const {
-    TellOptions options{.out = args_.out, .report = args_.report, .shrink = !args_.no_shrink};
+    TellOptions options{.plans = Plans(),
+                        .report = args_.report.value_or(""),
+                        .shrink = !args_.no_shrink,
+                        .alike_plans_most = kAlikePlansMost};
     if (given_.has_value()) {
       options.shrink = args_.shrink;
-      if (!args_.shrink) options.given_plan = args_.plan;
+      if (!args_.shrink) options.given_plan = args_.plan.value_or("");
     }
     return options;
   }
 
   void Say(std::vector<ToldFailure> told) {
+    if (!told.empty()) log() << words_.News(team_->findings());
     for (ToldFailure& failure : told) {
-      log() << "\n" << failure.text;
-      if (!failure.alike.empty()) {
-        log() << "so fail:  ";
-        for (size_t i = 0; i < std::min(failure.alike.size(), 2 * kSaidMost); ++i)
-          log() << (i == 0 ? "" : ", ") << failure.alike[i];
-        if (failure.alike.size() > 2 * kSaidMost) log() << ", … (" << failure.alike.size() << " more seeds)";
-        log() << "\n";
-      }
+      log() << "\n" << words_.Remarked(failure.text);
+      log() << AlikeAsText(failure);
       report_.failures.push_back(std::move(failure));
     }
     log() << std::flush;
@@ -208,32 +231,66 @@ class SimRun {
   void RunGiven() {
     SimWorker& worker = team_->main();
     const MonotonicTime start = clock_.Now();
-    RunDetail detail{.plan = *given_, .plan_file = args_.plan, .outcome = worker.Judge(*given_), .result = {}};
+    const std::string file = args_.plan.value_or("");
+    RunDetail detail{.plan = *given_, .plan_file = file, .outcome = worker.Judge(*given_, file), .result = {}};
     detail.result = worker.campaign->ResultOf(*given_, detail.outcome);
     report_.totals.Add(detail.result);
     report_.totals.seconds = static_cast<double>((clock_.Now() - start).count()) / 1e9;
     report_.first_seed = given_->seed;
-    log() << DetailAsText(*setup_, detail);
+    log() << words_.News(team_->findings()) << DetailAsText(*setup_, detail);
     FailureTeller teller(*setup_, worker, clock_, Telling());
     if (detail.result.failed) {
       std::string name = "seed-" + std::to_string(given_->seed);
-      if (!args_.plan.empty()) name = std::filesystem::path(args_.plan).stem().string() + "-shrunk";
+      if (args_.plan.has_value()) name = std::filesystem::path(*args_.plan).stem().string() + "-shrunk";
       std::vector<ToldFailure> told;
-      told.push_back(teller.Tell(detail.result, name));
+      told.push_back(teller.Tell(detail.result, name, file));
       Say(std::move(told));
     } else {
       if (args_.shrink) log() << "nothing to shrink: no promise is broken\n";
-      if (!args_.report.empty()) {
-        const absl::Status written = WriteTextFile(
-            args_.report, sim::Page(*given_, detail.outcome.history, {}, {.title = setup_->name(), .replay = ""}));
-        if (!written.ok())
-          report_.problems.emplace_back(written.message());
-        else
-          log() << "page:    " << args_.report << "\n";
-      }
+      const bool drawn = args_.seed.has_value();
+      WritePage(detail.outcome, {.plan = *given_,
+                                 .what = drawn ? "seed " + std::to_string(*args_.seed) : *args_.plan,
+                                 .replay = drawn ? setup_->ReplaySeed(*args_.seed) : setup_->ReplayPlan(*args_.plan)});
     }
+    if (args_.renew) Renew(detail.outcome);
     Take(teller);
     report_.detail = std::move(detail);
+  }
+
+  // Writes into the plan's file which of its faults strike.
+  void Renew(const sim::Outcome& outcome) {
+    const std::vector<std::string> fires = sim::KindsStruck(*given_, outcome.history);
+    if (fires.empty() && !given_->faults.empty()) {
+      report_.findings.push_back(*args_.plan + ": none of its faults strikes anything, so it shows nothing; " +
+                                 "it was not renewed");
+      return;
+    }
+    absl::StatusOr<std::string> text = ReadTextFile(*args_.plan);
+    if (text.ok()) text = sim::WithFires(*args_.plan, *text, fires);
+    const absl::Status written = text.ok() ? WriteTextFile(*args_.plan, *text) : text.status();
+    if (!written.ok()) {
+      report_.problems.emplace_back(written.message());
+    } else {
+      log() << "renewed: " << *args_.plan << "\n";
+    }
+  }
+
+  // A run that is well, for people to look at.
+  struct Shown {
+    sim::Plan plan;
+    std::string what;    // "seed 17"
+    std::string replay;  // empty: no command runs it alone
+  };
+  void WritePage(const sim::Outcome& outcome, const Shown& shown) {
+    if (!args_.report.has_value()) return;
+    const absl::Status written =
+        WriteTextFile(*args_.report, sim::Page(shown.plan, outcome.history, {},
+                                               {.title = setup_->name() + ", " + shown.what, .replay = shown.replay}));
+    if (!written.ok()) {
+      report_.problems.emplace_back(written.message());
+    } else {
+      log() << "page:    " << *args_.report << " (" << shown.what << ")\n";
+    }
   }
 
   void Take(const FailureTeller& teller) {
@@ -252,15 +309,37 @@ class SimRun {
     if (!calm.failures.empty()) log() << "promises are broken without any fault, so no seed is run\n";
     Say(teller.TellAll(calm.failures, "no-faults-"));
     if (go_on) RunPlans(signals, teller);
+    // Whoever asks for a page gets one.
+    if (args_.report.has_value() && !teller.reported()) {
+      const Shown shown = WhatToShow();
+      WritePage(team_->main().Judge(shown.plan), shown);
+    }
     report_.totals.Merge(std::move(calm));
     if (go_on && !args_.exhaustive) CheckEffective();
     Take(teller);
   }
 
+  // Where nothing fails: the first run that shows something.
+  Shown WhatToShow() const {
+    if (first_crash_.has_value())
+      return {.plan = *first_crash_, .what = "the first schedule with a crash", .replay = ""};
+    if (const std::optional<uint64_t> seed = report_.totals.first_effective; seed.has_value()) {
+      return {.plan = sim::Draw(*seed, setup_->campaign().draw),
+              .what = "seed " + std::to_string(*seed) + ", the first that was effective",
+              .replay = setup_->ReplaySeed(*seed)};
+    }
+    return {.plan = setup_->CalmPlan(setup_->semantics().front(), args_.scope.jobs_max),
+            .what = "without faults, as no seed was effective",
+            .replay = ""};
+  }
+
   void RunPlans(const Signals& signals, FailureTeller& teller) {
     std::unique_ptr<PlanSource> source;
+    CrashPlans* crashes = nullptr;
     if (args_.exhaustive) {
-      source = std::make_unique<CrashPlans>(*setup_, args_.scope.jobs_max);
+      auto plans = std::make_unique<CrashPlans>(*setup_, args_.scope.jobs_max);
+      crashes = plans.get();
+      source = std::move(plans);
     } else {
       source = std::make_unique<SeedPlans>(report_.first_seed, seeds_);
     }
@@ -273,6 +352,11 @@ class SimRun {
     SimTotals totals = team_->Run(*source, [&](const SimTotals& so_far, MonotonicTime now) {
       for (; said < std::min(so_far.failures.size(), kSaidMost); ++said) {
         const sim::SeedResult& failure = so_far.failures[said];
+        std::string news = words_.News(team_->findings());
+        if (!news.empty()) {
+          news.pop_back();
+          progress.Say(news);
+        }
         progress.Say("seed " + std::to_string(failure.seed) + ": " + failure.failure.promise +
                      " is broken: " + failure.failure.text);
       }
@@ -280,6 +364,7 @@ class SimRun {
       return now < end && signals.count() == 0;
     });
     progress.Clear();
+    if (crashes != nullptr) first_crash_ = crashes->first();
     if (signals.count() > 0) report_.findings.emplace_back("interrupted; what is told here is of the runs before");
     const std::string prefix = args_.exhaustive ? "crashes-" : "seed-";
     Say(teller.TellAll(totals.failures, prefix));
@@ -292,14 +377,30 @@ class SimRun {
     aimed.coverage.Merge(report_.totals.coverage);
     const uint64_t before = aimed.coverage.share(setup_->campaign().draw).hit;
     const uint64_t plans = AimAtUnhit(*setup_, team_->main(), &aimed);
+    const sim::Coverage::Share share = aimed.coverage.share(setup_->campaign().draw);
     log() << "aimed at combinations that no seed had hit: " << WithCommas(plans) << " plans, "
-          << WithCommas(aimed.coverage.share(setup_->campaign().draw).hit - before) << " of them newly hit\n";
+          << WithCommas(share.hit - before) << " combinations newly hit\n";
+    if (share.hit < share.possible) report_.findings.push_back(Unhit(aimed.coverage));
     Say(teller.TellAll(aimed.failures, "aimed-"));
     report_.totals.coverage = aimed.coverage;
     for (sim::SeedResult& failure : aimed.failures) {
       ++report_.totals.broken[failure.failure.promise];
       report_.totals.failures.push_back(std::move(failure));
     }
+  }
+
+  // Neither hit nor listed as impossible.
+  std::string Unhit(const sim::Coverage& coverage) const {
+    std::string some;
+    uint64_t count = 0;
+    for (const sim::CoverageRow& row : coverage.Rows(setup_->campaign().draw)) {
+      if (row.hits > 0 || !row.impossible.empty()) continue;
+      if (++count > kSaidMost) continue;
+      some += (some.empty() ? "" : ", ") + std::string(row.fault) + " at " + std::string(sim::NameOf(row.action));
+    }
+    return WithCommas(count) +
+           " combinations of a fault and an action were not hit, although nothing is known against it: " + some +
+           (count > kSaidMost ? ", …" : "") + "; give more --seeds or --jobs, or inputs that make the pipeline do that";
   }
 
   void Show(Progress& progress, const SimTotals& so_far, const PlanSource& source, MonotonicTime now,
@@ -316,11 +417,11 @@ class SimRun {
   }
 
   void CheckEffective() {
-    report_.min_effective = args_.min_effective.value_or(report_.totals.runs / kEffectiveOneIn);
+    report_.min_effective = args_.min_effective.value_or(LeastEffective(report_.totals.runs));
     if (report_.totals.effective >= report_.min_effective) return;
     report_.findings.push_back(
         "only " + WithCommas(report_.totals.effective) + " of " + WithCommas(report_.totals.runs) +
-        " seeds were effective (a fault fired while accepted jobs were unfinished), fewer than " +
+        " seeds were effective (a fault struck while accepted jobs were unfinished), fewer than " +
         WithCommas(report_.min_effective) +
         "; give more seeds or time, more --jobs, or other --faults, or ask for less with --min-effective");
   }
@@ -345,15 +446,20 @@ class SimRun {
   const bool json_;
   const Clock& clock_;
   std::unique_ptr<SimSetup> setup_;
-  std::optional<sim::Plan> given_;  // the one run
+  std::optional<sim::Plan> given_;        // the one run
+  std::optional<sim::Plan> first_crash_;  // of --exhaustive
   uint64_t seeds_ = 0;
   Sleeper sleeper_;
   std::unique_ptr<SimTeam> team_;
   SimReport report_;
+  StageWords words_;
 };
 
 }  // namespace
 
-ExitCode RunSim(const Program& program, SimArguments arguments) { return SimRun(program, std::move(arguments)).Run(); }
+ExitCode RunSim(const Program& program, SimArguments arguments) {
+  const sim::ExitGuard guard(&LastWords::Say);
+  return SimRun(program, std::move(arguments)).Run();
+}
 
 }  // namespace millrace::ops

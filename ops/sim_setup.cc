@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 #include <sstream>
 #include <utility>
 
+#include "sim/never_drawn.h"
 #include "sim/plan_names.h"
 #include "stages/lint.h"
 #include "stages/pipeline_config.h"
@@ -21,6 +23,7 @@ namespace {
 
 // Plans name inputs by their index, so how many are read must not depend on the seed.
 constexpr uint32_t kInputsMost = 500;
+constexpr uintmax_t kFileBytesMost = uintmax_t{1} << 30;
 constexpr int64_t kCalmSpacingNs = 1'000'000;
 
 // The broker models stand in for any bus: what they lack is said by Subject::Make.
@@ -32,6 +35,13 @@ std::vector<std::string> PromiseNames() {
   std::vector<std::string> names;
   for (const sim::Checker* checker : sim::AllCheckers()) names.emplace_back(checker->name);
   return names;
+}
+
+template <class Text>
+std::map<std::string_view, size_t> CountsOf(const std::vector<Text>& kinds) {
+  std::map<std::string_view, size_t> counts;
+  for (const Text& kind : kinds) ++counts[kind];
+  return counts;
 }
 
 }  // namespace
@@ -49,6 +59,12 @@ absl::StatusOr<std::string> ReadTextFile(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
     return absl::InvalidArgumentError(path + " is a folder; give a file");
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored))
+    return absl::InvalidArgumentError(
+        path + " is a device or a pipe, which need not end; write what it gives to a file, and give that");
+  if (const uintmax_t bytes = std::filesystem::file_size(path, ignored); !ignored && bytes > kFileBytesMost)
+    return absl::InvalidArgumentError(path + " is too large (over 1 GiB); give a smaller file");
+  errno = 0;
   std::ifstream in(path, std::ios::binary);
   std::ostringstream text;
   if (in) text << in.rdbuf();
@@ -67,9 +83,21 @@ absl::StatusOr<std::unique_ptr<SimSetup>> SimSetup::Make(const Program& program,
   if (absl::Status s = setup->ReadInputs(); !s.ok()) return s;
   sim::DrawFacts& facts = setup->campaign_.draw;
   facts = sim::FactsOf(setup->subject_);
+  const bool logs_only = facts.semantics.has_value();
   if (!setup->scope_.semantics.empty()) facts.semantics = sim::SemanticsNamed(setup->scope_.semantics);
+  if (logs_only && facts.semantics != sim::Semantics::kLog) {
+    return absl::InvalidArgumentError(
+        "--semantics queue: a stage is EXACTLY_ONCE, which queues have no transactions for; leave it out, and only "
+        "logs "
+        "are simulated");
+  }
   facts.jobs_max = setup->scope_.jobs_max;
   facts.faults = setup->scope_.faults;
+  for (const std::string& name : facts.faults) {
+    if (const std::string why = sim::WhyNeverDrawn(name, facts); !why.empty())
+      return absl::InvalidArgumentError("--faults: " + name + " can never strike here: " + why +
+                                        "; leave it out (--faults help says what each does)");
+  }
   setup->campaign_.promises = setup->scope_.promises;
   return setup;
 }
@@ -111,12 +139,35 @@ absl::Status SimSetup::Load(const Program& program, std::ostream& log) {
   }
   absl::StatusOr<stages::ResolvedPipeline> resolved = stages::Resolve(file->pipeline());
   if (!resolved.ok()) return resolved.status();
-  absl::StatusOr<sim::Subject> subject =
-      sim::Subject::Make(*std::move(resolved), *program.registry, {.base_dir = file->base_dir()});
+  absl::StatusOr<sim::Subject> subject = sim::Subject::Make(
+      *std::move(resolved), *program.registry, {.base_dir = file->base_dir(), .next_version = program.next_registry});
   if (!subject.ok())
     return absl::Status(subject.status().code(), path_ + ": " + std::string(subject.status().message()));
   subject_ = *std::move(subject);
-  return absl::OkStatus();
+  return CheckNextVersion(program);
+}
+
+absl::Status SimSetup::CheckNextVersion(const Program& program) const {
+  // It may know kinds that there are not yet; one that knows only such is a slip.
+  if (program.next_registry != nullptr) {
+    const std::vector<std::string> next = program.next_registry->StageKinds();
+    const bool any = std::any_of(next.begin(), next.end(),
+                                 [&](const std::string& kind) { return program.registry->FindStage(kind) != nullptr; });
+    if (!any) {
+      const std::string first = next.empty() ? "" : next.front();
+      return absl::InvalidArgumentError("next_registrar: it registers no kind of stage that there is now; " +
+                                        stages::Suggest(first, program.registry->StageKinds()));
+    }
+  }
+  const std::vector<std::string>& asked = scope_.faults;
+  const auto needs_one = std::find_if(asked.begin(), asked.end(), [](const std::string& name) {
+    const sim::FaultType* type = sim::FindFault(name);
+    return type != nullptr && type->traits.needs_next_version;
+  });
+  if (subject_.has_next_version() || needs_one == asked.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "--faults " + *needs_one + ": there is no next version of a stage of " + path_ +
+      "; give one by next_registrar of millrace_pipeline (ops/pipeline.bzl), or take rolling-deployment");
 }
 
 absl::Status SimSetup::ReadInputs() {
@@ -179,15 +230,52 @@ absl::StatusOr<sim::PlanFile> SimSetup::ReadPlan(const std::string& path) const 
   absl::StatusOr<sim::PlanFile> file = sim::ReadPlanFile(path, *text);
   if (!file.ok()) return file;
   const absl::Status valid = sim::ValidatePlanFile(
-      path, *file, subject_.topology(), {.count = subject_.inputs().size(), .digest = subject_.inputs_digest()});
+      path, *file, subject_.topology(), {.count = subject_.inputs().size(), .digest = subject_.inputs_digest()},
+      subject_.has_next_version());
   if (!valid.ok()) return valid;
   return file;
+}
+
+std::string SimSetup::WhyStale(const std::string& path, const sim::PlanFile& file,
+                               const sim::SeedResult& result) const {
+  const std::map<std::string_view, size_t> strike = CountsOf(result.fired);
+  if (file.fires.empty()) {
+    if (file.plan.faults.empty() || !strike.empty()) return "";
+    return path +
+           ": none of the plan's faults strikes anything, so it shows nothing; find one that does with seeds, or " +
+           "take it out of the corpus";
+  }
+  std::string missing;
+  for (const auto& [kind, wanted] : CountsOf(file.fires)) {
+    const auto at = strike.find(kind);
+    const size_t there = at == strike.end() ? 0 : at->second;
+    if (there >= wanted) continue;
+    missing += (missing.empty() ? "" : ", ") + std::string(kind);
+    if (wanted > 1) missing += " (" + std::to_string(there) + " of " + std::to_string(wanted) + " still do)";
+  }
+  if (missing.empty()) return "";
+  return path + ": the plan has gone stale: when it was saved, faults of these kinds struck that strike nothing now: " +
+         missing + "; find one that does with seeds around it, or, where it shows what it should all the same, run " +
+         ReplayPlan(path) + " --renew";
+}
+
+std::string SimSetup::WhatStrikes(const std::string& path, const sim::PlanFile& file,
+                                  const sim::SeedResult& result) const {
+  if (!file.fires.empty() || result.fired.empty()) return "";
+  std::string kinds;
+  for (const auto& [kind, count] : CountsOf(result.fired)) {
+    kinds += (kinds.empty() ? "" : ", ") + std::string(kind);
+    if (count > 1) kinds += " (" + std::to_string(count) + ")";
+  }
+  return "what strikes is " + kinds + "; the plan does not say that it must: " + ReplayPlan(path) +
+         " --renew writes it there";
 }
 
 // What plans do not say: which inputs they are about.
 std::string SimSetup::Again() const {
   std::string options;
-  for (const std::string& path : scope_.inputs) options += " --inputs " + ShellWord(path);
+  for (const std::string& path : scope_.inputs_in_replay.empty() ? scope_.inputs : scope_.inputs_in_replay)
+    options += " --inputs " + ShellWord(path);
   if (scope_.partitions_max > 0) options += " --partitions " + std::to_string(scope_.partitions_max);
   if (scope_.inputs.empty() && scope_.jobs_max > kInputsMost) options += " --jobs " + std::to_string(scope_.jobs_max);
   std::string promises;

@@ -24,8 +24,10 @@
 namespace millrace::ops {
 
 struct SimScope {
-  std::string pipeline;               // empty: the program's default
-  std::vector<std::string> inputs;    // files with a job a line; empty: what the pipeline's sources give
+  std::string pipeline;             // empty: the program's default
+  std::vector<std::string> inputs;  // files with a job a line; empty: what the pipeline's sources give
+  // How commands for a replay name these, where they lie elsewhere then; empty: as they are.
+  std::vector<std::string> inputs_in_replay;
   std::string semantics;              // "log", "queue"; empty: seeds draw it
   uint32_t jobs_max = 200;            // of a run
   uint32_t partitions_max = 0;        // of a topic, whatever the pipeline says; 0: as it says
@@ -53,6 +55,12 @@ class SimSetup {
   // Reads and validates: every message names file and line.
   absl::StatusOr<sim::PlanFile> ReadPlan(const std::string& path) const;
 
+  // Why the plan does not show any more what it is kept in a corpus for, given what ran; empty: it does. One that does not say
+  // which of its faults must strike is stale where none does.
+  std::string WhyStale(const std::string& path, const sim::PlanFile& file, const sim::SeedResult& result) const;
+  // Of a plan that does not say it, which of its faults strike, and how it comes to say so; empty: it says it, or has none.
+  std::string WhatStrikes(const std::string& path, const sim::PlanFile& file, const sim::SeedResult& result) const;
+
   // Command lines that do the same again, with this binary.
   std::string ReplayPlan(const std::string& path) const;
   std::string ReplaySeed(uint64_t seed) const;
@@ -62,6 +70,7 @@ class SimSetup {
   absl::Status Load(const Program& program, std::ostream& log);
   absl::Status ReadInputs();
   absl::Status CheckNames() const;
+  absl::Status CheckNextVersion(const Program& program) const;
   std::string Again() const;
 
   SimScope scope_;
@@ -72,6 +81,7 @@ class SimSetup {
 
 // A word of a command line for a shell.
 std::string ShellWord(const std::string& word);
+// Not of what has no end that can be waited for: devices and pipes.
 absl::StatusOr<std::string> ReadTextFile(const std::string& path);
 
 }  // namespace millrace::ops

@@ -2,27 +2,16 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ops/text.h"
 #include "sim/checker.h"
+#include "sim/expected.h"
 #include "sim/fault.h"
 
 namespace millrace::ops {
 namespace {
-
-const sim::Suspension* SuspensionOf(const sim::FaultType& fault, std::string_view promise) {
-  const auto at = std::find_if(fault.suspends.begin(), fault.suspends.end(),
-                               [&](const sim::Suspension& suspension) { return suspension.promise == promise; });
-  return at == fault.suspends.end() ? nullptr : &*at;
-}
-
-// What a verdict may be while such a fault has fired.
-std::string_view Expected(const sim::Suspension* suspension) {
-  if (suspension == nullptr) return "pass";
-  if (suspension->expect == sim::Expect::kAnnounced) return "pass, but for what was announced as destroyed";
-  return suspension->queues_only ? "pass; not checkable on queues" : "not checkable";
-}
 
 void Row(std::string& out, const std::vector<std::string>& cells) {
   out += "|";
@@ -37,13 +26,48 @@ void Head(std::string& out, const std::vector<std::string>& cells) {
   out += "\n";
 }
 
+// Whether some promise has another verdict under it than under most.
+bool IsSpecial(const sim::FaultType& fault) {
+  const auto all = sim::AllCheckers();
+  return std::any_of(all.begin(), all.end(), [&](const sim::Checker* checker) {
+    return sim::ExpectedOf(*checker, &fault) != sim::ExpectedOf(*checker, nullptr);
+  });
+}
+
+// Verdict and reason, and the faults for which they are so, in the order of the first of them.
+std::vector<std::pair<std::pair<std::string, std::string>, std::string>> ReasonsOf(const sim::Checker& checker) {
+  std::vector<std::pair<std::pair<std::string, std::string>, std::string>> reasons;
+  const auto add = [&](const sim::Expected& expected, const std::string& fault) {
+    if (expected.why.empty()) return;
+    const std::pair<std::string, std::string> why{expected.ToString(), expected.why};
+    const auto at = std::find_if(reasons.begin(), reasons.end(), [&](const auto& r) { return r.first == why; });
+    if (at == reasons.end()) {
+      reasons.emplace_back(why, fault);
+    } else {
+      at->second += ", " + fault;
+    }
+  };
+  const sim::Expected any = sim::ExpectedOf(checker, nullptr);
+  add(any, any.why.empty() ? "" : "all others");
+  for (const sim::FaultType* fault : sim::AllFaults()) {
+    const sim::Expected expected = sim::ExpectedOf(checker, fault);
+    if (expected != any) add(expected, "`" + std::string(fault->name) + "`");
+  }
+  return reasons;
+}
+
 }  // namespace
 
 std::string FaultsHelp() {
-  std::vector<std::vector<std::string>> rows = {{"fault", "strikes", "what happens"}};
-  for (const sim::FaultType* fault : sim::AllFaults())
-    rows.push_back({std::string(fault->name), std::string(fault->target), std::string(fault->summary)});
-  return Table(rows, {0, 1, 2}, 0);
+  std::string out;
+  Head(out, {"fault", "what happens", "`target`", "`part`", "`duration`", "`amount`"});
+  const auto cell = [](std::string_view text) { return text.empty() ? std::string("–") : std::string(text); };
+  for (const sim::FaultType* fault : sim::AllFaults()) {
+    Row(out, {"`" + std::string(fault->name) + "`", std::string(fault->summary),
+              fault->target == "none" ? "–" : cell(fault->target), cell(fault->part), cell(fault->duration),
+              cell(fault->amount)});
+  }
+  return out;
 }
 
 std::string PromisesHelp() {
@@ -51,30 +75,36 @@ std::string PromisesHelp() {
   Head(out, {"promise", "says"});
   for (const sim::Checker* checker : sim::AllCheckers())
     Row(out, {"`" + std::string(checker->name) + "`", std::string(checker->summary)});
-  out += "\nThe expected verdict of each promise while a fault has fired:\n\n";
-  std::vector<const sim::FaultType*> suspending;
+  for (const sim::Checker* checker : sim::AllCheckers()) {
+    if (!checker->needs.empty())
+      out += "\nWithout " + std::string(checker->needs) + " `" + std::string(checker->name) + "` is not checkable.\n";
+  }
+  out +=
+      "\nThe verdict of each promise while faults of one kind have struck. *pass*: all is looked at, and it holds. "
+      "*excused*: it holds, but for what is not\nheld against the run. *not checkable*: nothing is said.\n\n";
+  std::vector<const sim::FaultType*> special;
   std::string others;
   for (const sim::FaultType* fault : sim::AllFaults()) {
-    if (!fault->suspends.empty()) {
-      suspending.push_back(fault);
-      continue;
+    if (IsSpecial(*fault)) {
+      special.push_back(fault);
+    } else {
+      others += (others.empty() ? "" : ", ") + ("`" + std::string(fault->name) + "`");
     }
-    others += (others.empty() ? "" : ", ") + ("`" + std::string(fault->name) + "`");
   }
   std::vector<std::string> names = {"promise", "all others"};
-  for (const sim::FaultType* fault : suspending) names.push_back("`" + std::string(fault->name) + "`");
+  for (const sim::FaultType* fault : special) names.push_back("`" + std::string(fault->name) + "`");
   Head(out, names);
   for (const sim::Checker* checker : sim::AllCheckers()) {
-    std::vector<std::string> cells = {"`" + std::string(checker->name) + "`", "pass"};
-    for (const sim::FaultType* fault : suspending) cells.emplace_back(Expected(SuspensionOf(*fault, checker->name)));
+    std::vector<std::string> cells = {"`" + std::string(checker->name) + "`",
+                                      sim::ExpectedOf(*checker, nullptr).ToString()};
+    for (const sim::FaultType* fault : special) cells.push_back(sim::ExpectedOf(*checker, fault).ToString());
     Row(out, cells);
   }
-  out += "\nAll others: " + others + ".\n\nWhy a fault suspends a promise:\n\n";
-  Head(out, {"fault", "promise", "because"});
-  for (const sim::FaultType* fault : suspending) {
-    for (const sim::Suspension& suspension : fault->suspends) {
-      Row(out, {"`" + std::string(fault->name) + "`", "`" + std::string(suspension.promise) + "`",
-                std::string(suspension.why)});
+  out += "\nAll others: " + others + ".\n\nWhat is not said, and why:\n\n";
+  Head(out, {"promise", "fault", "verdict", "because of"});
+  for (const sim::Checker* checker : sim::AllCheckers()) {
+    for (const auto& [why, faults] : ReasonsOf(*checker)) {
+      Row(out, {"`" + std::string(checker->name) + "`", faults, why.first, why.second});
     }
   }
   return out;

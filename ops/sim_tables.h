@@ -8,9 +8,8 @@
 
 namespace millrace::ops {
 
-// For a terminal: a line a kind.
+// Markdown: docs/reference/faults.md and promises.md hold them word for word.
 std::string FaultsHelp();
-// Markdown: docs/reference/promises.md holds it word for word.
 std::string PromisesHelp();
 
 }  // namespace millrace::ops

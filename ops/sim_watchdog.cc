@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -12,15 +13,28 @@
 namespace millrace::ops {
 namespace {
 
-sim::StageFinding FindingOf(const sim::StageWatch::Running& running, Duration limit) {
+std::string InputOf(const sim::StageWatch::Running& running) {
+  return running.job.empty() ? running.input : running.input + " (job " + running.job + ")";
+}
+
+sim::StageFinding EndsProcess(const sim::StageWatch::Running& running) {
+  sim::StageFinding finding{.kind = sim::StageFindingKind::kProcessExit,
+                            .stage = running.stage,
+                            .input = running.input,
+                            .what = running.ends_by};
+  finding.text = "stage " + running.stage + " ends its process for input " + InputOf(running) + ": it calls " +
+                 running.ends_by + "; return an error instead, which is tried again or ends as a dead letter";
+  return finding;
+}
+
+sim::StageFinding DoesNotReturn(const sim::StageWatch::Running& running, Duration limit) {
   sim::StageFinding finding{.kind = sim::StageFindingKind::kEndlessLoop,
                             .stage = running.stage,
                             .input = running.input,
                             .what = "does not return"};
   const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-  finding.text = "stage " + running.stage + " does not return for input " + running.input;
-  if (!running.job.empty()) finding.text.append(" (job ").append(running.job).append(")");
-  finding.text.append(": it has been running for ").append(std::to_string(limit_ms)).append(" ms of real time");
+  finding.text = "stage " + running.stage + " does not return for input " + InputOf(running) +
+                 ": it has been running for " + std::to_string(limit_ms) + " ms of real time";
   return finding;
 }
 
@@ -67,6 +81,7 @@ void StageWatchdog::Look() {
     const Duration since = std::min<Duration>(now - last, 2 * options_.look_every);
     last = now;
     const sim::StageWatch::Running running = watch_->Now();
+    if (!running.ends_by.empty()) return End(EndsProcess(running));
     if (running.call == 0 || running.call != call) {
       call = running.call;
       seen = Duration{0};
@@ -74,13 +89,14 @@ void StageWatchdog::Look() {
     }
     seen += since;
     if (seen < options_.limit) continue;
-    End(running);
-    return;
+    return End(DoesNotReturn(running, options_.limit));
   }
 }
 
-void StageWatchdog::End(const sim::StageWatch::Running& running) {
-  const sim::StageFinding finding = FindingOf(running, options_.limit);
+void StageWatchdog::End(const sim::StageFinding& finding) {
+  // Where several stages are at fault at once, one of them is told of.
+  static std::atomic_flag ending;
+  if (!options_.terminate && ending.test_and_set()) return;
   std::fprintf(stderr, "%s\n", finding.text.c_str());
   const bool in_time = RunFor(options_.hook_limit, [finding, hook = options_.on_stuck] {
     if (hook) hook(finding);

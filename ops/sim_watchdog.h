@@ -1,5 +1,5 @@
-// Ends a simulation whose stage does not return: the simulator's one thread is inside it and can do nothing, so another
-// thread looks from outside.
+// Ends a simulation whose stage does not return, or wants to end the process (sim/guard/exit_guard.h): the simulator's
+// one thread is inside it and can do nothing, so another thread looks from outside.
 //
 //   sim::StageWatch watch;                            // given to the guards of the stages
 //   StageWatchdog watchdog(&watch, {.on_stuck = [&](const sim::StageFinding& finding) { report.Write(finding); }});
@@ -44,7 +44,7 @@ class StageWatchdog {
 
  private:
   void Look();
-  void End(const sim::StageWatch::Running& running);
+  void End(const sim::StageFinding& finding);
 
   const sim::StageWatch* const watch_;
   const WatchdogOptions options_;

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <string>
 
+#include "sim/guard/exit_guard.h"
+
 namespace millrace::ops {
 namespace {
 
@@ -32,6 +34,26 @@ TEST(StageWatchdogDeathTest, EndsTheProcessAfterTellingWhatHangs) {
       testing::ExitedWithCode(1),
       "stage parse does not return for input in-7 \\(job root-7\\): it has been running for 60 ms of real time\n"
       "hook: endless-loop");
+}
+
+// The process is ended by a stage under a watchdog.
+void EndInAStage() {
+  const sim::ExitGuard guard(nullptr);
+  sim::StageWatch watch;
+  StageWatchdog watchdog(&watch, {.look_every = milliseconds(5), .on_stuck = [](const auto& finding) {
+                                    std::fprintf(stderr, "hook: %s\n",
+                                                 (std::string(NameOf(finding.kind)) + " " + finding.what).c_str());
+                                  }});
+  sim::StageCall call{.stage = "parse", .input = "in-7", .job = "root-7", .watch = &watch};
+  sim::InStage in(&call);
+  sim::ExitGuard::Refuse("quick_exit");
+}
+
+TEST(StageWatchdogDeathTest, TellsOfAStageThatEndsTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(EndInAStage(), testing::ExitedWithCode(1),
+              "stage parse ends its process for input in-7 \\(job root-7\\): it calls quick_exit; return an error .*\n"
+              "hook: process-exit quick_exit");
 }
 
 TEST(StageWatchdogDeathTest, AHookThatHangsDoesNotKeepTheProcess) {

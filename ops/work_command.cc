@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "bus/digest.h"
 #include "ops/backends.h"
 #include "ops/load_pipeline.h"
 #include "ops/pipeline_run.h"
@@ -35,13 +37,19 @@ struct WorkArguments {
   std::vector<std::string> stages;
   std::string out = "out";
   std::string name;
+  std::string history;
   double drain_seconds = 20;
 };
 
-std::string HostAndProcess() {
+// Says where it runs, and is no other process's, now or later: containers may share a host's name, and each has a process 1.
+std::string NameOfItsOwn() {
   char host[256] = "";
   gethostname(host, sizeof(host) - 1);
-  return std::string(host) + "-" + std::to_string(getpid());
+  std::random_device random;
+  const uint64_t drawn = uint64_t{random()} << 32 | random();
+  char hex[16];
+  bus::WriteHex(drawn, hex);
+  return std::string(host) + "-" + std::to_string(getpid()) + "-" + std::string(hex, sizeof(hex));
 }
 
 // One call of `work`, from its arguments to its exit code.
@@ -91,6 +99,11 @@ class WorkCommand {
       return Fail(kEnvironment, "cannot write to the folder " + arguments_.out + (error ? ": " + error.message() : "") +
                                     "; give one that can be written to: --out DIR");
     }
+    if (!arguments_.history.empty()) std::filesystem::create_directories(arguments_.history, error);
+    if (error) {
+      return Fail(kEnvironment, "cannot make the folder " + arguments_.history + ": " + error.message() +
+                                    "; give one that can be written to: --history DIR");
+    }
     if (ExitCode code = CheckTopology(); code != kWell) return code;
     if (absl::Status s = bus_.bus->Apply(stages::TopologyOf(loaded_.pipeline)); !s.ok()) {
       return Fail(
@@ -98,6 +111,19 @@ class WorkCommand {
           "the bus " + PrintableBus(loaded_.pipeline.bus) + " does not fit the pipeline: " + std::string(s.message()));
     }
     return kWell;
+  }
+
+  // A transactional id that nobody will have again: what it leaves open when it dies ends by the broker's time-out only.
+  void WarnOfNames() const {
+    if (!arguments_.name.empty()) return;
+    for (const stages::StageSettings& stage : loaded_.pipeline.stages) {
+      if (!stage.exactly_once || std::find(stages_.begin(), stages_.end(), stage.name) == stages_.end()) continue;
+      std::cerr << program_.name << ": warning: stage \"" << stage.name
+                << "\" is EXACTLY_ONCE, and this process has no name that it would have again after a restart: when it "
+                   "dies, readers wait for its transactions to time out; give it one that no other process has: --name "
+                   "NAME\n";
+      return;
+    }
   }
 
   // As `run` does.
@@ -121,13 +147,15 @@ class WorkCommand {
                            .base_dir = loaded_.base_dir,
                            .durable = true,
                            .work = stages_,
-                           .process = arguments_.name.empty() ? HostAndProcess() : arguments_.name});
+                           .process = arguments_.name.empty() ? NameOfItsOwn() : arguments_.name,
+                           .history = arguments_.history});
     absl::Status opened = run_->OpenPorts();
     if (opened.ok()) opened = run_->Open(stages::Feeder::From::kCheckpoint, nullptr);
     if (!opened.ok()) {
       run_->ports().Close().IgnoreError();
       return Fail(opened);
     }
+    WarnOfNames();
     run_->Start();
     std::cout << "at work on " << PrintableBus(loaded_.pipeline.bus) << " until SIGTERM\n" << std::flush;
     const MonotonicTime end = Watch(signals);
@@ -144,6 +172,7 @@ class WorkCommand {
       sleeper_.SleepUntil(now + kTick, clock_);
     }
     progress.Clear();
+    for (const std::string& trouble : run_->TakeTroubles()) progress.Say(trouble);
     if (run_->Failed()) return clock_.Now() + kLeaveGrace;
     const auto drain = Duration(static_cast<int64_t>(arguments_.drain_seconds * 1e9));
     std::cout << "stopping: what runs is finished within " << ForPeople(drain.count())
@@ -161,11 +190,7 @@ class WorkCommand {
     }
     progress.Draw(now, std::nullopt,
                   WithCommas(in) + " in, " + WithCommas(out) + " out, " + WithCommas(dead) + " dead-lettered");
-    for (const std::string& trouble : run_->Troubles()) {
-      if (std::find(told_.begin(), told_.end(), trouble) != told_.end()) continue;
-      progress.Say(trouble);
-      told_.push_back(trouble);
-    }
+    for (const std::string& trouble : run_->TakeTroubles()) progress.Say(trouble);
   }
 
   ExitCode Finish() {
@@ -194,7 +219,6 @@ class WorkCommand {
   OpenedBus bus_;
   Sleeper sleeper_;
   std::unique_ptr<PipelineRun> run_;
-  std::vector<std::string> told_;
 };
 
 }  // namespace
@@ -212,8 +236,16 @@ void AddWorkCommand(const Program& program, CLI::App& app, int* exit_code) {
                    "Folder for what ports write and for bodies of dead letters that do not fit, default out; processes "
                    "of one pipeline may share it")
       ->type_name("DIR");
-  work->add_option("--name", arguments->name, "Name of this process, unique among its peers; default host and number")
+  work->add_option(
+          "--name", arguments->name,
+          "Name of this process: no other's, and the same after a restart, as the ordinal of a stateful set is; "
+          "default one that nobody has twice, from host, number and a draw (EXACTLY_ONCE then waits for "
+          "time-outs)")
       ->type_name("NAME");
+  work->add_option(
+          "--history", arguments->history,
+          "Folder into which each instance writes what it sees and does, a file each, for `judge`; default none")
+      ->type_name("DIR");
   work->add_option("--drain-seconds", arguments->drain_seconds,
                    "After SIGTERM or SIGINT: how long what runs may take to finish, default 20")
       ->check(CLI::Range(0.0, 86400.0) & CLI::Validator(IsANumber, "", ""))

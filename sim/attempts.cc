@@ -33,6 +33,7 @@ int64_t Attempts::ServiceOf(const Run& run, uint32_t item) const {
           world_.BehaviourOf(member_.stage, world_.recorder().JobOf(message), Misbehaviour::kSlow)) {
     ns += slow->duration_ns;
     if (!slow->always) --slow->amount;
+    world_.Strikes(slow->fault);
   }
   return ns;
 }
@@ -173,6 +174,12 @@ stages::AttemptProgress::Reading Attempts::Progress(const stages::AttemptGroup& 
     return {.from = item, .to = static_cast<uint32_t>(group.items.size()), .since = {run.began[item]}};
   while (item + 1 < run.began.size() && run.began[item + 1] <= world_.now_ns()) ++item;
   return {.from = item, .to = item + 1, .since = {run.began[item]}};
+}
+
+std::span<const uint32_t> Attempts::AtWork(uint64_t index) const {
+  const Run& run = *runs_[index];
+  const stages::AttemptProgress::Reading at = run.group->progress.Read();
+  return std::span(run.messages).subspan(at.from, at.to - at.from);
 }
 
 absl::Status Attempts::Stop(MonotonicTime deadline) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "sim/world.h"
@@ -30,6 +31,8 @@ class Attempts final : public stages::Executor {
   // The process is dead: whatever stands still is run to its end, with every port call failing.
   void Bury();
   bool busy() const { return busy_ > 0; }
+  // Messages that the stage is inside of, of the group that runs as this.
+  std::span<const uint32_t> AtWork(uint64_t run) const;
   // Whether a fiber was left behind that still uses this.
   bool abandoned() const;
 

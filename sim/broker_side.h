@@ -78,7 +78,7 @@ class BrokerSide {
   virtual const bus::Capabilities& capabilities() const = 0;
   virtual std::unique_ptr<SimConsumerCore> OpenConsumer(const Owner& owner, const bus::ConsumerOptions& options,
                                                         bus::Waker& waker) = 0;
-  virtual std::unique_ptr<SimProducerCore> OpenProducer(const Owner& owner, const std::vector<std::string>& topics,
+  virtual std::unique_ptr<SimProducerCore> OpenProducer(const Owner& owner, const bus::ProducerOptions& options,
                                                         bus::Waker& waker) = 0;
   // The message of a delivery.
   virtual uint32_t MessageOf(uint16_t topic, uint16_t partition, const bus::Delivery& delivery) = 0;
@@ -100,7 +100,7 @@ class BrokerSide {
   virtual void ForEachOn(uint16_t topic, const std::function<void(uint32_t message)>& visit) = 0;
 
   // Faults; see Surface.
-  virtual void Reset(uint32_t process, bool broker_too) = 0;
+  virtual bool Reset(uint32_t process, bool broker_too) = 0;
   virtual bool StopBroker() = 0;
   virtual bool StartBroker() = 0;
   virtual bool SetCoordinator(bool) { return false; }
@@ -110,7 +110,7 @@ class BrokerSide {
   virtual bool DeleteQueue(uint16_t, uint16_t) { return false; }
   virtual bool Unbind(uint16_t, int64_t) { return false; }
   virtual bool Demote(uint16_t, uint16_t) { return false; }
-  virtual bool Redeliver(uint16_t topic, uint16_t partition) = 0;
+  virtual bool Redeliver(uint16_t stage, uint16_t partition, uint64_t records) = 0;
   virtual bool ScatterConfirms(bool) { return false; }
 };
 

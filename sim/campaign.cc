@@ -20,19 +20,20 @@ DrawFacts FactsOf(const Subject& subject) {
     facts.input_keys.push_back(static_cast<uint32_t>(bus::Digest64(input.key.value_or(input.id))));
   }
   facts.new_version = subject.has_next_version();
+  if (HasTransactions(subject.topology())) facts.semantics = Semantics::kLog;
   return facts;
 }
 
 Campaign::Campaign(const Subject& subject, Simulator& simulator, CampaignOptions options)
     : subject_(subject), simulator_(simulator), options_(std::move(options)) {
-  simulator_.options().strikes = this;
+  simulator_.options().firings = this;
 }
 
-Campaign::~Campaign() { simulator_.options().strikes = nullptr; }
+Campaign::~Campaign() { simulator_.options().firings = nullptr; }
 
-void Campaign::Struck(uint32_t fault, ActionKind action) {
+void Campaign::Fired(uint32_t fault, ActionKind action) {
   // What others run on this simulator meanwhile counts for nothing.
-  if (running_ != nullptr) struck_.emplace_back(fault, action);
+  if (running_ != nullptr) aimed_.emplace_back(fault, action);
 }
 
 bool Campaign::Checked(std::string_view promise) const {
@@ -60,15 +61,13 @@ SeedResult Campaign::RunPlan(const Plan& plan) {
   running_ = &plan;
   const Outcome outcome = simulator_.Judge(plan);
   running_ = nullptr;
-  // What found nothing to strike has hit nothing.
-  std::vector<bool> fired(plan.faults.size());
-  for (const Record& record : outcome.history.records) {
-    if (record.kind == Kind::kFault) fired[record.value] = true;
+  // What fired at an action and then met nothing has hit nothing.
+  std::vector<bool> struck(plan.faults.size());
+  for (const Strike& strike : outcome.history.strikes) struck[strike.fault] = true;
+  for (const auto& [fault, action] : aimed_) {
+    if (struck[fault]) coverage_.Hit(plan, fault, action);
   }
-  for (const auto& [fault, action] : struck_) {
-    if (fired[fault]) coverage_.Hit(plan, fault, action);
-  }
-  struck_.clear();
+  aimed_.clear();
   return ResultOf(plan, outcome);
 }
 
@@ -78,16 +77,18 @@ SeedResult Campaign::ResultOf(const Plan& plan, const Outcome& outcome) const {
   result.effective = outcome.effective;
   result.broker_events = outcome.history.broker_events;
   result.records = outcome.history.records.size();
+  result.messages = outcome.history.messages.size();
   result.schedule_hash = outcome.history.schedule_hash;
   result.content_hash = outcome.history.content_hash;
   const std::span<const Checker* const> checkers = AllCheckers();
   for (size_t i = 0; i < outcome.verdicts.results.size(); ++i) {
     if (outcome.verdicts.results[i].verdict == Verdict::kNotCheckable) result.not_checked.push_back(checkers[i]->name);
   }
-  for (const Record& record : outcome.history.records) {
-    if (record.kind != Kind::kFault) continue;
-    if (const FaultType* type = FindFault(plan.faults[record.value].kind); type != nullptr)
-      result.fired.push_back(type->name);
+  std::vector<bool> struck(plan.faults.size());
+  for (const Strike& strike : outcome.history.strikes) struck[strike.fault] = true;
+  for (size_t i = 0; i < struck.size(); ++i) {
+    const FaultType* type = struck[i] ? FindFault(plan.faults[i].kind) : nullptr;
+    if (type != nullptr) result.fired.push_back(type->name);
   }
   result.accepted = outcome.accepted;
   result.settled = outcome.settled;
@@ -104,12 +105,12 @@ SeedResult Campaign::ResultOf(const Plan& plan, const Outcome& outcome) const {
 }
 
 absl::StatusOr<ShrinkResult> Campaign::ShrinkPlan(const Plan& plan, const Failure& failure, uint64_t runs_max,
-                                                  const std::function<bool()>& give_up) {
-  StrikeSink* const strikes = std::exchange(simulator_.options().strikes, nullptr);
+                                                  const std::function<bool(const Plan&)>& go_on) {
+  FiringSink* const firings = std::exchange(simulator_.options().firings, nullptr);
   const Checker* checker = FindChecker(failure.promise);
   const bool faultless = checker == nullptr || checker->needs_faultless;
   auto fails = [&](const Plan& candidate) {
-    if (give_up != nullptr && give_up()) return false;
+    if (go_on != nullptr && !go_on(candidate)) return false;
     const Outcome outcome = simulator_.Judge(candidate, faultless);
     for (const CheckResult& result : outcome.verdicts.results) {
       for (const Finding& finding : result.findings) {
@@ -122,7 +123,7 @@ absl::StatusOr<ShrinkResult> Campaign::ShrinkPlan(const Plan& plan, const Failur
   };
   absl::StatusOr<ShrinkResult> result =
       Shrink(plan, fails, {.runs_max = runs_max, .stages = static_cast<uint32_t>(subject_.topology().stages.size())});
-  simulator_.options().strikes = strikes;
+  simulator_.options().firings = firings;
   return result;
 }
 

@@ -47,13 +47,14 @@ struct SeedResult {
   Plan plan;        // where it failed
   uint64_t broker_events = 0;
   uint64_t records = 0;
+  uint64_t messages = 0;  // jobs, and what was made of them
   uint64_t accepted = 0, settled = 0, dead_lettered = 0;
   uint64_t schedule_hash = 0, content_hash = 0;
   std::vector<std::string_view> not_checked;  // promises that this run says nothing about
-  std::vector<std::string_view> fired;        // kinds of the faults that fired
+  std::vector<std::string_view> fired;        // kinds of the faults that struck, one for each fault
 };
 
-class Campaign final : private StrikeSink {
+class Campaign final : private FiringSink {
  public:
   // The simulator is the campaign's while it lives.
   Campaign(const Subject& subject, Simulator& simulator, CampaignOptions options);
@@ -63,9 +64,10 @@ class Campaign final : private StrikeSink {
   SeedResult RunSeed(uint64_t seed);
   // Like a seed's, for any valid plan.
   SeedResult RunPlan(const Plan& plan);
-  // Smaller, failing with the same promise and signature. Once `give_up` is true it stops with what it has.
+  // Smaller, failing with the same promise and signature. `go_on` is asked before each run, with the plan of it: false, and
+  // it stops with what it has.
   absl::StatusOr<ShrinkResult> ShrinkPlan(const Plan& plan, const Failure& failure, uint64_t runs_max = 20'000,
-                                          const std::function<bool()>& give_up = nullptr);
+                                          const std::function<bool(const Plan&)>& go_on = nullptr);
   // Like RunPlan's result, of an outcome that is there already.
   SeedResult ResultOf(const Plan& plan, const Outcome& outcome) const;
   // The first failing finding of an outcome among the promises that are checked; nullptr where none failed.
@@ -75,7 +77,7 @@ class Campaign final : private StrikeSink {
   const CampaignOptions& options() const { return options_; }
 
  private:
-  void Struck(uint32_t fault, ActionKind action) override;
+  void Fired(uint32_t fault, ActionKind action) override;
   bool Checked(std::string_view promise) const;
 
   const Subject& subject_;
@@ -83,7 +85,7 @@ class Campaign final : private StrikeSink {
   const CampaignOptions options_;
   Coverage coverage_;
   const Plan* running_ = nullptr;
-  std::vector<std::pair<uint32_t, ActionKind>> struck_;  // in the run
+  std::vector<std::pair<uint32_t, ActionKind>> aimed_;  // what fired in the run, and at what
 };
 
 // What seeds are drawn from, for this subject.

@@ -8,7 +8,7 @@ namespace {
 
 CheckResult Run(const Checker& checker, const CheckContext& context, std::span<const Suspension> suspensions) {
   for (const Suspension& suspension : suspensions) {
-    if (suspension.promise == checker.name && suspension.expect == Expect::kAnything) {
+    if (suspension.promise == checker.name) {
       return {.verdict = Verdict::kNotCheckable, .findings = {}, .why = std::string(suspension.why)};
     }
   }

@@ -44,7 +44,7 @@ struct CheckInput {
   // The same plan without faults; nullptr where it has not been run (then what needs it is not checkable). It may have no
   // records: only jobs, dead letters and the final state (sim/oracle.h).
   const History* faultless = nullptr;
-  // Of the faults that fired: FaultType::suspends.
+  // Of the faults that struck: FaultType::suspends.
   std::span<const Suspension> suspensions = {};
   // Of the history, where somebody has made it already.
   const HistoryIndex* index = nullptr;
@@ -69,6 +69,8 @@ struct Checker {
   std::string_view summary;  // one line for people
   CheckResult (*check)(const CheckContext& context) = nullptr;
   bool needs_faultless = false;
+  std::string_view needs = {};           // without it, the promise is not checkable: "a stage that is EXACTLY_ONCE"
+  std::span<const Excuse> excuses = {};  // what it does not hold against a run
 };
 
 // In the order in which failures are reported: the gravest first.
@@ -76,14 +78,13 @@ std::span<const Checker* const> AllCheckers();
 const Checker* FindChecker(std::string_view name);
 
 struct Verdicts {
-  // One for each of AllCheckers(), suspensions of the faults that fired applied.
+  // One for each of AllCheckers(), suspensions of the faults that struck applied.
   std::vector<CheckResult> results;
   bool failed() const;
   // The gravest; nullptr where none failed.
   const Finding* first() const;
 };
-// A promise that is suspended with kAnything is not checkable. With kAnnounced it is checked: what was destroyed and
-// announced as DataLoss is what checkers let pass.
+// A promise that is suspended is not checkable.
 Verdicts CheckAll(const CheckInput& input);
 // One of them, suspensions applied.
 CheckResult CheckOne(const Checker& checker, const CheckInput& input);

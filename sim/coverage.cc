@@ -1,45 +1,13 @@
 #include "sim/coverage.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "sim/fault.h"
+#include "sim/never_drawn.h"
 #include "sim/plan_names.h"
 
 namespace millrace::sim {
 namespace {
-
-// What a record of a process says about its actions. Pausing a partition and spooling leave no record.
-std::optional<ActionKind> ActionOf(Kind kind) {
-  switch (kind) {
-    case Kind::kDispatch:
-      return ActionKind::kDispatch;
-    case Kind::kPublish:
-      return ActionKind::kPublish;
-    case Kind::kSettle:
-    case Kind::kCommit:
-      return ActionKind::kSettle;
-    case Kind::kReleased:
-      return ActionKind::kRelease;
-    case Kind::kEffect:
-      return ActionKind::kPort;
-    case Kind::kStopped:
-      return ActionKind::kLeave;
-    default:
-      return std::nullopt;
-  }
-}
-
-// Whom it struck; kNoProcess: all, or nobody in particular.
-uint16_t ProcessOf(const Record& record, const Fault& fault) {
-  if (record.process != kNoProcess) return record.process;
-  const FaultType* type = FindFault(fault.kind);
-  if (type == nullptr || type->target != "process") return kNoProcess;
-  if (fault.target >= 0) return static_cast<uint16_t>(fault.target);
-  const TriggerKind kind = fault.trigger.kind;
-  const bool known = kind == TriggerKind::kAfterAction || kind == TriggerKind::kInPort;
-  return known ? static_cast<uint16_t>(fault.trigger.process) : kNoProcess;
-}
 
 // A body of less fits into its dead letter: the limit of a message, less ample room for what a dead letter adds.
 constexpr uint64_t kSpooledFrom = 900'000;
@@ -77,18 +45,11 @@ constexpr Impossible kImpossible[] = {
     {ActionKind::kSpool,
      [](const DrawFacts& facts) { return facts.inputs.bytes_max > 0 && facts.inputs.bytes_max < kSpooledFrom; },
      "no input is so large that its dead letter has to be cut and its body spooled"},
+    {ActionKind::kCommit, [](const DrawFacts& facts) { return !HasTransactions(*facts.topology); },
+     "no stage is EXACTLY_ONCE"},
+    {ActionKind::kAbort, [](const DrawFacts& facts) { return !HasTransactions(*facts.topology); },
+     "no stage is EXACTLY_ONCE"},
 };
-
-bool Applies(const FaultType& type, const DrawFacts& facts, Semantics semantics) {
-  static constexpr Timing kTiming;
-  const FaultScene scene = {.topology = facts.topology,
-                            .semantics = semantics,
-                            .processes = 1,
-                            .job_ids = {1},
-                            .timing = &kTiming,
-                            .new_version = facts.new_version};
-  return type.applies(scene);
-}
 
 std::string Pad(std::string text, size_t width) {
   if (text.size() < width) text.insert(0, width - text.size(), ' ');
@@ -105,7 +66,8 @@ std::string WhyImpossible(std::string_view fault, ActionKind action, const DrawF
   }
   bool applies = false;
   for (const Semantics semantics : {Semantics::kLog, Semantics::kQueue}) {
-    if (facts.semantics.value_or(semantics) == semantics) applies |= Applies(*type, facts, semantics);
+    if (facts.semantics.value_or(semantics) == semantics)
+      applies |= Applies(*type, *facts.topology, facts.new_version, semantics);
   }
   if (!applies) return "the fault does not apply to this pipeline";
   for (const Impossible& cell : kImpossible) {
@@ -117,27 +79,6 @@ std::string WhyImpossible(std::string_view fault, ActionKind action, const DrawF
 void Coverage::Hit(const Plan& plan, size_t fault_index, ActionKind action) {
   if (fault_index >= plan.faults.size()) return;
   ++hits_[plan.faults[fault_index].kind][static_cast<size_t>(action)];
-}
-
-void Coverage::Add(const Plan& plan, const History& history) {
-  std::map<uint16_t, ActionKind> last;
-  std::optional<ActionKind> last_of_all;
-  for (const Record& record : history.records) {
-    if (record.kind == Kind::kFault && record.value < plan.faults.size()) {
-      const uint16_t process = ProcessOf(record, plan.faults[record.value]);
-      const auto of = last.find(process);
-      if (process == kNoProcess) {
-        if (last_of_all.has_value()) Hit(plan, record.value, *last_of_all);
-      } else if (of != last.end()) {
-        Hit(plan, record.value, of->second);
-      }
-      continue;
-    }
-    const std::optional<ActionKind> action = ActionOf(record.kind);
-    if (!action.has_value() || record.process == kNoProcess) continue;
-    last[record.process] = *action;
-    last_of_all = action;
-  }
 }
 
 void Coverage::Merge(const Coverage& other) {

@@ -1,8 +1,8 @@
 // Which faults have struck at which actions, over many runs: a seed that finds nothing is worth what it has covered.
 //
-// A cell (fault, action) is hit when a fault of that kind fires at an action of that kind: just before it is carried out, or
-// after it and before the process does anything else. The world knows (Hit); from a history alone it is the last action that
-// is recorded of the process before the fault (Add).
+// A cell (fault, action) is hit when a fault of that kind fires at an action of that kind (just before it is carried out, or
+// after it and before the process does anything else) and strikes: at once, or when something meets what it has armed. The
+// world knows.
 //
 //   Coverage coverage;
 //   coverage.Hit(plan, fault_index, ActionKind::kSettle);
@@ -21,7 +21,6 @@
 #include <vector>
 
 #include "sim/draw.h"
-#include "sim/history.h"
 #include "sim/plan.h"
 
 namespace millrace::sim {
@@ -36,10 +35,8 @@ struct CoverageRow {
 
 class Coverage {
  public:
-  // The fault with that index in the plan fired at such an action.
+  // The fault with that index in the plan fired at such an action, and struck.
   void Hit(const Plan& plan, size_t fault_index, ActionKind action);
-  // All faults that fired, as the history has them. Not beside Hit for the same run.
-  void Add(const Plan& plan, const History& history);
   void Merge(const Coverage& other);
 
   uint64_t hits(std::string_view fault, ActionKind action) const;

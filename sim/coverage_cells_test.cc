@@ -14,51 +14,27 @@
 #include "sim/campaign.h"
 #include "sim/coverage.h"
 #include "sim/coverage_plan.h"
-#include "sim/example/one_stage.h"
 #include "sim/fault.h"
 #include "sim/plan_names.h"
-#include "sim/simulator.h"
-#include "sim/testing/ledger_port.h"
-#include "stages/pipeline_config.h"
-#include "stages/pipeline_file.h"
+#include "sim/testing/busy_pipeline.h"
 
 namespace millrace::sim {
 namespace {
 
-constexpr std::string_view kPipeline = R"(
-name: "cells"
-topic { name: "in" partitions: 2 }
-topic { name: "out" partitions: 2 }
-topic { name: "dead" dead_letter: true }
-source {
-  name: "jobs" kind: "jobs" topic: "in"
-  option { key: "count" value: "100" }
-  option { key: "keys" value: "20" }
-}
-stage { name: "relay" kind: "relay" input: "in" output { topic: "out" } dead_letter: "dead" window { messages: 8 } }
-stage { name: "put" kind: "ledger.put" input: "out" dead_letter: "dead" window { messages: 8 } }
-port { name: "ledger" kind: "ledger" }
-)";
 constexpr uint64_t kSwarm = 150;
 constexpr uint64_t kTries = 8;  // plans for a cell on each semantics, with other salts and inputs
 
 class Cells {
  public:
-  Cells() {
-    EXPECT_TRUE(RegisterOneStage(registry_).ok());
-    EXPECT_TRUE(AddLedger(registry_).ok());
-    const auto resolved = stages::Resolve(stages::PipelineFile::Parse("cells.textproto", kPipeline).pipeline());
-    EXPECT_TRUE(resolved.ok()) << resolved.status();
-    auto subject = Subject::Make(*resolved, registry_, {.next_version = &registry_});
-    EXPECT_TRUE(subject.ok()) << subject.status();
-    subject_ = *std::move(subject);
-    std::vector<Input> inputs = *subject_.ReadSources(100);
+  // `delivery` of the stage that publishes.
+  explicit Cells(const std::string& delivery) : pipeline_(delivery) {
+    std::vector<Input> inputs = pipeline_.subject().inputs();
     inputs[50].body.assign(990'000, 'x');
-    subject_.SetInputs(std::move(inputs));
-    simulator_ = *Simulator::Make(subject_);
-    facts_ = FactsOf(subject_);
+    pipeline_.subject().SetInputs(std::move(inputs));
+    facts_ = FactsOf(pipeline_.subject());
     facts_.jobs_max = 60;
-    campaign_ = std::make_unique<Campaign>(subject_, *simulator_, CampaignOptions{.draw = facts_, .promises = {}});
+    campaign_ = std::make_unique<Campaign>(pipeline_.subject(), pipeline_.simulator(),
+                                           CampaignOptions{.draw = facts_, .promises = {}});
   }
 
   void Run(const Plan& plan, const std::string& what) {
@@ -72,15 +48,16 @@ class Cells {
   void AimAt(const CoverageRow& row) {
     for (const Semantics semantics : {Semantics::kLog, Semantics::kQueue}) {
       DrawFacts facts = facts_;
+      if (facts_.semantics.value_or(semantics) != semantics) continue;
       facts.semantics = semantics;
       for (uint64_t seed = 1; seed <= kTries && !Hit(row); ++seed) {
         absl::StatusOr<CellPlan> cell = PlanForCell(row.fault, row.action, facts, seed);
         if (!cell.ok()) break;  // the fault does not apply to these
         if (cell->needs_trace) {
           std::vector<std::vector<ActionKind>> trace;
-          simulator_->options().trace = &trace;
-          simulator_->Run(cell->Unarmed());
-          simulator_->options().trace = nullptr;
+          pipeline_.simulator().options().trace = &trace;
+          pipeline_.simulator().Run(cell->Unarmed());
+          pipeline_.simulator().options().trace = nullptr;
           if (cell->process >= trace.size() || !Aim(*cell, trace[cell->process])) continue;
         }
         Run(cell->plan, NameOfCell(row));
@@ -94,15 +71,13 @@ class Cells {
   const DrawFacts& facts() const { return facts_; }
 
  private:
-  stages::Registry registry_;
-  Subject subject_;
-  std::unique_ptr<Simulator> simulator_;
+  BusyPipeline pipeline_;
   DrawFacts facts_;
   std::unique_ptr<Campaign> campaign_;
 };
 
-TEST(CoverageCells, EachIsHitOrListedAsImpossibleAndNeverBoth) {
-  Cells cells;
+void ExpectEachHitOrListed(const std::string& delivery) {
+  Cells cells(delivery);
   cells.Swarm();
   for (const CoverageRow& row : cells.coverage().Rows(cells.facts())) {
     if (row.hits == 0 && row.impossible.empty()) cells.AimAt(row);
@@ -116,6 +91,9 @@ TEST(CoverageCells, EachIsHitOrListedAsImpossibleAndNeverBoth) {
     }
   }
 }
+
+TEST(CoverageCells, EachIsHitOrListedAsImpossibleAndNeverBoth) { ExpectEachHitOrListed(""); }
+TEST(CoverageCells, InTransactionsToo) { ExpectEachHitOrListed("delivery: EXACTLY_ONCE"); }
 
 }  // namespace
 }  // namespace millrace::sim

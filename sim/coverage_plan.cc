@@ -16,6 +16,10 @@ constexpr uint32_t kJobs = 24;
 // Actions after which a process holds partitions and the topics have something in them.
 constexpr uint32_t kUnderWay = 16;
 
+// What gives again what was settled needs something that was: most jobs come when the first ones are done.
+constexpr uint32_t kEarly = 4;
+constexpr int64_t kLateNs = kSecond;
+
 // A plain run: two processes, some jobs at once, nothing drawn but inputs and salt. What fills a window takes all jobs that
 // may be, and the largest input is there to be spooled; both in one process, whose actions are traced.
 Plan Base(const DrawFacts& facts, const FaultType& type, ActionKind action, uint64_t seed) {
@@ -26,21 +30,30 @@ Plan Base(const DrawFacts& facts, const FaultType& type, ActionKind action, uint
   plan.semantics = facts.semantics.value_or(Semantics::kLog);
   const uint32_t bound = static_cast<uint32_t>(std::min<uint64_t>(facts.inputs.count, UINT32_MAX));
   const bool many = action == ActionKind::kFlow;
-  if (many || action == ActionKind::kSpool) plan.processes = 1;
+  if (many || action == ActionKind::kSpool || action == ActionKind::kAbort) plan.processes = 1;
   const uint32_t count = std::min({many ? UINT32_MAX : kJobs, bound, std::max(facts.jobs_max, 1u)});
   for (const uint32_t input : Choose(random, 2, count, bound)) {
     const uint32_t id = static_cast<uint32_t>(plan.jobs.size()) + 1;
     // A group that somebody joins is told with the next heartbeats: there must be work until then.
-    const int64_t at_ns = action == ActionKind::kRelease ? int64_t{id} * kSecond / 8 : 0;
+    const int64_t at_ns = action == ActionKind::kRelease           ? int64_t{id} * kSecond / 8
+                          : type.traits.gives_again && id > kEarly ? kLateNs
+                                                                   : 0;
     plan.jobs.push_back({.id = id, .input = input, .at_ns = at_ns});
   }
-  if (action == ActionKind::kSpool) plan.jobs[plan.jobs.size() / 2].input = facts.inputs.largest;
+  if (action == ActionKind::kSpool) {
+    // An input is one job.
+    uint32_t& middle = plan.jobs[plan.jobs.size() / 2].input;
+    for (Job& job : plan.jobs) {
+      if (job.input == facts.inputs.largest) job.input = middle;
+    }
+    middle = facts.inputs.largest;
+  }
   if (!type.applies(SceneOf(plan, facts)) && !facts.semantics.has_value()) plan.semantics = Semantics::kQueue;
   return plan;
 }
 
 // What brings an action about that a quiet run need not have. It comes before the fault.
-void Induce(Plan& plan, ActionKind action, uint32_t job, const DrawFacts& facts) {
+void Induce(Plan& plan, ActionKind action, uint32_t job, const DrawFacts& facts, int64_t from_ns) {
   Fault cause = {.id = 1};
   switch (action) {
     case ActionKind::kLeave:
@@ -61,6 +74,19 @@ void Induce(Plan& plan, ActionKind action, uint32_t job, const DrawFacts& facts)
       cause.duration_ns = 5 * kSecond;
       cause.amount = 1;
       break;
+    case ActionKind::kAbort: {
+      // A publish that is refused takes its transaction with it.
+      const std::vector<StageInfo>& stages = facts.topology->stages;
+      const auto stage = std::find_if(stages.begin(), stages.end(),
+                                      [](const StageInfo& s) { return s.exactly_once && !s.outputs.empty(); });
+      if (stage == stages.end()) return;
+      cause.kind = "publish-nack";
+      cause.trigger = {.kind = TriggerKind::kAtTime, .at_ns = from_ns};
+      cause.target = stage->outputs.front();
+      cause.duration_ns = 10 * kSecond;
+      cause.amount = 1;
+      break;
+    }
     case ActionKind::kSpool:
       // Dead letters that are too large are spooled; whether this one is depends on the input.
       cause.kind = "stage-poison";
@@ -95,8 +121,9 @@ absl::StatusOr<CellPlan> PlanForCell(std::string_view fault, ActionKind action, 
   }
   CellPlan cell = {.plan = Base(facts, *type, action, seed), .action = action};
   // The first holds up all others.
-  const uint32_t job = cell.plan.jobs[action == ActionKind::kFlow ? 0 : cell.plan.jobs.size() / 2].id;
-  Induce(cell.plan, action, job, facts);
+  const bool late = type->traits.gives_again;
+  const uint32_t job = cell.plan.jobs[action == ActionKind::kFlow && !late ? 0 : cell.plan.jobs.size() / 2].id;
+  Induce(cell.plan, action, job, facts, late ? kLateNs : 0);
   const FaultScene scene = SceneOf(cell.plan, facts);
   cell.fault_id = static_cast<uint32_t>(cell.plan.faults.size()) + 1;
   Fault hit = {.id = cell.fault_id, .kind = std::string(fault)};
@@ -104,7 +131,7 @@ absl::StatusOr<CellPlan> PlanForCell(std::string_view fault, ActionKind action, 
   FaultDraw draw(random, hit.id, scene);
   type->draw(draw, hit);
   cell.needs_trace = action == ActionKind::kFlow || action == ActionKind::kRelease || action == ActionKind::kLeave ||
-                     action == ActionKind::kSpool;
+                     action == ActionKind::kSpool || action == ActionKind::kAbort;
   if (cell.needs_trace) {
     hit.trigger = {.kind = TriggerKind::kAfterAction, .process = cell.process, .count = 1};
   } else if (action == ActionKind::kPort) {
@@ -114,10 +141,9 @@ absl::StatusOr<CellPlan> PlanForCell(std::string_view fault, ActionKind action, 
   }
   // The one that acts, whoever was drawn. A rolling deployment is one stop here.
   if (type->target == "process") hit.target = -1;
-  // Who leaves cannot be asked to leave once more: its neighbour is.
-  if (action == ActionKind::kLeave && (hit.kind == "rebalance-leave" || hit.kind == "rolling-deployment"))
-    hit.target = 1;
-  if (hit.kind == "rolling-deployment" || hit.kind == "new-version") hit.amount = 0;
+  // Who leaves cannot be asked to leave once more, and publishes no more: its neighbour is hit.
+  if (action == ActionKind::kLeave && (type->traits.asks_to_stop || type->traits.strikes_publishes)) hit.target = 1;
+  if (type->traits.rolls) hit.amount = 0;
   cell.plan.faults.push_back(std::move(hit));
   return cell;
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -39,40 +40,16 @@ TEST_F(CoverageTest, CountsHitsAndMerges) {
   EXPECT_EQ(a.share(facts_).hit, 2u);
 }
 
-TEST_F(CoverageTest, FromAHistoryItIsTheLastActionOfWhomItStruck) {
-  History history;
-  history.records = {
-      {.kind = Kind::kDispatch, .process = 1},
-      {.kind = Kind::kSettle, .process = 1},
-      {.kind = Kind::kPublish, .process = 0},
-      {.kind = Kind::kAppended},
-      {.kind = Kind::kFault, .value = 0},  // crash, process 1
-      {.kind = Kind::kFault, .value = 1},  // alarm: nobody's
-      {.kind = Kind::kReleased, .process = 2},
-      {.kind = Kind::kFault, .process = 2, .value = 0},  // where the record says whom, that counts
-      {.kind = Kind::kFault, .value = 9},
-  };
-  Coverage coverage;
-  coverage.Add(TwoFaults(), history);
-  EXPECT_EQ(coverage.hits("crash", ActionKind::kSettle), 1u);
-  EXPECT_EQ(coverage.hits("alarm", ActionKind::kPublish), 1u);
-  EXPECT_EQ(coverage.hits("crash", ActionKind::kRelease), 1u);
-  EXPECT_EQ(coverage.share(facts_).hit, 3u);
-}
-
-TEST_F(CoverageTest, NothingIsHitBeforeTheFirstAction) {
-  History history;
-  history.records = {{.kind = Kind::kStart, .process = 1}, {.kind = Kind::kFault, .value = 0}};
-  Coverage coverage;
-  coverage.Add(TwoFaults(), history);
-  EXPECT_EQ(coverage.share(facts_).hit, 0u);
-}
-
 TEST_F(CoverageTest, RowsHaveEveryCellOnce) {
   const std::vector<CoverageRow> rows = Coverage().Rows(facts_);
   EXPECT_EQ(rows.size(), AllFaults().size() * kActionKinds);
-  for (const CoverageRow& row : rows) EXPECT_EQ(row.impossible, "") << row.fault;
-  EXPECT_EQ(Coverage().share(facts_).possible, rows.size());
+  // No stage of it is in transactions.
+  constexpr size_t kOfTransactions = 2, kActionsOfThem = 2;
+  const auto possible =
+      std::count_if(rows.begin(), rows.end(), [](const CoverageRow& row) { return row.impossible.empty(); });
+  EXPECT_EQ(static_cast<size_t>(possible), (AllFaults().size() - kOfTransactions) * (kActionKinds - kActionsOfThem));
+  EXPECT_EQ(Coverage().share(facts_).possible, static_cast<size_t>(possible));
+  EXPECT_EQ(WhyImpossible("crash", ActionKind::kAbort, facts_), "no stage is EXACTLY_ONCE");
 }
 
 TEST_F(CoverageTest, SaysWhyACellIsImpossible) {
@@ -111,22 +88,23 @@ TEST_F(CoverageTest, TheTableIsForPeople) {
   Coverage coverage;
   coverage.Hit(TwoFaults(), 0, ActionKind::kSettle);
   const std::string table = coverage.Table(facts_);
-  EXPECT_NE(
-      table.find(
-          "              dispatch   publish    settle      flow   release     spool     leave      port\n"
-          "crash                        0         0         1         0         0         0         0         -\n"),
-      std::string::npos)
+  EXPECT_NE(table.find("              dispatch   publish    settle      flow   release     spool     leave      port   "
+                       " commit     abort\n"
+                       "crash                        0         0         1         0         0         0         0     "
+                       "    -         -         -\n"),
+            std::string::npos)
       << table;
   EXPECT_NE(table.find("\n1 of 14 possible cells hit\n"), std::string::npos) << table;
   EXPECT_NE(table.find("-: the pipeline has no ports\n"), std::string::npos) << table;
 }
 
-TEST_F(CoverageTest, ThereIsAValidPlanForEveryPossibleCell) {
-  for (const CoverageRow& row : Coverage().Rows(facts_)) {
+void ExpectPlans(const Topology& topology, const DrawFacts& facts) {
+  for (const CoverageRow& row : Coverage().Rows(facts)) {
+    if (!row.impossible.empty()) continue;
     SCOPED_TRACE(std::string(row.fault) + " " + std::string(NameOf(row.action)));
-    absl::StatusOr<CellPlan> cell = PlanForCell(row.fault, row.action, facts_, 3);
+    absl::StatusOr<CellPlan> cell = PlanForCell(row.fault, row.action, facts, 3);
     ASSERT_TRUE(cell.ok()) << cell.status();
-    const std::vector<PlanProblem> problems = ValidatePlan(cell->plan, topology_, facts_.inputs);
+    const std::vector<PlanProblem> problems = ValidatePlan(cell->plan, topology, facts.inputs, facts.new_version);
     ASSERT_TRUE(problems.empty()) << problems.front().ToString(cell->plan);
     const Fault& fault = cell->plan.faults.back();
     EXPECT_EQ(fault.id, cell->fault_id);
@@ -150,6 +128,14 @@ TEST_F(CoverageTest, ThereIsAValidPlanForEveryPossibleCell) {
     EXPECT_EQ(cell->plan.faults.back().trigger.kind, TriggerKind::kAfterAction);
     EXPECT_EQ(cell->plan.faults.back().trigger.count, 3u) << "just after the third";
   }
+}
+
+TEST_F(CoverageTest, ThereIsAValidPlanForEveryPossibleCell) {
+  ExpectPlans(topology_, facts_);
+  topology_.stages[0].exactly_once = true;
+  facts_.semantics = Semantics::kLog;
+  EXPECT_EQ(WhyImpossible("twin", ActionKind::kAbort, facts_), "");
+  ExpectPlans(topology_, facts_);
 }
 
 TEST_F(CoverageTest, PlansForCellsSayWhatIsWrong) {

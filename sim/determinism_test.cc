@@ -1,8 +1,11 @@
 // A run is a function of its plan: the same again, in another order of seeds, with every compiler and at every level of
-// optimisation. CI runs this test built by GCC and by clang, optimised and not (ops/test): all must see the same number.
+// optimisation. CI runs this test built by GCC and by clang, optimised and not (ops/test, whose step `consumer` has Bazel's
+// default, -O0): all must see the same number.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "bus/random.h"
@@ -21,7 +24,10 @@ class Determinism : public ::testing::Test {
  protected:
   Determinism() {
     EXPECT_TRUE(RegisterOneStage(registry_).ok());
-    const auto file = stages::PipelineFile::Load("sim/example/one_stage.textproto");
+    // By this repository's name: the test is also run from a workspace that only uses it.
+    const char* const runfiles = std::getenv("TEST_SRCDIR");
+    const auto file = stages::PipelineFile::Load((runfiles == nullptr ? std::string("..") : std::string(runfiles)) +
+                                                 "/millrace/sim/example/one_stage.textproto");
     EXPECT_TRUE(file.ok()) << file.status();
     auto subject = Subject::Make(*stages::Resolve(file->pipeline()), registry_, {});
     EXPECT_TRUE(subject.ok()) << subject.status();
@@ -56,7 +62,7 @@ TEST_F(Determinism, SeedsDoNotDependOnWhatRanBefore) {
 // When what is simulated has changed on purpose, the number is another one: put it here. When only compilers differ, a
 // difference is a bug: something reads a clock, an address, or iterates in the order of a hash.
 TEST_F(Determinism, CompilersAgree) {
-  constexpr uint64_t kExpected = 15234135582216688353u;
+  constexpr uint64_t kExpected = 5590174887848475314u;
   auto simulator = *Simulator::Make(subject_);
   uint64_t all = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) all = Random::Mix(all ^ Run(*simulator, seed).schedule);

@@ -3,15 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "bus/digest.h"
-
 namespace millrace::sim {
 namespace {
-
-// Whoever closes looks again after that long at the earliest; what arrives wakes it before.
-constexpr int64_t kDozeNs = 1'000'000;
-// Outputs that are remembered until they are published; what does not come in order is interned again.
-constexpr size_t kMadeMax = 256;
 
 uint16_t PartitionOf(const bus::Holding& holding) { return static_cast<uint16_t>(holding.partition.number); }
 
@@ -119,11 +112,34 @@ void SimConsumer::RecordSettled(const struct bus::Settle& settle, Member::Holdin
     });
   }
   holding.open.DropSettled();
-  if (side_.capabilities().settlement != bus::Settlement::kPrefix) return;
-  record.kind = Kind::kCommit;
-  record.message = kNoMessage;
+  // A transaction has committed it.
+  if (settle.committed || side_.capabilities().settlement != bus::Settlement::kPrefix) return;
+  RecordCommit(settle);
+}
+
+void SimConsumer::RecordCommit(const struct bus::Settle& settle) {
+  struct Record record = world_.RecordOf(Kind::kCommit, member_);
+  record.topic = world_.subject().topology().stages[record.stage].input;
+  record.partition = PartitionOf(settle.holding);
+  record.epoch = settle.holding.epoch;
   record.sequence = settle.next;
   world_.Record(record);
+}
+
+bus::TransactionOffsets SimConsumer::Prepare(std::span<const struct bus::Settle> settles) {
+  // Of what the dead would have said nothing comes: the producer is dead too.
+  if (member_.dead) return core_->Prepare(settles);
+  messages_.clear();
+  for (const struct bus::Settle& settle : settles) {
+    for (const bus::SettleRange& range : settle.ranges) {
+      member_.holdings[PartitionOf(settle.holding)].open.ForEachIn(
+          range, [this](const OpenDeliveries::Delivery& delivery) { messages_.push_back(delivery.message); });
+    }
+  }
+  if (!world_.Begin(member_, ActionKind::kCommit, messages_)) return core_->Prepare(settles);
+  for (const struct bus::Settle& settle : settles) RecordCommit(settle);
+  core_->Advance(world_.Now());
+  return core_->Prepare(settles);
 }
 
 void SimConsumer::Settle(const struct bus::Settle& settle) {
@@ -200,100 +216,6 @@ absl::Status SimConsumer::Close(MonotonicTime deadline) {
   return status;
 }
 
-// ---------------------------------------------------------------- publishing
-
-size_t SimProducer::Publish(std::span<const bus::Outgoing> messages, uint64_t first_token) {
-  if (member_.dead) return messages.size();
-  std::vector<uint32_t>& published = member_.published;
-  published.resize(first_token - 1);
-  for (const bus::Outgoing& out : messages) {
-    if (!member_.made.empty() && member_.made.front().headers == out.message.headers.block().data()) {
-      published.push_back(member_.made.pop().message);
-    } else {
-      published.push_back(
-          world_.recorder().Intern(world_.subject().ProducerTopic(member_.stage, out.topic), out.message));
-      if (member_.made.size() > kMadeMax) member_.made.clear();
-    }
-    if (member_.made.empty()) member_.made_in.clear();
-    const MessageInfo& info = world_.recorder().message(published.back());
-    // The same bytes again are a dead letter that is published again, not another one.
-    if (info.role != MessageRole::kDeadLetter) continue;
-    if (!member_.dead_letters.emplace(published.back(), bus::Digest64(out.message.headers.block())).second) continue;
-    struct Record made = world_.RecordOf(Kind::kOutput, member_);
-    made.message = published.back();
-    made.topic = info.topic;
-    made.value = info.of;
-    made.flags = kDeadLetter;
-    world_.Record(made);
-  }
-  const std::span<const uint32_t> interned = std::span(published).subspan(first_token - 1);
-  if (!world_.Begin(member_, ActionKind::kPublish, interned)) return messages.size();
-  core_->Advance(world_.Now());
-  const World::Publishing publishing(world_, messages, interned);
-  const size_t taken = core_->Publish(messages, first_token);
-  member_.unanswered += static_cast<uint32_t>(taken);
-  struct Record record = world_.RecordOf(Kind::kPublish, member_);
-  for (size_t i = 0; i < taken; ++i) {
-    record.message = published[first_token - 1 + i];
-    record.topic = world_.subject().ProducerTopic(member_.stage, messages[i].topic);
-    record.partition = static_cast<uint16_t>(messages[i].partition);
-    record.value = first_token + i;
-    world_.Record(record);
-  }
-  world_.End(member_, ActionKind::kPublish);
-  return member_.dead ? messages.size() : taken;
-}
-
-class SimProducer::Handler final : public bus::ProducerHandler {
- public:
-  Handler(World& world, Member& member, bus::ProducerHandler& inner) : world_(world), member_(member), inner_(inner) {}
-  void OnConfirmed(const bus::Confirm& confirm) override {
-    struct Record record = world_.RecordOf(Kind::kConfirm, member_);
-    record.value = static_cast<uint64_t>(confirm.status.code());
-    for (uint32_t i = 0; i < confirm.count; ++i) {
-      record.message = member_.published[confirm.first + i - 1];
-      record.topic = world_.recorder().message(record.message).topic;
-      world_.Record(record);
-    }
-    world_.recorder().CountBrokerEvents(confirm.count);
-    member_.unanswered -= std::min(member_.unanswered, confirm.count);
-    inner_.OnConfirmed(confirm);
-  }
-  void OnWritable() override { inner_.OnWritable(); }
-
- private:
-  World& world_;
-  Member& member_;
-  bus::ProducerHandler& inner_;
-};
-
-void SimProducer::Poll(bus::ProducerHandler& handler) {
-  if (member_.dead) return;
-  core_->Advance(world_.Now());
-  if (calm_.Holds(*core_, world_.Now())) return;
-  calm_.Begin(*core_);
-  Handler recording(world_, member_, handler);
-  core_->Poll(recording);
-  calm_.End(*core_);
-}
-
-absl::Status SimProducer::Close(bus::ProducerHandler& handler, MonotonicTime deadline) {
-  while (!member_.dead && core_->outstanding() > 0 && world_.Now() < deadline) {
-    Poll(handler);
-    if (core_->outstanding() == 0) break;
-    const MonotonicTime next = std::min(core_->NextTimer(), deadline);
-    world_.SleepInFiber(std::max<int64_t>(next.ns - world_.Now().ns, kDozeNs));
-  }
-  core_->Advance(world_.Now());
-  if (member_.dead) {
-    // Whoever closes is owed an answer to each publish, also on its way down; nobody else hears of it.
-    core_->Close(handler, deadline).IgnoreError();
-    return absl::AbortedError("the process is dead");
-  }
-  Handler recording(world_, member_, handler);
-  return core_->Close(recording, deadline);
-}
-
 // ---------------------------------------------------------------- the bus
 
 absl::StatusOr<std::unique_ptr<bus::ConsumerDriver>> SimBus::OpenConsumer(const bus::ConsumerOptions& options,
@@ -307,7 +229,7 @@ absl::StatusOr<std::unique_ptr<bus::ConsumerDriver>> SimBus::OpenConsumer(const 
 absl::StatusOr<std::unique_ptr<bus::ProducerDriver>> SimBus::OpenProducer(const bus::ProducerOptions& options,
                                                                           bus::Waker& waker) {
   const Owner owner{member_.slot, member_.incarnation, member_.stage, member_.index};
-  auto driver = std::make_unique<SimProducer>(world_, member_, side_.OpenProducer(owner, options.topics, waker));
+  auto driver = std::make_unique<SimProducer>(world_, member_, side_.OpenProducer(owner, options, waker));
   producer_ = driver.get();
   return std::unique_ptr<bus::ProducerDriver>(std::move(driver));
 }

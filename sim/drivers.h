@@ -5,6 +5,7 @@
 #ifndef MILLRACE_SIM_DRIVERS_H_
 #define MILLRACE_SIM_DRIVERS_H_
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -14,6 +15,9 @@
 #include "sim/world.h"
 
 namespace millrace::sim {
+
+// Whoever closes looks again after that long at the earliest; what arrives wakes it before.
+inline constexpr int64_t kDozeNs = 1'000'000;
 
 class SimConsumer final : public bus::ConsumerDriver {
  public:
@@ -26,6 +30,8 @@ class SimConsumer final : public bus::ConsumerDriver {
   void Flow(bus::Holding holding, bool on) override;
   void Release(bus::Holding holding) override;
   absl::Status Close(MonotonicTime deadline) override;
+  // Where a process may die that is about to commit: SimProducer::Commit follows, and is where it may have.
+  bus::TransactionOffsets Prepare(std::span<const struct bus::Settle> settles) override;
   std::string Pending() const { return core_->Pending(); }
   void KeepAlive() {
     core_->Advance(world_.Now());
@@ -38,6 +44,7 @@ class SimConsumer final : public bus::ConsumerDriver {
   class Handler;
   friend class Handler;
   void RecordSettled(const struct bus::Settle& settle, Member::Holding& holding);
+  void RecordCommit(const struct bus::Settle& settle);
 
   World& world_;
   BrokerSide& side_;
@@ -56,6 +63,8 @@ class SimProducer final : public bus::ProducerDriver {
   void Poll(bus::ProducerHandler& handler) override;
   MonotonicTime NextTimer() const override { return member_.dead ? MonotonicTime::Infinite() : core_->NextTimer(); }
   absl::Status Close(bus::ProducerHandler& handler, MonotonicTime deadline) override;
+  void Commit(const bus::TransactionOffsets& offsets) override;
+  void Abort() override;
   void KeepAlive() {
     core_->Advance(world_.Now());
     core_->KeepAlive();
@@ -70,6 +79,7 @@ class SimProducer final : public bus::ProducerDriver {
   Member& member_;
   const std::unique_ptr<SimProducerCore> core_;
   Calm calm_;
+  uint32_t ending_ = 0;  // as Record::attempt of kTransact
 };
 
 // The bus of one member.

@@ -56,19 +56,61 @@ class FaultDraw {
   uint64_t next_ = 0;
 };
 
+// Of amounts that are times: as long as any time in a plan, and as far as a wall clock may jump.
+inline constexpr int64_t kLongestNs = 30 * 24 * int64_t{3'600'000'000'000};
+inline constexpr int64_t kFarthestNs = 3650 * 24 * int64_t{3'600'000'000'000};
+
+// What shrinking may do with Fault::amount.
+enum class AmountKind : uint8_t {
+  kCount,         // the fewer the less happens
+  kCountZeroAll,  // … and 0 means all
+  kTime,          // nanoseconds
+};
+
+// What a kind that strikes at a job does to the attempts at it.
+enum class JobEffect : uint8_t {
+  kNone,   // it does not strike at jobs
+  kFails,  // they fail
+  kSlows,  // they take longer, and fail where attempts have a limit
+};
+
+// What of the unsettled is gone when a kind has struck.
+enum class Destroys : uint8_t { kNothing, kOfLogs, kOfQueues };
+
+// What others have to know of a kind: it is said by the kind, and nobody asks for its name.
+struct FaultTraits {
+  JobEffect at_job = JobEffect::kNone;  // else `part` is the job's id
+  Destroys destroys = Destroys::kNothing;
+  bool gives_again = false;         // a group gets again what it had settled: there must be something
+  bool strikes_publishes = false;   // and nothing else: who leaves publishes no more
+  bool strikes_feed = false;        // `target` may be the feed (kFeedTarget)
+  bool adds_process = false;        // there is one slot more, at most
+  bool asks_to_stop = false;        // a process is asked to leave: one that leaves already cannot be
+  bool rolls = false;               // drawn as one, with a gap as the amount; in plans one for each process
+  bool needs_next_version = false;  // of the stages
+};
+
 struct FaultType {
   std::string_view name;
   std::string_view summary;  // one line for people
   std::string_view
       target;  // what Fault::target means, for people and plan errors: "process", "stage", "topic", "job", "port", "none"
-  std::string_view amount = {};  // what Fault::amount means; empty: nothing
+  // What Fault::part, duration_ns and amount mean; empty: nothing.
+  std::string_view part = {};
+  std::string_view duration = {};
+  std::string_view amount = {};
+  AmountKind amount_kind = AmountKind::kCount;
+  // What a plan may have as the amount.
+  int64_t amount_least = 0;
+  int64_t amount_most = 1'000'000;
+  FaultTraits traits = {};
   bool (*applies)(const FaultScene& scene) = nullptr;
   // Fills in trigger, target, part, duration, amount.
   void (*draw)(FaultDraw& draw, Fault& fault) = nullptr;
   // False: nothing happened.
   bool (*fire)(Surface& surface, const Fault& fault) = nullptr;
   void (*heal)(Surface& surface, const Fault& fault) = nullptr;  // nullptr: heals by itself
-  // Promises that it suspends, and what is expected instead. Empty: all promises hold under it.
+  // Promises that say nothing once it has struck. Empty: all are checked; what checkers excuse is said by them.
   std::span<const Suspension> suspends = {};
 };
 

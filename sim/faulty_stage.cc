@@ -11,9 +11,10 @@ namespace millrace::sim {
 namespace {
 
 // Whether something is to be done, and used up by it.
-bool Use(World::Behaviour* behaviour) {
+bool Use(World& world, World::Behaviour* behaviour) {
   if (behaviour == nullptr) return false;
   if (!behaviour->always) --behaviour->amount;
+  world.Strikes(behaviour->fault);
   return true;
 }
 
@@ -23,18 +24,18 @@ absl::Status Misbehaved(World& world, Member& member, const stages::Context& con
   const uint32_t message = world.recorder().Find(world.subject().topology().stages[member.stage].input, context.id());
   const uint32_t job = world.recorder().JobOf(message);
   if (job == kNoJob) return absl::OkStatus();
-  if (Use(world.BehaviourOf(member.stage, job, Misbehaviour::kKill))) {
+  if (Use(world, world.BehaviourOf(member.stage, job, Misbehaviour::kKill))) {
     world.Killed();
     world.CrashMember(member);
     return absl::AbortedError("the process is dead");
   }
-  if (Use(world.BehaviourOf(member.stage, job, Misbehaviour::kThrow))) {
+  if (Use(world, world.BehaviourOf(member.stage, job, Misbehaviour::kThrow))) {
     *thrown = true;
     return absl::OkStatus();
   }
-  if (Use(world.BehaviourOf(member.stage, job, Misbehaviour::kFail)))
+  if (Use(world, world.BehaviourOf(member.stage, job, Misbehaviour::kFail)))
     return absl::InternalError("a fault: the stage fails this time");
-  if (Use(world.BehaviourOf(member.stage, job, Misbehaviour::kPoison)))
+  if (Use(world, world.BehaviourOf(member.stage, job, Misbehaviour::kPoison)))
     return absl::InvalidArgumentError("a fault: the stage refuses this message");
   return absl::OkStatus();
 }

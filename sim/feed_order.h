@@ -1,5 +1,5 @@
 // How jobs come to the bus: in which order, in which partition, at what time. What the feed of a run does (world_feed.cc)
-// and the oracle counts on (oracle.cc).
+// and the oracle counts on (oracle_walk.cc).
 //
 // Threading: pure functions.
 #ifndef MILLRACE_SIM_FEED_ORDER_H_

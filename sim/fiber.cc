@@ -1,7 +1,11 @@
 #include "sim/fiber.h"
 
+#include <sys/mman.h>
+
 #include <boost/context/fiber.hpp>
-#include <boost/context/fixedsize_stack.hpp>
+#include <boost/context/stack_context.hpp>
+#include <cstdint>
+#include <new>
 #include <utility>
 
 #include "bus/check.h"
@@ -20,23 +24,39 @@
 namespace millrace::sim {
 namespace {
 
-// Room for stages that parse, and for a database under a simulated port; pages that are not touched cost nothing.
-constexpr size_t kStackBytes = 512 << 10;
+// As large as that of production's threads, so that a stage may do here what it may there; pages that are not touched
+// cost nothing.
+constexpr size_t kStackBytes = 8 << 20;
+// Not accessible, below the stack: more than a frame steps over.
+constexpr size_t kGuardBytes = 1 << 20;
 
 thread_local Fiber* current = nullptr;
 
-// Remembers where a stack lies, for sanitizers that have to be told.
+// Remembers where a stack lies, for sanitizers that have to be told, and for who asks how it was left.
 struct StackAllocator {
-  boost::context::fixedsize_stack inner{kStackBytes};
   const void** bottom;
   size_t* size;
   boost::context::stack_context allocate() {
-    boost::context::stack_context context = inner.allocate();
-    *bottom = static_cast<const char*>(context.sp) - context.size;
-    *size = context.size;
+    void* const all =
+        mmap(nullptr, kGuardBytes + kStackBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (all == MAP_FAILED) throw std::bad_alloc();
+    char* const low = static_cast<char*>(all) + kGuardBytes;
+    if (mprotect(low, kStackBytes, PROT_READ | PROT_WRITE) != 0) {
+      munmap(all, kGuardBytes + kStackBytes);
+      throw std::bad_alloc();
+    }
+    // The few pages that are touched are no reason for a huge one.
+    madvise(low, kStackBytes, MADV_NOHUGEPAGE);
+    *bottom = low;
+    *size = kStackBytes;
+    boost::context::stack_context context;
+    context.size = kStackBytes;
+    context.sp = low + kStackBytes;
     return context;
   }
-  void deallocate(boost::context::stack_context& context) { inner.deallocate(context); }
+  void deallocate(boost::context::stack_context& context) {
+    munmap(static_cast<char*>(context.sp) - kStackBytes - kGuardBytes, kGuardBytes + kStackBytes);
+  }
 };
 
 }  // namespace
@@ -129,6 +149,13 @@ void Fiber::Suspend() {
 
 Fiber* Fiber::Current() { return current; }
 
+bool Fiber::UsedUpStack(const void* address) {
+  if (current == nullptr) return false;
+  const auto* const low = static_cast<const char*>(current->state_->bottom);
+  const auto* const at = static_cast<const char*>(address);
+  return at >= low - kGuardBytes && at < low;
+}
+
 FiberPool::~FiberPool() = default;
 
 Fiber* FiberPool::Take() {
@@ -140,7 +167,16 @@ Fiber* FiberPool::Take() {
 
 void FiberPool::Give(Fiber* fiber) {
   if (!fiber->done()) return;  // its stack is still in use by what never ended
-  free_.emplace_back(fiber);
+  std::unique_ptr<Fiber> owned(fiber);
+  if (free_.size() < KeptMost()) free_.push_back(std::move(owned));
+}
+
+size_t FiberPool::KeptMost() {
+#ifdef MILLRACE_FIBER_ASAN
+  return SIZE_MAX;
+#else
+  return 64;
+#endif
 }
 
 }  // namespace millrace::sim

@@ -6,6 +6,8 @@
 //   while (!fiber->done()) fiber->Resume();
 //   pool.Give(fiber);
 //
+// A body that uses up its stack dies of a signal, and never writes into other memory.
+//
 // A fiber whose body never ends is abandoned with its stack, not destroyed: no exception ever passes through a body.
 //
 // Threading: a fiber lives on one thread. Ownership: the pool owns.
@@ -36,6 +38,9 @@ class Fiber {
   static void Suspend();
   // The fiber that runs; nullptr outside of all.
   static Fiber* Current();
+  // Whether `address`, which could not be accessed, lies beyond the stack of the fiber that runs. A signal handler may
+  // ask.
+  static bool UsedUpStack(const void* address);
 
  private:
   struct State;
@@ -53,8 +58,13 @@ class FiberPool {
   ~FiberPool();
   // One that is done.
   Fiber* Take();
-  // Back from a user who has seen it done; a fiber that is not done is abandoned.
+  // Back from a user who has seen it done; a fiber that is not done is abandoned. Beyond KeptMost() the stack is given back to
+  // the machine: pages that a body has once touched stay with it.
   void Give(Fiber* fiber);
+  // Those that Take gives without making any.
+  size_t kept() const { return free_.size(); }
+  // 64; without limit under a sanitizer, where stacks are never given back.
+  static size_t KeptMost();
 
  private:
   std::vector<std::unique_ptr<Fiber>> free_;

@@ -7,10 +7,11 @@ namespace {
 
 // In the order of the enumeration.
 constexpr std::string_view kNames[] = {
-    "submit",   "accepted", "start",  "crash",   "drain",     "stopped",   "paused", "resumed",   "assigned",
-    "revoking", "released", "lost",   "trouble", "delivered", "dispatch",  "effect", "attempt",   "output",
-    "publish",  "confirm",  "settle", "commit",  "appended",  "committed", "acked",  "destroyed", "moved",
-    "fault",    "healed",   "quiet",  "stuck",   "limit",     "end",
+    "submit",   "accepted", "start",     "crash",   "drain",   "stopped",   "paused",   "resumed",
+    "assigned", "revoking", "released",  "lost",    "trouble", "delivered", "dispatch", "effect",
+    "attempt",  "output",   "publish",   "confirm", "settle",  "commit",    "transact", "transacted",
+    "refused",  "appended", "committed", "ended",   "acked",   "destroyed", "moved",    "fault",
+    "healed",   "quiet",    "stuck",     "limit",   "end",
 };
 static_assert(std::size(kNames) == kKinds);
 

@@ -21,6 +21,7 @@ namespace millrace::sim {
 inline constexpr uint32_t kNoJob = UINT32_MAX;
 inline constexpr uint32_t kNoMessage = UINT32_MAX;
 inline constexpr uint32_t kNoKey = UINT32_MAX;
+inline constexpr uint32_t kNoFault = UINT32_MAX;
 inline constexpr uint16_t kNoProcess = UINT16_MAX;  // the broker, the feed or the world
 inline constexpr uint16_t kNoStage = UINT16_MAX;
 inline constexpr uint16_t kNoTopic = UINT16_MAX;
@@ -57,25 +58,35 @@ enum class Kind : uint8_t {
              // (not run, its predecessor failed)
   kOutput,   // stage, message: one output of the attempt before it in the history (same process); value: index of the
              // input message; attempt: index among the outputs; flag kDeadLetter: a dead letter of the input; kReceipt
-  kPublish,  // stage, message: handed to the producer (once, however often it is offered until it is taken); value:
-             // token
-  kConfirm,  // stage, message: its answer; value: absl::StatusCode
-  kSettle,   // stage, message, place, epoch: about to be settled
-  kCommit,   // stage, topic, partition, epoch; sequence: next (logs): about to be committed; behind the kSettle of all
-             // that it settles
+  kPublish,   // stage, message: handed to the producer (once, however often it is offered until it is taken); value:
+              // token
+  kConfirm,   // stage, message: its answer; value: absl::StatusCode
+  kSettle,    // stage, message, place, epoch: about to be settled; exactly once: a transaction has settled it
+  kCommit,    // stage, topic, partition, epoch; sequence: next (logs): about to be committed; behind the kSettle of all
+              // that it settles. Exactly once: with the transaction of the kTransact behind it, whose end comes first
+  kTransact,  // stage; attempt: 1: its transaction is about to be committed, 0: aborted; count: offsets that go along
+  kTransacted,  // stage: the answer; attempt: as asked; value: absl::StatusCode (OK: as asked, else it was aborted)
+  kRefused,  // stage, message: of the attempt that called a port (topic: port index) and was answered with an error, one
+             // record for each message; value: absl::StatusCode; count: 1: it was done, and only its answer was lost
 
   // The broker.
-  kAppended,  // message, topic, partition, sequence: durable
+  kAppended,  // message, topic, partition, sequence: durable; value: the transaction that it belongs to, of whose end it
+              // depends whether and from when on readers see it; 0: of none
   kCommitted,  // stage (whose group), topic, partition, sequence: the group's committed offset is now that; value: before;
-               // flag kGivenUp: came over a connection that its sender had given up, while it lived
-  kAcked,      // stage (whose group), message, topic, partition: gone from the group's queue
+               // flag kGivenUp: came over a connection that its sender had given up, while it lived; epoch: the
+               // transaction that it was committed with, whose kEnded stands before it; 0: with none. count: so many
+               // records were taken back by a fault, and it is no commit
+  kEnded,  // process, stage: whose transaction has ended; value: its number, from 1; attempt: 1: committed, 0: aborted;
+           // count: as asked, by its time-out, or because it was fenced (TransactionEnd)
+  kAcked,  // stage (whose group), message, topic, partition: gone from the group's queue
   kDestroyed,  // message, topic, partition, sequence: destroyed by retention or with its queue; stage: whose group had not
                // settled it; one record for each such group
   kMoved,      // stage: its group's partitions change hands (a generation begins, an active consumer changes);
                // value: generation
 
   // The world.
-  kFault,   // value: index into Plan::faults; it has fired; flag kInFlight: while accepted jobs were unfinished
+  kFault,  // value: index into Plan::faults; it has fired; flag kInFlight: while accepted jobs were unfinished. Whether it
+           // has done anything, History::strikes says
   kHealed,  // value: index into Plan::faults
   kQuiet,   // nothing is in flight and nothing is left to do
   kStuck,   // no progress although faults are healed; text: index into texts; value: 0 deadlock, 1 livelock
@@ -95,6 +106,9 @@ enum Flag : uint8_t {
   kGivenUp = 64,
   kAlive = 128,
 };
+
+// Why a transaction ended.
+enum class TransactionEnd : uint8_t { kAsked, kTimedOut, kFenced };
 
 struct Record {
   int64_t at_ns = 0;  // monotonic time of the world, from 0
@@ -154,7 +168,8 @@ struct StageInfo {
   bool sink = false;  // keeps receipts in its effects: kEffect ends a message's share
   bool strict = false;
   bool park_key = false;
-  bool timed = false;   // attempts have a limit
+  bool timed = false;  // attempts have a limit
+  bool exactly_once = false;
   uint32_t window = 0;  // messages per partition
   uint32_t attempts_max = 0;
   std::string branch;  // StageSettings::branch
@@ -177,6 +192,14 @@ struct Topology {
   uint16_t processes = 0;
 };
 
+// Whether a stage is exactly-once: then the broker has to be a log, which alone has transactions.
+inline bool HasTransactions(const Topology& topology) {
+  for (const StageInfo& stage : topology.stages) {
+    if (stage.exactly_once) return true;
+  }
+  return false;
+}
+
 // What is left at the end, as one line per thing, keyed: the same set of jobs must leave the same lines, whatever
 // happened on the way. `place` is "port:NAME", "topic:NAME" (a topic that nobody reads) or "dead:NAME".
 struct SinkEntry {
@@ -187,6 +210,14 @@ struct SinkEntry {
   auto operator<=>(const SinkEntry&) const = default;
 };
 
+// A fault has done something: at once, or when something met what it had armed (a packet its delay, a publish its refusal).
+struct Strike {
+  uint32_t fault = kNoFault;  // index into Plan::faults
+  int64_t at_ns = 0;
+  bool in_flight = false;  // while accepted jobs were unfinished
+  bool operator==(const Strike&) const = default;
+};
+
 struct History {
   Topology topology;
   std::vector<JobInfo> jobs;
@@ -194,13 +225,18 @@ struct History {
   std::vector<std::string> keys;
   std::vector<std::string> texts{""};
   std::vector<Record> records;
+  // Of each fault that has struck the first time, and the first time in flight where that came later.
+  std::vector<Strike> strikes;
   std::vector<SinkEntry> final_state;  // sorted
   // Rolling hashes: of the schedule (kinds, processes, times, places: the same on every machine and compiler), and of
-  // contents (digests of what stages made).
+  // contents (digests of what stages made, how attempts ended, what effects ports took, and the final state).
   uint64_t schedule_hash = 0;
   uint64_t content_hash = 0;
   // Record-level appends, deliveries, confirms and settlements: what "broker events" are.
   uint64_t broker_events = 0;
+  // Pieced together from what real processes wrote down and what a real broker still has (sim/observed/observation.h): the
+  // broker's record has an order and no times, and a settlement counts from when it is asked for.
+  bool observed = false;
 };
 
 }  // namespace millrace::sim

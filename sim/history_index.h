@@ -13,6 +13,10 @@
 // Everything that a record says is taken for what it is: a history with nonsense in it (a stage that does not read the
 // message's topic) gives kNone, and no error.
 //
+// What was published in a transaction is there when the transaction has been committed, and before that, or where it was
+// aborted, nowhere: "appended" means seen by readers, from that record on. In the same way what a stage that is exactly-once
+// has published is confirmed when its process hears that the transaction is committed.
+//
 // Threading: immutable once made; keeps a reference to the history, which must not change.
 #ifndef MILLRACE_SIM_HISTORY_INDEX_H_
 #define MILLRACE_SIM_HISTORY_INDEX_H_
@@ -40,7 +44,7 @@ struct MessageFacts {
   uint32_t first_append = kNever;
   uint32_t last_append = kNever;
   uint32_t appends = 0;
-  uint32_t id_append = kNever;      // canonical messages only: first append of any content under the id
+  uint32_t id_append = kNever;  // canonical messages only: the kAppended of the first seen of any content under the id
   uint32_t first_output = kNever;   // kOutput
   uint32_t first_confirm = kNever;  // kConfirm, OK
   uint16_t topic = kNoTopic;
@@ -70,7 +74,8 @@ struct PairFacts {
 };
 
 struct Copy {
-  uint32_t record = kNone;  // kAppended
+  uint32_t record = kNone;    // kAppended
+  uint32_t visible = kNever;  // since when readers see it: the same, or the kEnded of its transaction
   uint32_t message = kNoMessage;
   uint32_t partition = kNone;
   uint32_t destroyed = kNever;
@@ -102,6 +107,12 @@ struct Holding {
   uint32_t previous = kNone;  // of the same process and slot
   uint16_t process = kNoProcess;
   uint16_t incarnation = 0;
+};
+
+struct TransactionFacts {
+  uint32_t ended = kNever;  // kEnded
+  bool committed = false;
+  std::vector<uint32_t> copies;  // indices into copies(), in the order of their records
 };
 
 class HistoryIndex {
@@ -147,7 +158,6 @@ class HistoryIndex {
     return std::span(copies_).subspan(partition_begin_[partition],
                                       partition_begin_[partition + 1] - partition_begin_[partition]);
   }
-  uint32_t FirstCopy(uint32_t partition) const { return partition_begin_[partition]; }
   // Ordinal of the first record at or behind the sequence.
   uint32_t OrdinalAt(uint32_t partition, uint64_t sequence) const;
 
@@ -158,7 +168,6 @@ class HistoryIndex {
     const uint32_t slot = slot_begin_[stage] + partition;
     return slot < slot_begin_[stage + 1u] ? slot : kNone;
   }
-  uint16_t StageOfSlot(uint32_t slot) const { return slot_stage_[slot]; }
   uint32_t NumberOfSlot(uint32_t slot) const { return slot - slot_begin_[slot_stage_[slot]]; }
   uint32_t PartitionOfSlot(uint32_t slot) const {
     const uint16_t stage = slot_stage_[slot];
@@ -170,10 +179,22 @@ class HistoryIndex {
     if (facts.partition == kNone) return kNone;
     return slot_begin_[pair.stage] + facts.partition - topic_begin_[facts.topic];
   }
-  // The group's offset at the end, on logs.
-  uint64_t Committed(uint32_t slot) const { return committed_[slot]; }
-  // Whether the group's offset went back at some time.
-  bool WentBack(uint32_t slot) const { return went_back_[slot]; }
+  // A group's committed offset went back.
+  struct StepBack {
+    uint32_t record = kNone;  // kCommitted
+    uint32_t slot = kNone;
+    uint64_t from = 0, to = 0;
+    uint32_t recovered = kNever;  // the kCommitted that has reached `from` again
+  };
+  // Ascending.
+  std::span<const StepBack> steps_back() const { return steps_back_; }
+  // By how many offsets the group's went back, each time that it did before the record `before` and had not been where it was
+  // again by the record `since`.
+  uint64_t WentBack(uint32_t slot, uint32_t before, uint32_t since) const;
+
+  // By number, which counts from 1: the first is none.
+  std::span<const TransactionFacts> transactions() const { return transactions_; }
+  std::span<const Copy> copies() const { return copies_; }
 
   const MessageFacts& message(uint32_t message) const { return messages_[message]; }
   std::span<const MessageFacts> messages() const { return messages_; }
@@ -202,8 +223,6 @@ class HistoryIndex {
   // The holding that a process's record speaks of, by its place and epoch; kNone when it was never given that.
   uint32_t HoldingOf(uint32_t record) const { return holding_of_[record]; }
 
-  // The last time that a process of the stage was told that messages were destroyed.
-  uint32_t LastDataLoss(uint16_t stage) const { return data_loss_[stage]; }
   // Whether what was destroyed of the pair was told afterwards.
   bool Announced(const PairFacts& pair) const {
     return pair.destroyed_at != kNever && data_loss_[pair.stage] != kNever &&
@@ -216,7 +235,10 @@ class HistoryIndex {
   void CountKinds();
   void Take(uint32_t at, Building* b);
   void Append(uint32_t at);
-  void TakeConfirm(uint32_t at);
+  void Show(uint32_t copy, uint32_t at);
+  void TakeEnded(uint32_t at);
+  void TakeTransacted(uint32_t at, Building* b);
+  void TakeConfirm(uint32_t at, Building* b);
   void TakeTrouble(uint32_t at);
   void TakeAcked(uint32_t at);
   void TakeOutput(uint32_t at, Building* b);
@@ -244,6 +266,7 @@ class HistoryIndex {
   std::vector<uint16_t> partition_topic_, slot_stage_, stage_input_;
   std::vector<uint32_t> stage_ordinal_;
   std::vector<Copy> copies_;
+  std::vector<TransactionFacts> transactions_;
   std::vector<uint32_t> filled_;  // copies taken so far, by partition
   std::vector<MessageFacts> messages_;
   std::vector<PairFacts> pairs_;
@@ -252,8 +275,8 @@ class HistoryIndex {
   std::vector<Holding> holdings_;
   std::vector<uint32_t> holding_of_;
   std::vector<uint64_t> committed_;
-  std::vector<uint8_t> went_back_;
-  std::vector<uint32_t> data_loss_;
+  std::vector<StepBack> steps_back_;
+  std::vector<uint32_t> data_loss_;  // by stage: when a process of it was told last that messages were destroyed
 };
 
 }  // namespace millrace::sim

@@ -78,8 +78,15 @@ TEST(HistoryIndex, SettlementsOfLogsFollowTheOffset) {
   ASSERT_EQ(index.settlements().size(), 4u);  // two, then the second again with the third
   EXPECT_EQ(index.settlements()[1].record, first);
   EXPECT_EQ(index.settlements()[3].record, first + 2);
-  EXPECT_TRUE(index.WentBack(0));
-  EXPECT_EQ(index.Committed(0), 3u);
+  ASSERT_EQ(index.steps_back().size(), 1u);
+  EXPECT_EQ(index.steps_back()[0].from, 2u);
+  EXPECT_EQ(index.steps_back()[0].to, 1u);
+  EXPECT_EQ(index.steps_back()[0].recovered, first + 2);
+  EXPECT_EQ(index.WentBack(0, first + 1, 0), 0u) << "not yet";
+  EXPECT_EQ(index.WentBack(0, first + 2, 0), 1u);
+  EXPECT_EQ(index.WentBack(0, first + 3, first + 1), 1u);
+  EXPECT_EQ(index.WentBack(0, first + 3, first + 2), 0u) << "no more";
+  EXPECT_EQ(index.WentBack(1, first + 3, 0), 0u) << "another partition";
   EXPECT_EQ(index.pair(index.PairOf(b.stage("parse"), 2)).open, 0u);
   EXPECT_EQ(index.pair(index.PairOf(b.stage("audit"), 2)).open, 1u);
 }

@@ -1,4 +1,4 @@
-// The log broker and the network around it: production's clients over links that take their time.
+// The log broker, at its end of the network.
 #include "sim/log_side.h"
 
 #include <algorithm>
@@ -9,119 +9,15 @@
 namespace millrace::sim {
 namespace {
 
-using bus::LogError;
 using bus::LogEvent;
 using bus::LogEventKind;
 using bus::LogMethod;
 using bus::LogRequest;
 using bus::Outgoing;
 
-// What a socket's buffers take before Produce takes less than it is given.
-constexpr size_t kInFlightMax = 1024;
 constexpr size_t kSegmentBytes = 16 << 10;
-// A batch that is full does not linger.
-constexpr size_t kLingerMessagesMax = 64;
 
 }  // namespace
-
-// ---------------------------------------------------------------- the client's end
-
-class LogSide::Link final : public Net::Link {
- public:
-  using Net::Link::Link;
-
-  // What has arrived at a process that stands still is heard of when that goes on, and by then it may have sent more.
-  void Receive(std::vector<LogEvent>& events) override {
-    Net::Link::Receive(events);
-    if (connection() == nullptr) return;
-    for (const LogEvent& event : events) {
-      if (event.kind == LogEventKind::kProduced && event.error != LogError::kNone)
-        connection()->state.refusals_told += event.count;
-    }
-  }
-  void Send(const LogRequest& request, MonotonicTime) override {
-    if (connection() == nullptr) return;
-    std::unique_ptr<Payload> payload = Blank();
-    payload->produce = false;
-    payload->request.Assign(request);
-    SendPayload(std::move(payload));
-  }
-  size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
-                 MonotonicTime) override;
-  void Connect(MonotonicTime now) override {
-    kept_.clear();
-    Net::Link::Connect(now);
-  }
-  void Drop(MonotonicTime now) override {
-    kept_.clear();
-    Net::Link::Drop(now);
-  }
-  // A crash takes along what was kept back: it is in the process's memory.
-  void Flush() {
-    const bool dead = owner().process != Surface::kFeed && world().member(owner().instance).dead;
-    kept_messages_ = 0;
-    for (std::unique_ptr<Payload>& payload : std::exchange(kept_, {})) {
-      if (!dead) SendPayload(std::move(payload));
-    }
-  }
-
- private:
-  void SendOrKeep(std::unique_ptr<Payload> payload);
-
-  std::vector<std::unique_ptr<Payload>> kept_;  // linger
-  size_t kept_messages_ = 0;
-};
-
-void LogSide::Link::SendOrKeep(std::unique_ptr<Payload> payload) {
-  const int64_t linger_ns = world().plan().timing.linger_ns;
-  if (linger_ns == 0) return SendPayload(std::move(payload));
-  if (kept_.empty()) {
-    kept_messages_ = 0;
-    world().Schedule(world().now_ns() + linger_ns, What::kLinger, connection()->index, owner().process);
-  }
-  kept_messages_ += payload->messages.size();
-  kept_.push_back(std::move(payload));
-  if (kept_messages_ >= kLingerMessagesMax) Flush();
-}
-
-size_t LogSide::Link::Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
-                              MonotonicTime) {
-  if (connection() == nullptr) return 0;
-  LogTraits::State& state = connection()->state;
-  const size_t room = kInFlightMax - std::min(kInFlightMax, state.in_flight);
-  const size_t taken = std::min(room, messages.size());
-  state.starved = state.starved || taken < messages.size();
-  if (taken == 0) return 0;
-  std::unique_ptr<Payload> payload = Blank();
-  payload->produce = true;
-  payload->topics.assign(topics.begin(), topics.end());
-  payload->first_token = first_token;
-  payload->done = 0;
-  payload->refusals_seen = state.refusals_told;
-  payload->messages.assign(messages.begin(), messages.begin() + static_cast<ptrdiff_t>(taken));
-  payload->interned.clear();
-  size_t bytes = 0;
-  for (const Outgoing& out : payload->messages) bytes += out.message.Bytes();
-  payload->bytes.clear();
-  payload->bytes.reserve(bytes);
-  const auto keep = [&](std::string_view view) {
-    const size_t at = payload->bytes.size();
-    payload->bytes.append(view);
-    return std::string_view(payload->bytes).substr(at);
-  };
-  for (size_t i = 0; i < taken; ++i) {
-    bus::Message& message = payload->messages[i].message;
-    if (message.key.has_value()) message.key = keep(*message.key);
-    if (message.body.has_value()) message.body = keep(*message.body);
-    message.headers = bus::Headers(keep(message.headers.block()));
-    payload->interned.push_back(world().MessageOfToken(owner(), first_token + i));
-  }
-  state.in_flight += taken;
-  SendOrKeep(std::move(payload));
-  return taken;
-}
-
-// ---------------------------------------------------------------- the broker's end
 
 LogSide::LogSide(World& world)
     : world_(world),
@@ -135,29 +31,12 @@ LogSide::LogSide(World& world)
     const absl::StatusOr<int32_t> id = broker_.CreateTopic(spec);
     MR_CHECK(id.ok() && *id == static_cast<int32_t>(t)) << id.status().ToString();
     messages_.emplace_back(static_cast<size_t>(spec.partitions));
+    refusals_.emplace_back();
   }
-  generations_.resize(world.subject().topology().stages.size());
-}
-
-std::unique_ptr<SimConsumerCore> LogSide::OpenConsumer(const Owner& owner, const bus::ConsumerOptions& options,
-                                                       bus::Waker&) {
-  bus::LogConsumerOptions log;
-  log.rebalance_timeout = Duration(world_.plan().timing.max_poll_interval_ns);
-  log.auto_commit_interval = Duration(world_.options().auto_commit_ns);
-  return std::make_unique<ConsumerOver<bus::LogConsumer>>([&](bool* stirred) {
-    return bus::LogConsumer(options, log, std::make_unique<Link>(network_, owner, stirred), world_.Now());
-  });
-}
-
-std::unique_ptr<SimProducerCore> LogSide::OpenProducer(const Owner& owner, const std::vector<std::string>& topics,
-                                                       bus::Waker&) {
-  return std::make_unique<ProducerOver<bus::LogProducer>>([&](bool* stirred) {
-    return bus::LogProducer(topics, {}, std::make_unique<Link>(network_, owner, stirred), world_.Now());
-  });
-}
-
-void LogSide::Flush(uint32_t connection) {
-  if (Net::Link* link = network_.connections()[connection]->link) static_cast<Link*>(link)->Flush();
+  const std::vector<StageInfo>& stages = world.subject().topology().stages;
+  generations_.resize(stages.size());
+  transactions_ = std::any_of(stages.begin(), stages.end(), [](const StageInfo& s) { return s.exactly_once; });
+  if (transactions_) broker_.WatchTransactions([this](const bus::LogTransactionEnd& end) { OnTransactionEnd(end); });
 }
 
 bool LogSide::Read(Connection& connection, std::unique_ptr<Payload>& payload) {
@@ -171,10 +50,13 @@ bool LogSide::Read(Connection& connection, std::unique_ptr<Payload>& payload) {
 }
 
 void LogSide::OnRequest(Connection& connection, const LogRequest& request) {
+  if (!coordinator_ && request.method != LogMethod::kMetadata && request.method != LogMethod::kFetch)
+    world_.Strikes(coordinator_gone_by_);
   if (request.method != LogMethod::kCommit) {
     broker_.Receive(connection.id, request, world_.Now());
     if (request.method == LogMethod::kJoin || request.method == LogMethod::kSync || request.method == LogMethod::kLeave)
       NoteGenerations();
+    if (request.method == LogMethod::kTransactOffset) InTransaction(connection);
     return;
   }
   const auto committed = [&] {
@@ -204,29 +86,31 @@ void LogSide::OnRequest(Connection& connection, const LogRequest& request) {
   world_.Progress();
 }
 
-void LogSide::Appended(const Owner* by, int32_t topic, int32_t partition, uint32_t message) {
+void LogSide::Appended(const Owner& by, int32_t topic, int32_t partition, uint32_t message, uint64_t transaction) {
   std::vector<uint32_t>& log = messages_[static_cast<size_t>(topic)][static_cast<size_t>(partition)];
   struct Record record = world_.RecordOf(Kind::kAppended);
-  if (by != nullptr && by->process != Surface::kFeed) {
-    record.process = static_cast<uint16_t>(by->process);
-    record.incarnation = by->incarnation;
-    record.stage = by->stage;
+  if (by.process != Surface::kFeed) {
+    record.process = static_cast<uint16_t>(by.process);
+    record.incarnation = by.incarnation;
+    record.stage = by.stage;
   }
   record.message = message;
   record.topic = static_cast<uint16_t>(topic);
   record.partition = static_cast<uint16_t>(partition);
   record.sequence = log.size();
+  record.value = transaction;
   world_.Record(record);
   log.push_back(message);
   world_.recorder().CountBrokerEvents(1);
 }
 
 void LogSide::OnPublished(Connection& connection, Payload& published) {
-  if (refusing_ || !connection.state.refused.empty()) return PublishOneByOne(connection, published);
+  if (refusing_ || !connection.state.refused.empty() || (transactions_ && broker_.Transactional(connection.id)))
+    return PublishOneByOne(connection, published);
   const std::span<const Outgoing> rest = std::span<const Outgoing>(published.messages).subspan(published.done);
   const size_t taken = broker_.Produce(connection.id, published.topics, rest, published.first_token + published.done);
   for (size_t i = 0; i < taken; ++i) {
-    Appended(&connection.owner, published.topics[static_cast<size_t>(rest[i].topic)], rest[i].partition,
+    Appended(connection.owner, published.topics[static_cast<size_t>(rest[i].topic)], rest[i].partition,
              published.interned[published.done + i]);
   }
   if (taken > 0) world_.Progress();
@@ -244,15 +128,23 @@ void LogSide::PublishOneByOne(Connection& connection, Payload& published) {
     const auto last = std::find_if(connection.state.refused.begin(), connection.state.refused.end(),
                                    [&](const auto& r) { return r.topic == topic && r.partition == out.partition; });
     const bool out_of_sequence = last != connection.state.refused.end() && last->number > published.refusals_seen;
-    if (out_of_sequence && broker_.RefusalsLeft(topic) == 0) broker_.RefuseNext(topic, 1);
+    const bool one_more = out_of_sequence && broker_.RefusalsLeft(topic) == 0;
+    if (one_more) broker_.RefuseNext(topic, 1);
+    const uint64_t refusals = broker_.RefusalsLeft(topic);
     const int64_t end = broker_.Log({topic, out.partition}).end();
     const size_t taken = broker_.Produce(connection.id, published.topics, std::span(&out, 1), token);
+    // One more follows from those before it.
+    if (!one_more && broker_.RefusalsLeft(topic) < refusals)
+      world_.Strikes(refusals_[static_cast<size_t>(topic)].Take());
+    // Whoever is fenced is told so, and refused nothing.
+    if (one_more && transactions_) broker_.RefuseNext(topic, 0);
     if (taken == 0) {
       if (broker_.Knows(connection.id)) return;  // no room; goes on when there is
       continue;
     }
     if (broker_.Log({topic, out.partition}).end() > end) {
-      Appended(&connection.owner, topic, out.partition, published.interned[published.done]);
+      Appended(connection.owner, topic, out.partition, published.interned[published.done],
+               transactions_ ? InTransaction(connection) : 0);
       world_.Progress();
       continue;
     }
@@ -309,23 +201,35 @@ void LogSide::NoteGenerations() {
 // What was committed once is settled, though a commit that came late over a connection given up has taken the offset back:
 // its owner has nothing left to say, and the next one does it again.
 bool LogSide::AllSettled() const {
+  // What a transaction that is open holds, and what lies behind that, is still to be seen.
+  if (!open_.empty()) return false;
   const Topology& topology = world_.subject().topology();
   for (size_t t = 0; t < topology.topics.size(); ++t) {
     for (uint16_t reader : topology.topics[t].readers) {
       for (int32_t p = 0; p < topology.topics[t].partitions; ++p) {
-        const bus::Partition partition{static_cast<int32_t>(t), p};
-        const int64_t end = broker_.Log(partition).end();
-        if (end <= broker_.SettledUpTo(topology.stages[reader].group, partition)) continue;
-        const auto reached = went_back_.find({reader, partition});
-        if (reached == went_back_.end() || end > reached->second) return false;
+        if (!Settled(reader, {static_cast<int32_t>(t), p})) return false;
       }
     }
   }
   return true;
 }
 
+bool LogSide::Settled(uint16_t reader, bus::Partition partition) const {
+  const int64_t end = broker_.Log(partition).end();
+  const int64_t settled = broker_.SettledUpTo(world_.subject().topology().stages[reader].group, partition);
+  if (end <= settled) return true;
+  const auto reached = went_back_.find({reader, partition});
+  const int64_t from = reached == went_back_.end() ? settled : std::max(settled, reached->second);
+  // Markers and what was aborted have no settlement.
+  return end <= from || (transactions_ && broker_.CommittedFrom(partition, from) == 0);
+}
+
 void LogSide::ForEachOn(uint16_t topic, const std::function<void(uint32_t)>& visit) {
   for (uint16_t p = 0; p < messages_[topic].size(); ++p) {
+    if (transactions_) {
+      ForEachVisible({topic, p}, visit);
+      continue;
+    }
     const auto start = static_cast<size_t>(broker_.Log({topic, p}).start());
     for (size_t offset = start; offset < messages_[topic][p].size(); ++offset) visit(messages_[topic][p][offset]);
   }
@@ -336,6 +240,7 @@ bus::Capabilities LogCapabilities() {
   capabilities.backend = "sim (log)";
   capabilities.settlement = bus::Settlement::kPrefix;
   capabilities.replay = true;
+  capabilities.transactions = true;
   capabilities.lag = true;
   capabilities.notes = true;
   capabilities.gapless_publish = true;

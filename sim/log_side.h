@@ -2,6 +2,7 @@
 #ifndef MILLRACE_SIM_LOG_SIDE_H_
 #define MILLRACE_SIM_LOG_SIDE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -54,6 +55,9 @@ struct LogTraits {
   static bool IsClosed(const bus::LogEvent& event) { return event.kind == bus::LogEventKind::kDisconnected; }
 };
 
+// What a socket's buffers take before Produce takes less than it is given.
+inline constexpr size_t kInFlightMax = 1024;
+
 class LogSide final : public BrokerSide, private Network<LogTraits>::Host {
  public:
   explicit LogSide(World& world);
@@ -61,7 +65,7 @@ class LogSide final : public BrokerSide, private Network<LogTraits>::Host {
   const bus::Capabilities& capabilities() const override { return capabilities_; }
   std::unique_ptr<SimConsumerCore> OpenConsumer(const Owner& owner, const bus::ConsumerOptions& options,
                                                 bus::Waker& waker) override;
-  std::unique_ptr<SimProducerCore> OpenProducer(const Owner& owner, const std::vector<std::string>& topics,
+  std::unique_ptr<SimProducerCore> OpenProducer(const Owner& owner, const bus::ProducerOptions& options,
                                                 bus::Waker& waker) override;
   uint32_t MessageOf(uint16_t topic, uint16_t partition, const bus::Delivery& delivery) override {
     return messages_[topic][partition][static_cast<size_t>(delivery.offset)];
@@ -76,13 +80,13 @@ class LogSide final : public BrokerSide, private Network<LogTraits>::Host {
   void ForEachOn(uint16_t topic, const std::function<void(uint32_t)>& visit) override;
 
   // log_side_faults.cc
-  void Reset(uint32_t process, bool broker_too) override { network_.Reset(process, broker_too); }
+  bool Reset(uint32_t process, bool broker_too) override { return network_.Reset(process, broker_too); }
   bool StopBroker() override;
   bool StartBroker() override;
   bool SetCoordinator(bool available) override;
   bool Refuse(uint16_t topic, int32_t partition, uint64_t count) override;
   bool Destroy(uint16_t topic, uint16_t partition, uint64_t count) override;
-  bool Redeliver(uint16_t topic, uint16_t partition) override;
+  bool Redeliver(uint16_t stage, uint16_t partition, uint64_t records) override;
 
  private:
   using Net = Network<LogTraits>;
@@ -92,13 +96,20 @@ class LogSide final : public BrokerSide, private Network<LogTraits>::Host {
 
   bus::LogConnectionId Open(Connection& connection) override { return broker_.Open(connection, world_.Now()); }
   void Drop(Connection& connection) override { broker_.Drop(connection.id, world_.Now()); }
-  bool Reads(const Connection& connection, const Net::Packet&) override { return !connection.state.stalled; }
+  bool Reads(const Connection& connection, const Net::Packet& packet) override {
+    if (connection.state.stalled) return false;
+    if (!connection.weather->hold_ends || !EndsTransaction(packet)) return true;
+    world_.Strikes(connection.weather->ends_held_by);
+    return false;
+  }
   bool Read(Connection& connection, std::unique_ptr<Payload>& payload) override;
   void TakeEvents(Connection& connection, std::vector<bus::LogEvent>& events) override {
     broker_.TakeEvents(connection.id, events);
   }
   bool Tells(Connection& connection, bus::LogEvent& event) override;
-  bool IsConfirm(const bus::LogEvent& event) const override { return event.kind == bus::LogEventKind::kProduced; }
+  bool IsConfirm(const bus::LogEvent& event) const override {
+    return event.kind == bus::LogEventKind::kProduced || event.method == bus::LogMethod::kEndTransaction;
+  }
   void Reaches(Connection& connection, const bus::LogEvent& event) override;
   void HaveReached(Connection& connection) override;
   void Forgets(Connection& connection) override { connection.state.stalled = false; }
@@ -106,8 +117,18 @@ class LogSide final : public BrokerSide, private Network<LogTraits>::Host {
   void OnRequest(Connection& connection, const bus::LogRequest& request);
   void OnPublished(Connection& connection, Payload& published);
   void PublishOneByOne(Connection& connection, Payload& published);
-  void Appended(const Owner* by, int32_t topic, int32_t partition, uint32_t message);
+  void Appended(const Owner& by, int32_t topic, int32_t partition, uint32_t message, uint64_t transaction = 0);
   void NoteGenerations();
+  bool Settled(uint16_t reader, bus::Partition partition) const;
+
+  // log_side_transactions.cc
+  static bool EndsTransaction(const Net::Packet& packet);
+  // The number of the transaction that the connection's producer is in; it is its owner's from now on.
+  uint64_t InTransaction(const Connection& connection);
+  void OnTransactionEnd(const bus::LogTransactionEnd& end);
+  // Calls for the records that readers see, or will once the transactions that are open are aborted.
+  bool Seen(bus::Partition partition, int64_t offset) const;
+  void ForEachVisible(bus::Partition partition, const std::function<void(uint32_t)>& visit) const;
 
   World& world_;
   bus::LogBroker broker_;
@@ -116,7 +137,13 @@ class LogSide final : public BrokerSide, private Network<LogTraits>::Host {
   std::map<std::pair<uint16_t, bus::Partition>, int64_t> went_back_;  // see AllSettled; by stage
   std::vector<std::vector<std::vector<uint32_t>>> messages_;          // by topic, partition, offset
   std::vector<int32_t> generations_;                                  // by stage
+  bool transactions_ = false;                                         // a stage is exactly-once
+  std::map<uint64_t, Owner> open_;                                    // transactions, by number
   bool refusing_ = false;
+  bool coordinator_ = true;
+  // Faults that something may meet: see World::Strikes.
+  std::vector<Armed> refusals_;  // by topic
+  uint32_t coordinator_gone_by_ = kNoFault;
 };
 
 }  // namespace millrace::sim

@@ -91,7 +91,7 @@ class Network {
     virtual void TakeEvents(Connection& connection, std::vector<Event>& events) = 0;
     // The broker tells a connection something. False: that is nothing for the client.
     virtual bool Tells(Connection&, Event&) { return true; }
-    // Whether the event is one that Weather::lose_confirms loses.
+    // Whether the event is one that Weather::lost_confirms loses.
     virtual bool IsConfirm(const Event& event) const = 0;
     // An event reaches the client; then, all that have come at once are there.
     virtual void Reaches(Connection&, const Event&) {}
@@ -164,8 +164,13 @@ class Network {
   // Hands on what the broker has to tell.
   void Pump();
   void Mended(uint32_t process);
-  // See Surface::Reset and HalfOpen.
-  void Reset(uint32_t process, bool broker_too);
+  // See Surface::Reset and HalfOpen. False: there was no connection that could break.
+  bool Reset(uint32_t process, bool broker_too);
+  // One connection that the client has not let go breaks; both ends learn of it.
+  void Sever(Connection& connection) {
+    host_.Drop(connection);
+    Break(connection);
+  }
   // Reads on where the broker had stopped.
   void ReadOn(Connection& connection) { world_.Schedule(world_.now_ns(), What::kToBroker, connection.index); }
   // Tells the client on this side of the network.
@@ -217,9 +222,9 @@ void Network<Traits>::Send(Connection& connection, typename Packet::Type type, s
   Weather& weather = *connection.weather;
   const uint64_t number = connection.sent++;
   int64_t extra = 0;
-  if (weather.lose > 0) {
-    --weather.lose;
+  if (weather.losses.left() > 0) {
     extra = kRetransmitNs;
+    world_.Strikes(weather.losses.Take());
   }
   bool fresh = false;
   const int64_t at = connection.out.Send(
@@ -229,12 +234,19 @@ void Network<Traits>::Send(Connection& connection, typename Packet::Type type, s
   packet.at_ns = at;
   packet.payload = std::move(payload);
   if (fresh) world_.Schedule(at, What::kToBroker, connection.index);
+  if (fresh && weather.extra_ns > 0) world_.Strikes(weather.delayed_by);
 }
 
 template <class Traits>
 void Network<Traits>::ToBroker(uint32_t index) {
   Connection& connection = *connections_[index];
-  if (connection.weather->cut_to_broker) return;
+  if (connection.weather->cut_to_broker) {
+    if (connection.packets.empty()) return;
+    for (const Weather::Cut& cut : connection.weather->cuts) {
+      if (cut.to_broker) world_.Strikes(cut.by);
+    }
+    return;
+  }
   while (!connection.packets.empty() && connection.packets.front().at_ns <= world_.now_ns()) {
     Packet& packet = connection.packets.front();
     if (!host_.Reads(connection, packet)) break;
@@ -271,8 +283,8 @@ void Network<Traits>::Tell(Connection& connection, Event&& event) {
   if (!host_.Tells(connection, event)) return;
   if (connection.link == nullptr || connection.broken) return;
   Weather& weather = *connection.weather;
-  if (weather.lose_confirms > 0 && host_.IsConfirm(event)) {
-    --weather.lose_confirms;
+  if (weather.lost_confirms.left() > 0 && host_.IsConfirm(event)) {
+    world_.Strikes(weather.lost_confirms.Take());
     host_.Drop(connection);
     return Break(connection);
   }
@@ -285,6 +297,7 @@ void Network<Traits>::Tell(Connection& connection, Event&& event) {
   arriving.at_ns = at;
   arriving.event = std::move(event);
   if (fresh) world_.Schedule(at, What::kToClient, connection.index);
+  if (fresh && weather.extra_ns > 0) world_.Strikes(weather.delayed_by);
 }
 
 template <class Traits>
@@ -299,7 +312,14 @@ void Network<Traits>::Break(Connection& connection) {
 template <class Traits>
 void Network<Traits>::ToClient(uint32_t index) {
   Connection& connection = *connections_[index];
-  if (connection.link == nullptr || connection.weather->cut_to_client) return;
+  if (connection.link == nullptr) return;
+  if (connection.weather->cut_to_client) {
+    if (connection.arriving.empty()) return;
+    for (const Weather::Cut& cut : connection.weather->cuts) {
+      if (cut.to_client) world_.Strikes(cut.by);
+    }
+    return;
+  }
   bool came = false;
   while (!connection.arriving.empty() && connection.arriving.front().at_ns <= world_.now_ns()) {
     Event& event = connection.arriving.front().event;
@@ -323,13 +343,14 @@ void Network<Traits>::Mended(uint32_t process) {
 }
 
 template <class Traits>
-void Network<Traits>::Reset(uint32_t process, bool broker_too) {
+bool Network<Traits>::Reset(uint32_t process, bool broker_too) {
+  bool any = false;
   for (size_t i = 0; i < connections_.size(); ++i) {
     Connection& connection = *connections_[i];
     if (connection.owner.process != process || connection.link == nullptr) continue;
+    any = any || !connection.broken;
     if (broker_too) {
-      host_.Drop(connection);
-      Break(connection);
+      Sever(connection);
       continue;
     }
     // What was sent still arrives; the broker goes on talking to nobody.
@@ -337,53 +358,8 @@ void Network<Traits>::Reset(uint32_t process, bool broker_too) {
     connection.broken = false;
     Tell(connection, Traits::Closed());
   }
+  return any;
 }
-
-// ---------------------------------------------------------------- clients over links
-
-// Production's consumer, as the world drives it.
-template <class Inner>
-class ConsumerOver final : public SimConsumerCore {
- public:
-  // `make` is given where links say that something has passed, and makes the consumer in place.
-  template <class Make>
-  explicit ConsumerOver(const Make& make) : inner_(make(&stirred)) {}
-  void Advance(MonotonicTime now) override { inner_.Advance(now); }
-  void KeepAlive() override { inner_.KeepAlive(); }
-  void StartClose() override { inner_.StartClose(); }
-  bool closed() const override { return inner_.closed(); }
-  std::string Pending() const override { return inner_.Pending(); }
-  void Poll(bus::ConsumerHandler& handler) override { inner_.Poll(handler); }
-  MonotonicTime NextTimer() const override { return inner_.NextTimer(); }
-  void Settle(const struct bus::Settle& settle) override { inner_.Settle(settle); }
-  void Flow(bus::Holding holding, bool on) override { inner_.Flow(holding, on); }
-  void Release(bus::Holding holding) override { inner_.Release(holding); }
-  absl::Status Close(MonotonicTime deadline) override { return inner_.Close(deadline); }
-
- private:
-  Inner inner_;
-};
-
-template <class Inner>
-class ProducerOver final : public SimProducerCore {
- public:
-  template <class Make>
-  explicit ProducerOver(const Make& make) : inner_(make(&stirred)) {}
-  void Advance(MonotonicTime now) override { inner_.Advance(now); }
-  void KeepAlive() override { inner_.KeepAlive(); }
-  size_t outstanding() const override { return inner_.outstanding(); }
-  size_t Publish(std::span<const bus::Outgoing> messages, uint64_t first_token) override {
-    return inner_.Publish(messages, first_token);
-  }
-  void Poll(bus::ProducerHandler& handler) override { inner_.Poll(handler); }
-  MonotonicTime NextTimer() const override { return inner_.NextTimer(); }
-  absl::Status Close(bus::ProducerHandler& handler, MonotonicTime deadline) override {
-    return inner_.Close(handler, deadline);
-  }
-
- private:
-  Inner inner_;
-};
 
 }  // namespace millrace::sim
 

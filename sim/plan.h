@@ -43,8 +43,20 @@ enum class TriggerKind : uint8_t {
 };
 
 // Kinds of the worker's actions, as faults and coverage count them.
-enum class ActionKind : uint8_t { kDispatch, kPublish, kSettle, kFlow, kRelease, kSpool, kLeave, kPort };
-inline constexpr int kActionKinds = 8;
+// kCommit, kAbort: of transactions.
+enum class ActionKind : uint8_t {
+  kDispatch,
+  kPublish,
+  kSettle,
+  kFlow,
+  kRelease,
+  kSpool,
+  kLeave,
+  kPort,
+  kCommit,
+  kAbort
+};
+inline constexpr int kActionKinds = 10;
 
 struct Trigger {
   TriggerKind kind = TriggerKind::kAtTime;

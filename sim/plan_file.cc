@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sim/duration_text.h"
+#include "sim/fault.h"
 #include "sim/plan_names.h"
 #include "stages/pipeline_file.h"
 #include "stages/suggest.h"
@@ -106,6 +107,9 @@ class Converter {
     file_.promise = in.expect().promise();
     file_.signature = in.expect().signature();
     file_.note = in.note();
+    // In a list only the first has a line.
+    for (int i = 0; i < in.fires_size(); ++i)
+      AddFires(in.fires(i), std::max(root.LineOf("fires", i), root.LineOf("fires", 0)));
   }
 
  private:
@@ -177,6 +181,21 @@ class Converter {
         problems_.Add(node.line(), "the fault has no trigger; give one of at, after_action, at_job, in_port");
         return;
     }
+  }
+
+  void AddFires(const std::string& kind, int line) {
+    const std::vector<Fault>& faults = file_.plan.faults;
+    const auto there =
+        std::count_if(faults.begin(), faults.end(), [&](const Fault& fault) { return fault.kind == kind; });
+    if (FindFault(kind) == nullptr) {
+      problems_.Add(line, "fires: there is no fault \"" + kind + "\"; " + stages::Suggest(kind, FaultNames()));
+    } else if (there == 0) {
+      problems_.Add(line, "fires: the plan has no fault \"" + kind + "\"; take it out");
+    } else if (std::count(file_.fires.begin(), file_.fires.end(), kind) >= there) {
+      problems_.Add(line, "fires: \"" + kind + "\" is there more often than the plan has such faults (" +
+                              std::to_string(there) + "); take one out");
+    }
+    file_.fires.push_back(kind);
   }
 
   void SetTiming(const text::Timing& in, const Node& node) {
@@ -268,9 +287,9 @@ absl::StatusOr<PlanFile> ReadPlanFile(std::string_view name, std::string_view te
 }
 
 absl::Status ValidatePlanFile(std::string_view name, const PlanFile& file, const Topology& topology,
-                              const InputFacts& inputs) {
+                              const InputFacts& inputs, bool next_version) {
   Problems problems(name);
-  AddAll(file, ValidatePlan(file.plan, topology, inputs), problems);
+  AddAll(file, ValidatePlan(file.plan, topology, inputs, next_version), problems);
   return problems.status();
 }
 

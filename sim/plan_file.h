@@ -35,9 +35,12 @@ struct PlanLines {
 
 struct PlanFile {
   Plan plan;
-  // What once failed with it, and must be found again. Empty: nothing is expected.
+  // What once failed with it; in a corpus it must not fail again. Empty: nothing has.
   std::string promise;
   std::string signature;
+  // Kinds of the faults that struck when it was saved, each as often as there are such faults, and must strike still. Empty:
+  // not known, or there are no faults.
+  std::vector<std::string> fires;
   std::string note;  // for people
   PlanLines lines;   // filled in by reading
 };
@@ -53,13 +56,18 @@ absl::StatusOr<PlanFile> ReadPlanFile(std::string_view name, std::string_view te
 
 // ValidatePlan, with file and line.
 absl::Status ValidatePlanFile(std::string_view name, const PlanFile& file, const Topology& topology,
-                              const InputFacts& inputs);
+                              const InputFacts& inputs, bool next_version = false);
 
 struct WritePlanOptions {
   // How to run it again, for the comment at its head: a command line.
   std::string_view replay = "<pipeline> sim --plan=<this file>";
 };
 std::string WritePlanFile(const PlanFile& file, const WritePlanOptions& options = {});
+
+// The text of a plan file with other `fires`, and nothing else changed: comments and the order of things are people's. Errors:
+// InvalidArgument where the text has them in a place that a program should leave alone.
+absl::StatusOr<std::string> WithFires(std::string_view name, std::string_view text,
+                                      const std::vector<std::string>& fires);
 
 }  // namespace millrace::sim
 

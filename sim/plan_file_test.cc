@@ -122,6 +122,29 @@ TEST(PlanFileTest, ANoteMayHoldAnything) {
   EXPECT_EQ(file->note, note);
 }
 
+TEST(PlanFileTest, SaysWhatMustStrike) {
+  PlanFile file = {.plan = Version1()};
+  file.fires = {"crash", "net-reset"};
+  const std::string text = WritePlanFile(file);
+  EXPECT_NE(text.find("\nfires: [\"crash\", \"net-reset\"]\n"), std::string::npos) << text;
+  EXPECT_EQ(ReadPlanFile("a", text)->fires, file.fires);
+  EXPECT_TRUE(ReadPlanFile("a", kVersion1)->fires.empty()) << "not known";
+  EXPECT_EQ(Wrong("fires: \"crahs\""), "p.plan:2: fires: there is no fault \"crahs\"; did you mean \"crash\"?");
+  EXPECT_EQ(Wrong("fires: \"crash\""), "p.plan:2: fires: the plan has no fault \"crash\"; take it out");
+  EXPECT_EQ(Wrong("fires: [\"crash\", \"crash\"]\nfault { id: 1 kind: \"crash\" at: \"1s\" target: 0 }"),
+            "p.plan:2: fires: \"crash\" is there more often than the plan has such faults (1); take one out");
+}
+
+TEST(PlanFileTest, RenewingTouchesNothingElse) {
+  const std::string head = "# Why it is kept.\nversion: 1\nexpect { promise: \"no-loss\" }\n";
+  const std::string tail = "# The fault.\nfault { id: 1 kind: \"crash\" at: \"1ms\" target: 0 }";
+  EXPECT_EQ(*WithFires("p", head + tail, {"crash"}), head + "fires: [\"crash\"]\n" + tail + "\n");
+  EXPECT_EQ(*WithFires("p", head + "fires: \"crash\"\n" + tail + "\n", {}), head + tail + "\n");
+  EXPECT_EQ(*WithFires("p", "version: 1\n" + tail, {"crash"}), "version: 1\n" + tail + "\nfires: [\"crash\"]\n");
+  EXPECT_EQ(WithFires("p", "version: 1 fires: \"crash\"\n" + tail, {}).status().message(),
+            "p: its fires stand where they cannot be replaced; write none by hand");
+}
+
 TEST(PlanFileTest, NamesLineAndRemedy) {
   EXPECT_EQ(Wrong("\nfault { id: 1 kind: \"crahs\" at: \"0\" }"),
             "p.plan:3: fault 1 (crahs): there is no fault \"crahs\"; did you mean \"crash\"?");

@@ -5,8 +5,8 @@
 namespace millrace::sim {
 namespace {
 
-constexpr std::string_view kActions[kActionKinds] = {"dispatch", "publish", "settle", "flow",
-                                                     "release",  "spool",   "leave",  "port"};
+constexpr std::string_view kActions[kActionKinds] = {"dispatch", "publish", "settle", "flow",   "release",
+                                                     "spool",    "leave",   "port",   "commit", "abort"};
 
 }  // namespace
 

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "sim/duration_text.h"
@@ -21,6 +23,12 @@ std::string Hex(uint64_t value) {
     value >>= 4;
   } while (value != 0);
   return "0x" + text;
+}
+
+std::string ListOf(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "[" : ", ") + Quoted(word);
+  return text + "]";
 }
 
 // The fields of one message, what has its default left out.
@@ -133,6 +141,7 @@ Fields OfPlan(const PlanFile& file) {
     expect.Text("signature", file.signature);
     out.Nested("expect", expect);
   }
+  if (!file.fires.empty()) out.Raw("fires", ListOf(file.fires));
   out.Number("seed", plan.seed, standard.seed);
   if (plan.salt != 0) out.Raw("salt", Hex(plan.salt));
   if (plan.inputs_digest != 0) out.Raw("inputs_digest", Hex(plan.inputs_digest));
@@ -158,6 +167,34 @@ std::string WritePlanFile(const PlanFile& file, const WritePlanOptions& options)
   std::string head = "# A plan of Millrace's simulator. Run it again with\n#   " + std::string(options.replay) + "\n";
   if (file.plan.seed == 0) head += "# It was written by hand, or shrunk.\n";
   return head + OfPlan(file).text() + "\n";
+}
+
+absl::StatusOr<std::string> WithFires(std::string_view name, std::string_view text,
+                                      const std::vector<std::string>& fires) {
+  const absl::StatusOr<PlanFile> before = ReadPlanFile(name, text);
+  if (!before.ok()) return before.status();
+  const std::string line = fires.empty() ? "" : "fires: " + ListOf(fires) + "\n";
+  std::string changed;
+  bool placed = false;
+  for (size_t from = 0; from < text.size();) {
+    const size_t end = std::min(text.find('\n', from), text.size() - 1) + 1;
+    const std::string_view old = text.substr(from, end - from);
+    from = end;
+    const bool ours = old.starts_with("fires:");
+    if (!ours) changed += old;
+    if (!old.ends_with('\n')) changed += "\n";
+    const bool behind = old.starts_with("expect ") && old.find('}') != std::string_view::npos;
+    if (placed || !(ours || behind)) continue;
+    changed += line;
+    placed = true;
+  }
+  if (!placed) changed += line;
+  const absl::StatusOr<PlanFile> after = ReadPlanFile(name, changed);
+  if (!after.ok() || after->fires != fires || after->plan != before->plan || after->signature != before->signature) {
+    return absl::InvalidArgumentError(std::string(name) + ": its fires stand where they cannot be replaced; write " +
+                                      (line.empty() ? "none" : line.substr(0, line.size() - 1)) + " by hand");
+  }
+  return changed;
 }
 
 }  // namespace millrace::sim

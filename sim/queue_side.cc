@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bus/check.h"
+#include "sim/client_over.h"
 
 namespace millrace::sim {
 namespace {
@@ -84,8 +85,9 @@ QueueSide::QueueSide(World& world)
     topics_.emplace(topic.name, static_cast<uint16_t>(t));
     auto& partitions = places_of_.emplace_back(static_cast<size_t>(topic.partitions));
     appended_.emplace_back(static_cast<size_t>(topic.partitions));
-    last_.emplace_back(static_cast<size_t>(topic.partitions));
     unbound_until_ns_.push_back(-1);
+    refusals_.emplace_back(static_cast<size_t>(topic.partitions));
+    unbound_by_.push_back(kNoFault);
     for (int32_t p = 0; p < topic.partitions; ++p) {
       const auto add = [&](uint16_t stage, std::string name) {
         places_.push_back({static_cast<uint16_t>(t), static_cast<uint16_t>(p), stage, std::move(name)});
@@ -127,12 +129,12 @@ std::unique_ptr<SimConsumerCore> QueueSide::OpenConsumer(const Owner& owner, con
   return core;
 }
 
-std::unique_ptr<SimProducerCore> QueueSide::OpenProducer(const Owner& owner, const std::vector<std::string>& names,
+std::unique_ptr<SimProducerCore> QueueSide::OpenProducer(const Owner& owner, const bus::ProducerOptions& options,
                                                          bus::Waker&) {
   bus::QueueProducerOptions queue;
   queue.session = SessionOptions();
   std::vector<bus::QueueTopic> topics;
-  for (const std::string& name : names) topics.push_back(TopicOf(topics_.find(name)->second));
+  for (const std::string& name : options.topics) topics.push_back(TopicOf(topics_.find(name)->second));
   return std::make_unique<ProducerOver<bus::QueueProducer>>([&](bool* stirred) {
     return bus::QueueProducer(std::move(topics), queue, std::make_unique<Link>(*this, owner, stirred), world_.Now());
   });
@@ -162,6 +164,7 @@ bool QueueSide::Read(Connection& connection, std::unique_ptr<Payload>& payload) 
   const Request request = payload->request.View();
   switch (request.method) {
     case Method::kChannelOpen:
+    case Method::kChannelClose:
       connection.state.ChannelAt(request.channel) = {};
       break;
     case Method::kConsume:
@@ -209,14 +212,20 @@ void QueueSide::OnPublish(Connection& connection, std::unique_ptr<Payload>& payl
   const uint16_t topic = world_.recorder().message(payload->message).topic;
   const uint16_t partition = PartitionOfPublish(request);
   payload->nowhere = unbound_until_ns_[topic] > world_.now_ns();
-  if (payload->nowhere) request.routing_key = kNowhere;
+  if (payload->nowhere) {
+    request.routing_key = kNowhere;
+    world_.Strikes(unbound_by_[topic]);
+  }
   const uint64_t before = broker_.puts();
+  const uint64_t refusals = RefusalsLeft(topic, partition);
   broker_.Receive(connection.id, request, world_.Now());
   if (broker_.puts() > before) {
     Appended(connection.owner, topic, partition, payload->message);
     Know(broker_.newest(), broker_.newest_segment(), payload->message);
-    std::swap(last_[topic][partition], payload);
+  } else if (RefusalsLeft(topic, partition) < refusals) {
+    world_.Strikes(refusals_[topic][partition].Take());
   } else if (broker_.Blocked(connection.id)) {
+    world_.Strikes(alarm_by_);
     // Not what comes over a connection that the broker has closed: nothing of it is read when the alarm is over.
     connection.state.held = std::move(payload);
   }
@@ -249,6 +258,7 @@ void QueueSide::OnAcked(bus::ConnectionId id, uint32_t number, uint64_t tag) {
 }
 
 bool QueueSide::Tells(Connection& connection, bus::Event& event) {
+  if (scattered_ && IsConfirm(event)) world_.Strikes(scattered_by_);
   if (event.kind != EventKind::kDelivered) return true;
   Channel& channel = connection.state.ChannelAt(event.channel);
   if (channel.queue == nullptr) return true;
@@ -269,6 +279,7 @@ uint32_t QueueSide::Known(uint16_t topic, const bus::Message& stored) {
 }
 
 void QueueSide::Advance() {
+  BreakWhatLosesAcks();
   broker_.Tick(world_.Now());
   network_.Pump();
 }

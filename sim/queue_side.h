@@ -44,6 +44,9 @@ struct QueueTraits {
     std::vector<Channel> channels;  // by number
     // A publish that the broker reads when its alarm is over; nothing behind it is read before.
     std::unique_ptr<Payload> held;
+    // It breaks when the next acknowledgement of that queue's messages arrives, which nobody reads; nullptr: it does not.
+    const std::string* breaks_at_ack_of = nullptr;
+    uint32_t ack_lost_by = kNoFault;
     Channel& ChannelAt(uint32_t number) {
       if (channels.size() <= number) channels.resize(number + 1);
       return channels[number];
@@ -64,7 +67,7 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   const bus::Capabilities& capabilities() const override { return capabilities_; }
   std::unique_ptr<SimConsumerCore> OpenConsumer(const Owner& owner, const bus::ConsumerOptions& options,
                                                 bus::Waker& waker) override;
-  std::unique_ptr<SimProducerCore> OpenProducer(const Owner& owner, const std::vector<std::string>& topics,
+  std::unique_ptr<SimProducerCore> OpenProducer(const Owner& owner, const bus::ProducerOptions& options,
                                                 bus::Waker& waker) override;
   uint32_t MessageOf(uint16_t topic, uint16_t, const bus::Delivery& delivery) override {
     return Known(topic, delivery.message);
@@ -78,7 +81,7 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   void ForEachOn(uint16_t topic, const std::function<void(uint32_t)>& visit) override;
 
   // queue_side_faults.cc
-  void Reset(uint32_t process, bool broker_too) override;
+  bool Reset(uint32_t process, bool broker_too) override;
   bool StopBroker() override;
   bool StartBroker() override;
   bool Refuse(uint16_t topic, int32_t partition, uint64_t count) override;
@@ -86,7 +89,7 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   bool DeleteQueue(uint16_t stage, uint16_t partition) override;
   bool Unbind(uint16_t topic, int64_t duration_ns) override;
   bool Demote(uint16_t stage, uint16_t partition) override;
-  bool Redeliver(uint16_t topic, uint16_t partition) override;
+  bool Redeliver(uint16_t stage, uint16_t partition, uint64_t records) override;
   bool ScatterConfirms(bool on) override;
 
  private:
@@ -107,6 +110,7 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   void Drop(Connection& connection) override { broker_.Drop(connection.id, world_.Now()); }
   // A server in an alarm reads nothing behind a publish, and notices all the same when the connection goes.
   bool Reads(const Connection& connection, const Net::Packet& packet) override {
+    if (connection.state.breaks_at_ack_of != nullptr && LosesAck(connection, packet)) return false;
     return connection.state.held == nullptr || packet.type == Net::Packet::Type::kClose;
   }
   bool Read(Connection& connection, std::unique_ptr<Payload>& payload) override;
@@ -119,9 +123,13 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   }
   void Forgets(Connection& connection) override { connection.state.held.reset(); }
 
+  bool LosesAck(const Connection& connection, const Net::Packet& packet);
+  void BreakWhatLosesAcks();
   const Place* PlaceNamed(std::string_view queue) const;
   const Place* PlaceOf(uint16_t stage, uint16_t partition) const;
   void OnPublish(Connection& connection, std::unique_ptr<Payload>& payload, const bus::Request& request);
+  // Of the queues that the topic's messages of that partition go to.
+  uint64_t RefusalsLeft(uint16_t topic, uint16_t partition) const;
   void OnAcked(bus::ConnectionId id, uint32_t channel, uint64_t tag);
   void Appended(const Owner& by, uint16_t topic, uint16_t partition, uint32_t message);
   uint32_t Interned(const bus::Request& publish);
@@ -142,14 +150,20 @@ class QueueSide final : public BrokerSide, private Network<QueueTraits>::Host {
   std::map<std::string, uint16_t, std::less<>> topics_;
   std::vector<std::vector<std::vector<const Place*>>> places_of_;  // by topic, partition
   std::vector<std::vector<uint64_t>> appended_;                    // by topic, partition
-  std::vector<std::vector<std::unique_ptr<Payload>>> last_;        // the last publish of each partition
   std::vector<int64_t> unbound_until_ns_;                          // by topic
   // What was published, by where the broker keeps its headers: no other message ever lies there, as `kept_` holds on to the
   // bytes.
   ByAddress by_bytes_;
   std::vector<bus::SegmentRef> kept_;
+  std::vector<uint32_t> breaking_;  // connections that break at once
   uint64_t opened_ = 0;
   bool alarm_ = false;
+  bool scattered_ = false;  // by a fault
+  // Faults that something may meet: see World::Strikes.
+  std::vector<std::vector<Armed>> refusals_;  // by topic, partition
+  std::vector<uint32_t> unbound_by_;          // by topic
+  uint32_t alarm_by_ = kNoFault;
+  uint32_t scattered_by_ = kNoFault;
 };
 
 // Of a publish: the routing key is its number.

@@ -43,6 +43,30 @@ uint32_t Recorder::AddJob(uint32_t id, uint32_t input, const Input& message, con
   return index;
 }
 
+uint32_t Recorder::AddJob(std::string name) {
+  const auto job = static_cast<uint32_t>(history_.jobs.size());
+  const auto [at, added] = jobs_.emplace(bus::Digest64(name), job);
+  if (!added) return at->second;
+  history_.jobs.push_back({.id = job, .input = job, .message = kNoMessage, .name = std::move(name)});
+  return job;
+}
+
+void Recorder::MakeInput(uint32_t message) {
+  MessageInfo& info = history_.messages[message];
+  info.role = MessageRole::kInput;
+  if (info.job != kNoJob && history_.jobs[info.job].message == kNoMessage) history_.jobs[info.job].message = message;
+}
+
+uint32_t Recorder::InternDigests(uint16_t topic, const bus::Digest128& id, uint64_t digest, uint32_t job) {
+  uint32_t first = kNoMessage;
+  if (const uint32_t known = Known(topic, id, digest, &first); known != kNoMessage) return known;
+  const auto index = static_cast<uint32_t>(history_.messages.size());
+  MessageInfo& info = AddMessage(topic, id, digest, first);
+  info.job = job;
+  if (job != kNoJob) info.role = MessageRole::kDerived;
+  return index;
+}
+
 uint32_t Recorder::KeyOf(std::string_view key, uint64_t digest) {
   const auto [at, added] = key_index_.try_emplace(digest, history_.keys.size());
   if (added) history_.keys.emplace_back(key);
@@ -129,6 +153,8 @@ uint32_t Recorder::Find(uint16_t topic, std::string_view id) const {
 
 History Recorder::Take() {
   std::sort(history_.final_state.begin(), history_.final_state.end());
+  for (const SinkEntry& entry : history_.final_state)
+    content_ = Mix(content_, bus::Digest64(entry.state, bus::Digest64(entry.key, bus::Digest64(entry.place))));
   history_.schedule_hash = schedule_;
   history_.content_hash = content_;
   return std::move(history_);

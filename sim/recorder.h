@@ -27,6 +27,11 @@ class Recorder {
   void Expect(size_t jobs);
   // The job's input message must be interned before any other message of the job is.
   uint32_t AddJob(uint32_t id, uint32_t input, const Input& message, const InputDigests& facts);
+  // The same by name alone, where the input is read only later: MakeInput says which message it is.
+  uint32_t AddJob(std::string name);
+  void MakeInput(uint32_t message);
+  // The message with these digests, which nobody has the bytes of; added as one of the job where it is new.
+  uint32_t InternDigests(uint16_t topic, const bus::Digest128& id, uint64_t digest, uint32_t job);
   // The index of a message as it lies on `topic`; added where it is new.
   uint32_t Intern(uint16_t topic, const bus::Message& message);
   // By id alone: the first message with that id on the topic; kNoMessage where there is none.
@@ -40,12 +45,15 @@ class Recorder {
     history_.records.push_back(record);
     schedule_ = Mix(schedule_, static_cast<uint64_t>(record.at_ns));
     schedule_ =
-        Mix(schedule_, static_cast<uint64_t>(record.kind) | static_cast<uint64_t>(record.flags) << 8 |
+        Mix(schedule_, HashedAs(record.kind) | static_cast<uint64_t>(record.flags) << 8 |
                            static_cast<uint64_t>(record.process) << 16 |
                            static_cast<uint64_t>(record.incarnation) << 32 | static_cast<uint64_t>(record.stage) << 48);
     schedule_ = Mix(schedule_, record.message | static_cast<uint64_t>(record.topic) << 32 |
                                    static_cast<uint64_t>(record.partition) << 48);
     schedule_ = Mix(schedule_, record.sequence + (record.epoch << 40) + (static_cast<uint64_t>(record.attempt) << 52));
+    // What a stage does to the outside is content as well as what it emits.
+    if (record.kind == Kind::kEffect || record.kind == Kind::kAttempt)
+      content_ = Mix(Mix(content_, record.value), static_cast<uint64_t>(record.count) << 8 | record.flags);
   }
   // Takes back the record at `index`, as if it had never been added.
   void TakeBack(size_t index) { history_.records.erase(history_.records.begin() + static_cast<ptrdiff_t>(index)); }
@@ -53,12 +61,15 @@ class Recorder {
     history_.texts.push_back(std::move(text));
     return static_cast<uint32_t>(history_.texts.size() - 1);
   }
+  void AddStrike(const Strike& strike) { history_.strikes.push_back(strike); }
   void CountBrokerEvents(uint64_t count) { history_.broker_events += count; }
 
   const Topology& topology() const { return history_.topology; }
   size_t records() const { return history_.records.size(); }
   const std::string& key(uint32_t index) const { return history_.keys[index]; }
   std::vector<SinkEntry>* final_state() { return &history_.final_state; }
+  // Set where the history is not of a simulated run.
+  void Observe() { history_.observed = true; }
   History Take();
 
  private:
@@ -71,6 +82,14 @@ class Recorder {
       return H::combine(std::move(h), id.digest.low ^ id.topic);
     }
   };
+  // Kinds of transactions, and refusals of ports, stand behind all others, so that runs without them have the hashes that
+  // they had before there were any.
+  static uint64_t HashedAs(Kind kind) {
+    const auto number = static_cast<uint64_t>(kind);
+    if (kind <= Kind::kCommit) return number;
+    if (kind <= Kind::kRefused || kind == Kind::kEnded) return number + kKinds;
+    return number - (kind < Kind::kEnded ? 3 : 4);
+  }
   static uint64_t Mix(uint64_t hash, uint64_t value) {
     hash = (hash ^ value) * 0x9fb21c651e98df25ull;
     return hash ^ (hash >> 32);

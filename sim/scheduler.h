@@ -61,7 +61,6 @@ class Scheduler {
     row_.pop_back();
     return next;
   }
-  void Clear() { row_.clear(); }
 
  private:
   static constexpr size_t kNear = 8;  // looked at one by one before the rest is halved

@@ -86,7 +86,8 @@ bool ShrinkJobs(Shrinker& shrinker) {
   std::set<uint32_t> named;
   for (const Fault& fault : shrinker.plan().faults) {
     if (fault.trigger.kind == TriggerKind::kAtJob) named.insert(fault.trigger.job);
-    if (fault.kind.starts_with("stage-")) named.insert(static_cast<uint32_t>(fault.part));
+    const FaultType* type = FindFault(fault.kind);
+    if (type != nullptr && type->traits.at_job != JobEffect::kNone) named.insert(static_cast<uint32_t>(fault.part));
   }
   return Reduce(shrinker, &Plan::jobs, [&](const Job& job) { return named.contains(job.id); });
 }

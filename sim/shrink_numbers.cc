@@ -79,9 +79,9 @@ bool ShrinkFault(Shrinker& shrinker, size_t i) {
   if (shrinker.plan().faults[i].amount < 0) {
     any |= Set(shrinker, amount, -shrinker.plan().faults[i].amount);
   }
-  const bool zero_is_all = type != nullptr && type->amount.find("0: all") != std::string_view::npos;
-  const bool time = type != nullptr && type->amount.find("nanoseconds") != std::string_view::npos;
-  any |= time ? Round(shrinker, amount, 0) : Lower(shrinker, amount, zero_is_all ? 1 : 0);
+  const AmountKind amounts = type != nullptr ? type->amount_kind : AmountKind::kCount;
+  any |= amounts == AmountKind::kTime ? Round(shrinker, amount, 0)
+                                      : Lower(shrinker, amount, amounts == AmountKind::kCountZeroAll ? 1 : 0);
   return any;
 }
 

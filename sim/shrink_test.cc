@@ -88,6 +88,18 @@ TEST(ShrinkTest, IsDeterministic) {
   EXPECT_EQ(one->plan.faults.size(), 3u);
 }
 
+// A count goes to one where none would mean all; a time becomes a round one.
+TEST(ShrinkTest, AmountsAreWhatTheirFaultSays) {
+  Plan plan = Large();
+  plan.faults = {{.id = 1, .kind = "stage-kill", .target = 0, .amount = 3},
+                 {.id = 2, .kind = "port-slow", .target = 0, .amount = 123'456'789}};
+  const auto fails = [](const Plan& p) { return p.faults.size() == 2 && p.faults[1].amount >= 50'000'000; };
+  const absl::StatusOr<ShrinkResult> result = Shrink(plan, fails);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->plan.faults[0].amount, 1);
+  EXPECT_EQ(result->plan.faults[1].amount, 60'000'000);
+}
+
 // Fails with all of the jobs 10 to 20, or with none of them and job 90: taking one of them away is no way to go.
 TEST(ShrinkTest, CopesWithPredicatesThatAreNotMonotonic) {
   const auto fails = [](const Plan& plan) {
@@ -243,7 +255,7 @@ TEST(ShrinkTest, OnDrawnPlansItTriesValidPlans) {
     const absl::StatusOr<ShrinkResult> result =
         Shrink(plan,
                [&](const Plan& p) {
-                 const std::vector<PlanProblem> problems = ValidatePlan(p, topology, facts.inputs);
+                 const std::vector<PlanProblem> problems = ValidatePlan(p, topology, facts.inputs, facts.new_version);
                  EXPECT_TRUE(problems.empty()) << "seed " << seed << ": " << problems.front().ToString(p);
                  return p.faults.size() >= faults && p.jobs.size() >= 2;
                },

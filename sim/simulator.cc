@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "sim/checkers/fired.h"
+#include "sim/checkers/struck.h"
 #include "sim/fault.h"
 #include "sim/history_index.h"
 #include "sim/ledger.h"
@@ -21,7 +22,10 @@ namespace {
 // For trying factories: nothing ever happens.
 class NoWorld final : public stages::PortWorld {
  public:
-  absl::Status Enter(std::string_view) override { return absl::UnavailableError("there is no world"); }
+  absl::Status Enter(std::string_view) override {
+    return absl::InvalidArgumentError(
+        "a factory calls a port, which the simulator has for attempts only; call it in Process");
+  }
   void Effect(const stages::PortEffect&) override {}
   absl::Status Leave() override { return absl::OkStatus(); }
 };
@@ -50,15 +54,17 @@ absl::Status TryFactories(const Subject& subject) {
   return absl::OkStatus();
 }
 
-// Of the faults that fired, each kind once.
-std::vector<const FaultType*> KindsFired(const Plan& plan, const History& history) {
-  std::vector<const FaultType*> kinds;
-  for (const Record& record : history.records) {
-    if (record.kind != Kind::kFault) continue;
-    const FaultType* type = FindFault(plan.faults[record.value].kind);
-    if (type != nullptr && std::find(kinds.begin(), kinds.end(), type) == kinds.end()) kinds.push_back(type);
+// What the kinds of the faults that struck suspend.
+std::vector<Suspension> SuspensionsOf(const Plan& plan, const History& history) {
+  std::vector<Suspension> suspensions;
+  for (const std::string& kind : KindsStruck(plan, history)) {
+    const FaultType* type = FindFault(kind);
+    if (type == nullptr) continue;
+    for (const Suspension& suspension : type->suspends) {
+      if (!suspension.queues_only || plan.semantics == Semantics::kQueue) suspensions.push_back(suspension);
+    }
   }
-  return kinds;
+  return suspensions;
 }
 
 }  // namespace
@@ -84,10 +90,10 @@ History Simulator::WithoutFaults(const Plan& plan, std::span<const uint32_t> lef
   std::erase_if(calm.jobs,
                 [&](const Job& job) { return std::binary_search(left_out.begin(), left_out.end(), job.id); });
   // Nobody is told about this run.
-  StrikeSink* const strikes = std::exchange(options_.strikes, nullptr);
+  FiringSink* const firings = std::exchange(options_.firings, nullptr);
   auto* const trace = std::exchange(options_.trace, nullptr);
   History history = Run(calm);
-  options_.strikes = strikes;
+  options_.firings = firings;
   options_.trace = trace;
   return history;
 }
@@ -96,21 +102,17 @@ Outcome Simulator::Judge(const Plan& plan, bool faultless) {
   Outcome outcome;
   outcome.history = Run(plan);
   outcome.effective = Effective(outcome.history);
-  const std::vector<const FaultType*> kinds = KindsFired(plan, outcome.history);
-  std::vector<Suspension> suspensions;
-  for (const FaultType* type : kinds) {
-    for (const Suspension& suspension : type->suspends) {
-      if (!suspension.queues_only || plan.semantics == Semantics::kQueue) suspensions.push_back(suspension);
-    }
-  }
+  const std::vector<Suspension> suspensions = SuspensionsOf(plan, outcome.history);
   const HistoryIndex index(outcome.history);
+  // One that fired and struck nobody suspends nothing, and is no reason either to compare the run with itself.
+  const bool calm = !index.Has(Kind::kFault);
   for (const Fate fate : FatesOf(index)) {
     outcome.accepted += fate != Fate::kNotAccepted ? 1 : 0;
     outcome.settled += fate == Fate::kSettled ? 1 : 0;
     outcome.dead_lettered += fate == Fate::kDeadLettered ? 1 : 0;
   }
   std::optional<History> without;
-  if (kinds.empty()) {
+  if (calm) {
     outcome.compared_with = ComparedWith::kItself;
   } else if (faultless) {
     // Without the jobs too that faults have made impossible: the rest must come to the same.
@@ -127,7 +129,7 @@ Outcome Simulator::Judge(const Plan& plan, bool faultless) {
   outcome.verdicts = CheckAll({.plan = plan,
                                .history = outcome.history,
                                .faultless = without.has_value() ? &*without
-                                            : kinds.empty()     ? &outcome.history
+                                            : calm              ? &outcome.history
                                                                 : nullptr,
                                .suspensions = suspensions,
                                .index = &index});
@@ -135,8 +137,16 @@ Outcome Simulator::Judge(const Plan& plan, bool faultless) {
 }
 
 bool Effective(const History& history) {
-  return std::any_of(history.records.begin(), history.records.end(),
-                     [](const Record& r) { return r.kind == Kind::kFault && (r.flags & kInFlight) != 0; });
+  return std::any_of(history.strikes.begin(), history.strikes.end(), [](const Strike& s) { return s.in_flight; });
+}
+
+std::vector<std::string> KindsStruck(const Plan& plan, const History& history) {
+  std::set<uint32_t> struck;
+  for (const Strike& strike : history.strikes) struck.insert(strike.fault);
+  std::vector<std::string> kinds;
+  for (const uint32_t fault : struck) kinds.push_back(plan.faults[fault].kind);
+  std::sort(kinds.begin(), kinds.end());
+  return kinds;
 }
 
 }  // namespace millrace::sim

@@ -17,6 +17,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "sim/checker.h"
@@ -40,7 +42,7 @@ enum class ComparedWith : uint8_t {
 struct Outcome {
   History history;
   Verdicts verdicts;
-  // A fault fired while accepted jobs were unfinished.
+  // A fault struck while accepted jobs were unfinished.
   bool effective = false;
   ComparedWith compared_with = ComparedWith::kNothing;
   // Jobs, as the ledger has them (sim/ledger.h).
@@ -69,8 +71,11 @@ class Simulator {
   Oracle oracle_;
 };
 
-// Whether a fault fired while accepted jobs were unfinished.
+// Whether a fault struck while accepted jobs were unfinished.
 bool Effective(const History& history);
+
+// The kinds of the faults that struck, by name: a kind as often as there are such faults, however often each struck.
+std::vector<std::string> KindsStruck(const Plan& plan, const History& history);
 
 }  // namespace millrace::sim
 

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "sim/example/one_stage.h"
 #include "stages/pipeline_config.h"
@@ -55,6 +58,19 @@ TEST_F(SimulatorTest, WithoutFaultsEverythingArrives) {
   }
 }
 
+// A source may give a record again.
+TEST_F(SimulatorTest, ARecordThatComesTwiceIsOneJob) {
+  const std::vector<Input> once = subject_.inputs();
+  std::vector<Input> twice = once;
+  twice.insert(twice.end(), once.begin(), once.end());
+  Input other = once[0];
+  other.body += " with another content";
+  twice.push_back(other);
+  subject_.SetInputs(twice);
+  EXPECT_EQ(subject_.inputs().size(), once.size() + 1);
+  EXPECT_EQ(subject_.inputs().back().body, other.body) << "another content is another input";
+}
+
 TEST_F(SimulatorTest, CrashesLoseNothing) {
   for (const Semantics semantics : {Semantics::kLog, Semantics::kQueue}) {
     Plan plan = PlanOf(semantics, 100);
@@ -67,6 +83,113 @@ TEST_F(SimulatorTest, CrashesLoseNothing) {
     const Outcome outcome = simulator_->Judge(plan);
     EXPECT_FALSE(outcome.verdicts.failed()) << Explain(outcome);
     EXPECT_TRUE(outcome.effective);
+  }
+}
+
+class EffectTest : public SimulatorTest {
+ protected:
+  // 30 jobs in 150 ms, and this fault.
+  Outcome With(Semantics semantics, const Fault& fault) { return With(semantics, std::vector<Fault>{fault}); }
+  Outcome With(Semantics semantics, const std::vector<Fault>& faults) {
+    Plan plan = PlanOf(semantics, 30);
+    plan.faults = faults;
+    Outcome outcome = simulator_->Judge(plan);
+    EXPECT_FALSE(outcome.verdicts.failed()) << Explain(outcome);
+    return outcome;
+  }
+  static size_t Fired(const Outcome& outcome) {
+    return static_cast<size_t>(std::count_if(outcome.history.records.begin(), outcome.history.records.end(),
+                                             [](const Record& r) { return r.kind == Kind::kFault; }));
+  }
+  static constexpr int64_t kMs = 1'000'000;
+  static constexpr Semantics kBoth[] = {Semantics::kLog, Semantics::kQueue};
+};
+
+TEST_F(EffectTest, NothingIsInFlightBeforeTheFirstIsAccepted) {
+  for (const Semantics semantics : kBoth) {
+    const Outcome early = With(semantics, {.id = 1, .kind = "crash", .trigger = {.at_ns = 10'000}, .target = 0});
+    EXPECT_EQ(Fired(early), 1u);
+    ASSERT_EQ(early.history.strikes.size(), 1u);
+    EXPECT_FALSE(early.effective) << "the feed has given nothing";
+    const Outcome late = With(semantics, {.id = 1, .kind = "crash", .trigger = {.at_ns = 30'000 * kMs}, .target = 0});
+    EXPECT_FALSE(late.effective) << "all is done";
+    EXPECT_TRUE(With(semantics, {.id = 1, .kind = "crash", .trigger = {.at_ns = 50 * kMs}, .target = 0}).effective);
+  }
+}
+
+TEST_F(EffectTest, WhatIsArmedCountsWhenSomethingMeetsIt) {
+  for (const Semantics semantics : kBoth) {
+    SCOPED_TRACE(static_cast<int>(semantics));
+    // Nobody publishes to topic 2: there are no dead letters.
+    const Fault nack = {.id = 1,
+                        .kind = "publish-nack",
+                        .trigger = {.at_ns = 50 * kMs},
+                        .target = 2,
+                        .duration_ns = 500 * kMs,
+                        .amount = 3};
+    const Outcome in_vain = With(semantics, nack);
+    EXPECT_EQ(Fired(in_vain), 1u);
+    EXPECT_TRUE(in_vain.history.strikes.empty());
+    EXPECT_FALSE(in_vain.effective);
+    Fault met = nack;
+    met.target = 1;
+    EXPECT_TRUE(With(semantics, met).effective);
+
+    const std::vector<Fault> armed = {
+        {.id = 1, .kind = "publish-unknown", .trigger = {.at_ns = 50 * kMs}, .target = 0, .amount = 1},
+        {.id = 1, .kind = "net-loss", .trigger = {.at_ns = 50 * kMs}, .target = 0, .amount = 1},
+        {.id = 1,
+         .kind = "net-delay",
+         .trigger = {.at_ns = 50 * kMs},
+         .target = 0,
+         .duration_ns = 90 * kMs,
+         .amount = kMs},
+        {.id = 1, .kind = "net-partition", .trigger = {.at_ns = 50 * kMs}, .target = 0, .duration_ns = 90 * kMs},
+        {.id = 1,
+         .kind = "stage-slow",
+         .trigger = {.at_ns = 50 * kMs},
+         .target = 0,
+         .part = 29,
+         .duration_ns = kMs,
+         .amount = 1},
+        {.id = 1, .kind = "stage-failing", .trigger = {.at_ns = 50 * kMs}, .target = 0, .part = 29, .amount = 1},
+    };
+    for (Fault fault : armed) {
+      SCOPED_TRACE(fault.kind);
+      const Outcome struck = With(semantics, fault);
+      ASSERT_GE(struck.history.strikes.size(), 1u);
+      EXPECT_TRUE(struck.effective);
+      EXPECT_GT(struck.history.strikes.back().at_ns, 50 * kMs) << "not when it was armed";
+      EXPECT_EQ(KindsStruck({.faults = {fault}}, struck.history), std::vector<std::string>{fault.kind});
+      // Each of two faults counts, however often it struck.
+      History both = struck.history;
+      both.strikes.push_back(both.strikes.back());
+      both.strikes.push_back({.fault = 1});
+      EXPECT_EQ(KindsStruck({.faults = {fault, fault}}, both), (std::vector<std::string>{fault.kind, fault.kind}));
+      // Job 0 is done by then.
+      if (!fault.kind.starts_with("stage-")) continue;
+      fault.part = 0;
+      const Outcome missed = With(semantics, fault);
+      EXPECT_EQ(Fired(missed), 1u);
+      EXPECT_FALSE(missed.effective);
+      EXPECT_TRUE(KindsStruck({.faults = {fault}}, missed.history).empty());
+    }
+  }
+}
+
+TEST_F(EffectTest, WhatIsNotThereCannotBeStruck) {
+  for (const Semantics semantics : kBoth) {
+    for (const char* kind :
+         {"pause", "poll-stuck", "net-reset", "net-half-open", "wall-jump", "rebalance-leave", "crash"}) {
+      SCOPED_TRACE(kind);
+      const Outcome outcome = With(
+          semantics,
+          {{.id = 1, .kind = "crash", .trigger = {.at_ns = 40 * kMs}, .target = 0, .duration_ns = 500 * kMs},
+           {.id = 2, .kind = kind, .trigger = {.at_ns = 60 * kMs}, .target = 0, .duration_ns = 20 * kMs, .amount = 1}});
+      EXPECT_EQ(Fired(outcome), 1u) << "the process was down";
+      ASSERT_EQ(outcome.history.strikes.size(), 1u);
+      EXPECT_EQ(outcome.history.strikes[0].fault, 0u);
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 #include "sim/subject.h"
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +23,18 @@ absl::StatusOr<uint16_t> TopicIndex(const stages::ResolvedPipeline& pipeline, co
     if (pipeline.topics[i].name == name) return static_cast<uint16_t>(i);
   }
   return absl::InvalidArgumentError(absl::StrCat("there is no topic \"", name, "\""));
+}
+
+// Of a stage's output number o (index into StageSettings::producer_topics).
+absl::StatusOr<std::vector<uint16_t>> ProducerTopicsOf(const stages::ResolvedPipeline& pipeline,
+                                                       const stages::StageSettings& stage) {
+  std::vector<uint16_t> topics;
+  for (const std::string& name : stage.producer_topics) {
+    absl::StatusOr<uint16_t> index = TopicIndex(pipeline, name);
+    if (!index.ok()) return index.status();
+    topics.push_back(*index);
+  }
+  return topics;
 }
 
 std::string HeadersOf(const stages::SourceRecord& record, std::string_view source) {
@@ -50,6 +64,30 @@ InputDigests DigestsOf(const Input& input, const TopicInfo& topic) {
   facts.plain =
       !topic.dead_letter && envelope.type != stages::kReceiptType && envelope.root.empty() && envelope.id == input.id;
   return facts;
+}
+
+// The next version of a stage finds the same pipeline: its own topics and ports are for another file.
+absl::Status CheckNext(const stages::StageSettings& stage, const stages::StageKind& now, const stages::StageKind& next,
+                       const stages::ResolvedPipeline& pipeline) {
+  const auto bad = [&](const std::string& why) {
+    return absl::InvalidArgumentError(absl::StrCat("the next version of stage \"", stage.name, "\" ", why));
+  };
+  if (next.sink != now.sink)
+    return bad(next.sink ? "is a sink, and this one is none: what is a job's end must stay so"
+                         : "is no sink, and this one is: what is a job's end must stay so");
+  for (const std::string& port : next.ports) {
+    const bool there = std::any_of(pipeline.ports.begin(), pipeline.ports.end(),
+                                   [&](const stages::PortSettings& p) { return p.name == port; });
+    if (!there) return bad(absl::StrCat("asks for port \"", port, "\"; declare it in the pipeline"));
+  }
+  const bool unnamed = stage.outputs.size() == 1 && next.outputs.size() == 1;
+  for (const std::string& output : next.outputs) {
+    const bool there = std::any_of(stage.outputs.begin(), stage.outputs.end(), [&](const stages::OutputSpec& o) {
+      return o.name == output || (unnamed && o.name.empty());
+    });
+    if (!there) return bad(absl::StrCat("emits to \"", output, "\"; wire it in the pipeline"));
+  }
+  return absl::OkStatus();
 }
 
 // Keeps every step-th record; when it has twice what is wanted it forgets every second one and doubles the step, so that
@@ -93,6 +131,44 @@ class SpreadSink final : public stages::SourceSink {
 
 }  // namespace
 
+absl::StatusOr<Topology> HistoryTopologyOf(const stages::ResolvedPipeline& pipeline, const stages::Registry& registry) {
+  Topology topology;
+  for (const stages::PortSettings& port : pipeline.ports) topology.ports.push_back(port.name);
+  for (const stages::TopicSettings& topic : pipeline.topics) {
+    topology.topics.push_back({.name = topic.name,
+                               .partitions = static_cast<uint16_t>(topic.partitions),
+                               .ordered = topic.ordered,
+                               .dead_letter = topic.dead_letter,
+                               .receipts = topic.receipts,
+                               .readers = {}});
+  }
+  for (const stages::StageSettings& stage : pipeline.stages) {
+    const stages::StageKind* kind = registry.FindStage(stage.kind);
+    if (kind == nullptr) return absl::InvalidArgumentError(absl::StrCat("there is no stage kind \"", stage.kind, "\""));
+    StageInfo info{.name = stage.name,
+                   .group = stage.group,
+                   .input = static_cast<uint16_t>(stage.input_topic),
+                   .dead_letter = kNoTopic,
+                   .outputs = {},
+                   .sink = kind->sink,
+                   .strict = stage.strict,
+                   .park_key = stage.park_key,
+                   .timed = stage.attempt_timeout.count() > 0,
+                   .exactly_once = stage.exactly_once,
+                   .window = static_cast<uint32_t>(stage.window_messages),
+                   .attempts_max = static_cast<uint32_t>(stage.retry.attempts_max),
+                   .branch = stage.branch};
+    absl::StatusOr<std::vector<uint16_t>> topics = ProducerTopicsOf(pipeline, stage);
+    if (!topics.ok()) return topics.status();
+    for (const stages::OutputSpec& output : stage.outputs)
+      info.outputs.push_back((*topics)[static_cast<size_t>(output.topic)]);
+    info.dead_letter = (*topics)[static_cast<size_t>(stage.dead_letter.topic)];
+    topology.topics[info.input].readers.push_back(static_cast<uint16_t>(topology.stages.size()));
+    topology.stages.push_back(std::move(info));
+  }
+  return topology;
+}
+
 absl::StatusOr<Subject> Subject::Make(stages::ResolvedPipeline pipeline, const stages::Registry& registry,
                                       SubjectOptions options) {
   Subject subject;
@@ -108,53 +184,30 @@ absl::StatusOr<Subject> Subject::Make(stages::ResolvedPipeline pipeline, const s
           absl::StrCat("port \"", port.name, "\" is of kind \"", port.kind,
                        "\", which has no simulated stand-in: give PortKind::make_simulated (stages/port_world.h)"));
     }
-    subject.topology_.ports.push_back(port.name);
   }
-  for (const stages::TopicSettings& topic : resolved.topics) {
-    subject.topology_.topics.push_back({.name = topic.name,
-                                        .partitions = static_cast<uint16_t>(topic.partitions),
-                                        .ordered = topic.ordered,
-                                        .dead_letter = topic.dead_letter,
-                                        .receipts = topic.receipts,
-                                        .readers = {}});
-  }
-  for (const stages::StageSettings& stage : resolved.stages) {
-    if (stage.exactly_once) {
-      return absl::InvalidArgumentError(absl::StrCat("stage \"", stage.name,
-                                                     "\" asks for EXACTLY_ONCE, which the simulator cannot judge yet: "
-                                                     "simulate it as AT_LEAST_ONCE, which promises less"));
+  absl::StatusOr<Topology> topology = HistoryTopologyOf(resolved, registry);
+  if (!topology.ok()) return topology.status();
+  subject.topology_ = *std::move(topology);
+  for (uint16_t index = 0; index < resolved.stages.size(); ++index) {
+    const stages::StageSettings& stage = resolved.stages[index];
+    const stages::StageKind& kind = subject.kind(index, /*next_version=*/false);
+    const stages::StageKind& next = subject.kind(index, /*next_version=*/true);
+    if (absl::Status s = CheckNext(stage, kind, next, resolved); !s.ok()) return s;
+    absl::StatusOr<std::vector<uint16_t>> topics = ProducerTopicsOf(resolved, stage);
+    if (!topics.ok()) return topics.status();
+    subject.producer_topics_.push_back(*std::move(topics));
+    for (const bool next_version : {false, true}) {
+      const std::vector<std::string>& of = (next_version ? next : kind).ports;
+      NamedPorts& named = subject.names_port_[next_version].emplace_back();
+      named.any = !of.empty();
+      for (const std::string& port : subject.topology_.ports)
+        named.which.push_back(std::find(of.begin(), of.end(), port) != of.end());
     }
-    const stages::StageKind* kind = registry.FindStage(stage.kind);
-    if (kind == nullptr) return absl::InvalidArgumentError(absl::StrCat("there is no stage kind \"", stage.kind, "\""));
-    StageInfo info{.name = stage.name,
-                   .group = stage.group,
-                   .input = static_cast<uint16_t>(stage.input_topic),
-                   .dead_letter = kNoTopic,
-                   .outputs = {},
-                   .sink = kind->sink,
-                   .strict = stage.strict,
-                   .park_key = stage.park_key,
-                   .timed = stage.attempt_timeout.count() > 0,
-                   .window = static_cast<uint32_t>(stage.window_messages),
-                   .attempts_max = static_cast<uint32_t>(stage.retry.attempts_max),
-                   .branch = stage.branch};
-    std::vector<uint16_t> producer_topics;
-    for (const std::string& name : stage.producer_topics) {
-      absl::StatusOr<uint16_t> index = TopicIndex(resolved, name);
-      if (!index.ok()) return index.status();
-      producer_topics.push_back(*index);
-    }
-    for (const stages::OutputSpec& output : stage.outputs)
-      info.outputs.push_back(producer_topics[static_cast<size_t>(output.topic)]);
-    info.dead_letter = producer_topics[static_cast<size_t>(stage.dead_letter.topic)];
-    subject.topology_.topics[info.input].readers.push_back(static_cast<uint16_t>(subject.topology_.stages.size()));
-    subject.topology_.stages.push_back(std::move(info));
-    subject.producer_topics_.push_back(std::move(producer_topics));
-    subject.uses_ports_.push_back(!kind->ports.empty());
   }
   subject.bus_topology_ = stages::TopologyOf(resolved);
   for (size_t i = 0; i < subject.bus_topology_.topics.size(); ++i) {
     bus::TopicSpec& spec = subject.bus_topology_.topics[i];
+    spec.existing.clear();  // there are no others here
     std::erase(spec.groups, resolved.ledger_group);
     if (!subject.topology_.topics[i].readers.empty()) continue;
     spec.keep = true;
@@ -163,18 +216,30 @@ absl::StatusOr<Subject> Subject::Make(stages::ResolvedPipeline pipeline, const s
   return subject;
 }
 
+const stages::StageKind& Subject::kind(uint16_t stage, bool next_version) const {
+  const std::string& name = pipeline_.stages[stage].kind;
+  const stages::Registry* next = next_version ? options_.next_version : nullptr;
+  const stages::StageKind* kind = next == nullptr ? nullptr : next->FindStage(name);
+  return kind != nullptr ? *kind : *registry_->FindStage(name);
+}
+
+bool Subject::has_next_version() const {
+  if (options_.next_version == nullptr) return false;
+  return std::any_of(pipeline_.stages.begin(), pipeline_.stages.end(), [this](const stages::StageSettings& stage) {
+    return options_.next_version->FindStage(stage.kind) != nullptr;
+  });
+}
+
 absl::StatusOr<stages::MadeStage> Subject::MakeStage(uint16_t stage, bool next_version, const stages::Ports& ports,
                                                      const Clock& clock) const {
   const stages::StageSettings& settings = pipeline_.stages[stage];
-  const stages::StageKind* kind = registry(next_version).FindStage(settings.kind);
-  if (kind == nullptr) return absl::InvalidArgumentError("its next version knows no such kind");
   stages::StageConfig config;
   config.name = settings.name;
   config.base_dir = options_.base_dir;
   config.options = settings.options;
   config.ports = &ports;
   config.clock = &clock;
-  return stages::MakeStage(*kind, config);
+  return stages::MakeStage(kind(stage, next_version), config);
 }
 
 absl::StatusOr<std::unique_ptr<stages::Port>> Subject::MakePort(uint16_t port, stages::PortWorld* world) const {
@@ -186,13 +251,26 @@ absl::StatusOr<std::unique_ptr<stages::Port>> Subject::MakePort(uint16_t port, s
   return registry_->FindPort(settings.kind)->make_simulated(config, world);
 }
 
+absl::Status Subject::NotNamed(uint16_t port) const {
+  return absl::FailedPreconditionError(
+      absl::StrCat("the port \"", topology_.ports[port],
+                   "\" is called by a stage whose kind does not name it, or outside of an attempt; name it in "
+                   "StageKind::ports, and call it in Process only"));
+}
+
 void Subject::SetInputs(std::vector<Input> inputs) {
-  inputs_ = std::move(inputs);
-  inputs_digest_ = inputs_.size();
+  inputs_.clear();
   input_digests_.clear();
-  input_digests_.reserve(inputs_.size());
+  std::set<std::tuple<uint16_t, bus::Digest128, uint64_t>> seen;
+  for (Input& input : inputs) {
+    InputDigests facts = DigestsOf(input, topology_.topics[input.topic]);
+    // The same record once more is the same job.
+    if (!seen.emplace(input.topic, facts.id, facts.content).second) continue;
+    input_digests_.push_back(std::move(facts));
+    inputs_.push_back(std::move(input));
+  }
+  inputs_digest_ = inputs_.size();
   for (const Input& input : inputs_) {
-    input_digests_.push_back(DigestsOf(input, topology_.topics[input.topic]));
     inputs_digest_ = bus::Digest64(input.id, inputs_digest_);
     inputs_digest_ = bus::Digest64(input.key.value_or(""), inputs_digest_);
     inputs_digest_ = bus::Digest64(input.body, inputs_digest_);

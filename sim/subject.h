@@ -3,11 +3,12 @@
 //   absl::StatusOr<Subject> subject = Subject::Make(*resolved, registry, {.base_dir = file.base_dir()});
 //   subject->SetInputs(std::move(inputs));
 //
-// Errors: Make refuses what cannot be simulated (a port without a simulated stand-in, exactly-once delivery), naming it.
+// Errors: Make refuses what cannot be simulated (a port without a simulated stand-in), naming it.
 // Threading: immutable after SetInputs; any number of runs on any threads read it.
 #ifndef MILLRACE_SIM_SUBJECT_H_
 #define MILLRACE_SIM_SUBJECT_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -61,9 +62,14 @@ struct InputDigests {
 
 struct SubjectOptions {
   std::string base_dir;  // what relative paths in options are relative to
-  // The next version of the same stages, for rolling deployments; nullptr: there is none.
+  // The next version of some of the stages, for rolling deployments, under the names that their kinds have now; nullptr: there
+  // is none. Other stages stay as they are, and ports and sources always do.
   const stages::Registry* next_version = nullptr;
 };
+
+// A pipeline as histories show it; `processes` and `queue` are left to the caller. Errors: InvalidArgument for a kind of stage
+// or a topic that there is not.
+absl::StatusOr<Topology> HistoryTopologyOf(const stages::ResolvedPipeline& pipeline, const stages::Registry& registry);
 
 class Subject {
  public:
@@ -77,6 +83,7 @@ class Subject {
   // input): the line is the body, its key the first `key` field where the line is a JSON object that has it; ids are
   // line numbers.
   absl::StatusOr<std::vector<Input>> InputsOfLines(std::string_view text, std::string_view name) const;
+  // A record that is there twice (topic, id and content) is one input: the same job.
   void SetInputs(std::vector<Input> inputs);
 
   // One object of a stage, with this or the next version of its kind; what it is given outlives it. Errors: the factory's.
@@ -86,10 +93,10 @@ class Subject {
   absl::StatusOr<std::unique_ptr<stages::Port>> MakePort(uint16_t port, stages::PortWorld* world) const;
 
   const stages::ResolvedPipeline& pipeline() const { return pipeline_; }
-  const stages::Registry& registry(bool next_version) const {
-    return next_version && options_.next_version != nullptr ? *options_.next_version : *registry_;
-  }
-  bool has_next_version() const { return options_.next_version != nullptr; }
+  // Of a stage, in this or the next version.
+  const stages::StageKind& kind(uint16_t stage, bool next_version) const;
+  // Whether the next version has another kind for a stage of the pipeline.
+  bool has_next_version() const;
   const std::string& base_dir() const { return options_.base_dir; }
   const std::vector<Input>& inputs() const { return inputs_; }
   const InputDigests& digests(size_t input) const { return input_digests_[input]; }
@@ -102,7 +109,13 @@ class Subject {
   uint16_t ProducerTopic(uint16_t stage, int32_t index) const {
     return producer_topics_[stage][static_cast<size_t>(index)];
   }
-  bool uses_ports(uint16_t stage) const { return uses_ports_[stage]; }
+  // Whether its kind, in this or the next version, names ports, and so may stand still in them; whether it names this one.
+  bool uses_ports(uint16_t stage, bool next_version) const { return names_port_[next_version][stage].any; }
+  bool names_port(uint16_t stage, bool next_version, uint16_t port) const {
+    return names_port_[next_version][stage].which[port];
+  }
+  // What a port answers whose caller cannot stand still in it.
+  absl::Status NotNamed(uint16_t port) const;
 
  private:
   stages::ResolvedPipeline pipeline_;
@@ -114,7 +127,11 @@ class Subject {
   Topology topology_;
   bus::Topology bus_topology_;
   std::vector<std::vector<uint16_t>> producer_topics_;
-  std::vector<bool> uses_ports_;
+  struct NamedPorts {
+    bool any = false;
+    std::vector<bool> which;
+  };
+  std::array<std::vector<NamedPorts>, 2> names_port_;  // by version and stage
 };
 
 }  // namespace millrace::sim

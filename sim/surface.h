@@ -1,8 +1,11 @@
 // What faults can do to the world. Each verb is something that happens to real deployments; none of them asks the
 // production code for help.
 //
-// Threading: the world's. Errors: a verb on what is not there (a process that is down, a queue that was never made) does
-// nothing and returns false: the fault has then not fired.
+// Some verbs do it at once (Crash, Reset, Destroy), some only arm something that a packet, a publish, a call or a message has
+// yet to meet (Delay, Refuse, PortOutage, Misbehave): the world tells when that happens (History::strikes).
+//
+// Threading: the world's. Errors: a verb on what is not there (a process that is down, a connection that nobody has, a queue
+// that was never made), or that would leave all as it is, does nothing and returns false: the fault has then not fired.
 #ifndef MILLRACE_SIM_SURFACE_H_
 #define MILLRACE_SIM_SURFACE_H_
 
@@ -38,9 +41,14 @@ class Surface {
   virtual bool Stop(uint32_t process,
                     int64_t restart_after_ns) = 0;  // SIGTERM: drains; comes back after that (< 0: at healing)
   virtual bool Join(uint32_t like_process) = 0;     // a new slot with the same stages
-  virtual bool NewVersion(uint32_t process) = 0;    // its next incarnation runs the next version of the stages
+  // A new slot with the same stages and the transactional ids of `process`, as when two are given one name; and its end: all
+  // such slots leave, and do not come back.
+  virtual bool Twin(uint32_t process) = 0;
+  virtual bool EndTwins(uint32_t process) = 0;
+  virtual bool NewVersion(uint32_t process) = 0;  // its next incarnation runs the next version of the stages
 
-  // The network between one process (or the feed: kFeed) and the broker.
+  // The network between one process (or the feed: kFeed) and the broker. The link is there while the process is down too:
+  // bytes of the dead travel on it, and its next incarnation finds it as it is.
   static constexpr uint32_t kFeed = UINT32_MAX;
   virtual bool Delay(uint32_t process, int64_t extra_ns, int64_t duration_ns) = 0;
   virtual bool Cut(uint32_t process, bool to_broker, bool from_broker) = 0;  // bytes of these directions stay away
@@ -49,6 +57,8 @@ class Surface {
   virtual bool HalfOpen(uint32_t process) = 0;  // the client learns of it, the broker does not
   // The next `count` packets to the broker are lost and sent again after a while, those behind wait for them.
   virtual bool Lose(uint32_t process, uint32_t count) = 0;
+  // Logs: requests to end a transaction stay away, and what the process sends behind them.
+  virtual bool HoldEnds(uint32_t process, bool on) = 0;
 
   // The broker.
   virtual bool StopBroker() = 0;
@@ -63,10 +73,10 @@ class Surface {
   virtual bool DeleteQueue(uint16_t stage, uint16_t partition) = 0;  // queues: of that stage's group
   virtual bool Unbind(uint16_t topic, int64_t duration_ns) = 0;      // queues: publishes are returned as unroutable
   virtual bool Demote(uint16_t stage, uint16_t partition) = 0;       // queues: single-active hand-over without notice
-  virtual bool Redeliver(
-      uint16_t stage,
-      uint16_t
-          partition) = 0;  // the group gets again what it had settled last (logs: the committed offset goes back by one record; queues: not there)
+  // The stage's group gets again what it had settled last. Logs: its committed offset goes back by up to `records`, and its
+  // members join again, as when a coordinator has lost its last writes or an operator has reset the group. Queues: the
+  // connection of whoever has unsettled messages of the partition breaks before its next acknowledgement reaches the broker.
+  virtual bool Redeliver(uint16_t stage, uint16_t partition, uint64_t records) = 0;
   virtual bool ScatterConfirms(bool on) = 0;  // queues: out of order, singly and multiple
 
   // Stages and what they use.

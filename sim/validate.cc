@@ -1,6 +1,7 @@
 #include "sim/validate.h"
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -42,6 +43,15 @@ class Collector {
 
 using Part = PlanProblem::Part;
 
+// Empty: it is a time that a run can have.
+std::string WrongTime(int64_t ns, std::string_view what, std::string_view negative) {
+  if (ns < 0) return "the " + std::string(what) + " is negative; " + std::string(negative);
+  if (ns > kLongestNs) return "the " + std::string(what) + " is over 30 days, longer than any run; give a shorter one";
+  return "";
+}
+
+constexpr std::string_view kFromTheStart = "times count from the start of the run";
+
 void CheckJobs(const Plan& plan, Collector& out) {
   for (size_t i = 0; i < plan.jobs.size(); ++i) {
     const Job& job = plan.jobs[i];
@@ -49,13 +59,15 @@ void CheckJobs(const Plan& plan, Collector& out) {
       out.Add(Part::kJob, i, "id", "ids must ascend; the job before it has " + std::to_string(plan.jobs[i - 1].id));
     }
     if (job.id > kIdMax) out.Add(Part::kJob, i, "id", "the id is too large; at most " + std::to_string(kIdMax));
-    if (job.at_ns < 0) out.Add(Part::kJob, i, "at", "the time is negative; times count from the start of the run");
+    if (std::string wrong = WrongTime(job.at_ns, "time", kFromTheStart); !wrong.empty())
+      out.Add(Part::kJob, i, "at", std::move(wrong));
   }
 }
 
 void CheckTrigger(const Plan& plan, size_t index, Collector& out) {
   const Trigger& trigger = plan.faults[index].trigger;
-  if (trigger.at_ns < 0) out.Fault(index, "at", "the time is negative; times count from the start of the run");
+  if (std::string wrong = WrongTime(trigger.at_ns, "time", kFromTheStart); !wrong.empty())
+    out.Fault(index, "at", std::move(wrong));
   switch (trigger.kind) {
     case TriggerKind::kAtTime:
       break;
@@ -69,7 +81,7 @@ void CheckTrigger(const Plan& plan, size_t index, Collector& out) {
       if (trigger.count == 0) out.Fault(index, "at_job", "the count is 0; actions are counted from 1");
       if (!out.HasJob(trigger.job)) out.Fault(index, "at_job", out.NoJob(trigger.job));
       if (trigger.action == ActionKind::kFlow || trigger.action == ActionKind::kRelease ||
-          trigger.action == ActionKind::kLeave) {
+          trigger.action == ActionKind::kLeave || trigger.action == ActionKind::kAbort) {
         out.Fault(index, "at_job",
                   "the action " + std::string(NameOf(trigger.action)) + " concerns no job; use after_action");
       }
@@ -84,14 +96,21 @@ void CheckFaults(const Plan& plan, Collector& out) {
       out.Fault(i, "id", "ids must ascend; the fault before it has " + std::to_string(plan.faults[i - 1].id));
     }
     CheckTrigger(plan, i, out);
-    if (fault.duration_ns < 0) out.Fault(i, "duration", "the duration is negative; leave it out for none");
+    if (std::string wrong = WrongTime(fault.duration_ns, "duration", "leave it out for none"); !wrong.empty())
+      out.Fault(i, "duration", std::move(wrong));
     const FaultType* type = FindFault(fault.kind);
     if (type == nullptr) {
       out.Fault(i, "kind", "there is no fault \"" + fault.kind + "\"; " + stages::Suggest(fault.kind, FaultNames()));
       continue;
     }
-    if (type->target == "stage" && fault.kind.starts_with("stage-") &&
-        (fault.part < 0 || !out.HasJob(static_cast<uint32_t>(fault.part)))) {
+    if (fault.amount < type->amount_least || fault.amount > type->amount_most) {
+      const std::string means = type->amount.empty() ? "" : " (" + std::string(type->amount) + ")";
+      out.Fault(i, "amount",
+                "the amount " + std::to_string(fault.amount) + means + " cannot be; give " +
+                    std::to_string(type->amount_least) + " to " + std::to_string(type->amount_most));
+    }
+    if (fault.part < -1) out.Fault(i, "part", "the part is negative; leave it out where the kind has none");
+    if (type->traits.at_job != JobEffect::kNone && (fault.part < 0 || !out.HasJob(static_cast<uint32_t>(fault.part)))) {
       out.Fault(i, "part", out.NoJob(static_cast<uint32_t>(fault.part)));
     }
   }
@@ -100,6 +119,8 @@ void CheckFaults(const Plan& plan, Collector& out) {
 void CheckRange(Collector& out, int64_t low, int64_t high, const std::string& name) {
   if (low < 0) {
     out.Add(Part::kTiming, 0, name + "_min", "the time is negative");
+  } else if (high > kLongestNs) {
+    out.Add(Part::kTiming, 0, name + "_max", "it is over 30 days; give a shorter time");
   } else if (high < low) {
     out.Add(Part::kTiming, 0, name + "_max", "it is less than " + name + "_min");
   }
@@ -115,9 +136,12 @@ void CheckTiming(const Timing& timing, Collector& out) {
                                                       {"max_poll_interval", timing.max_poll_interval_ns}};
   for (const auto& [name, value] : positive) {
     if (value <= 0) out.Add(Part::kTiming, 0, name, "it must be more than nothing; leave it out for the default");
+    if (value > kLongestNs) out.Add(Part::kTiming, 0, name, "it is over 30 days; give a shorter time");
   }
-  if (timing.linger_ns < 0) out.Add(Part::kTiming, 0, "linger", "the time is negative");
-  if (timing.restart_ns < 0) out.Add(Part::kTiming, 0, "restart", "the time is negative");
+  for (const auto& [name, value] : {std::pair("linger", timing.linger_ns), std::pair("restart", timing.restart_ns)}) {
+    if (std::string wrong = WrongTime(value, "time", "leave it out for the default"); !wrong.empty())
+      out.Add(Part::kTiming, 0, name, std::move(wrong));
+  }
   if (timing.heartbeat_ns >= timing.session_timeout_ns) {
     out.Add(Part::kTiming, 0, "heartbeat",
             "sessions would end between two heartbeats; make it a third of session_timeout");
@@ -126,7 +150,8 @@ void CheckTiming(const Timing& timing, Collector& out) {
 
 uint32_t Joiners(const Plan& plan) {
   return static_cast<uint32_t>(std::count_if(plan.faults.begin(), plan.faults.end(), [](const Fault& fault) {
-    return fault.kind == "rebalance-join" || fault.kind == "rebalance-storm";
+    const FaultType* type = FindFault(fault.kind);
+    return type != nullptr && type->traits.adds_process;
   }));
 }
 
@@ -146,7 +171,7 @@ void CheckProcesses(const Plan& plan, size_t stages, Collector& out) {
       out.Fault(i, field, "there is no process " + std::to_string(fault.trigger.process) + known);
     }
     if (type->target != "process") continue;
-    const bool feed = fault.target == kFeedTarget && MayStrikeFeed(fault.kind);
+    const bool feed = fault.target == kFeedTarget && type->traits.strikes_feed;
     if (!feed && (fault.target < -1 || fault.target >= static_cast<int64_t>(slots))) {
       out.Fault(i, "target", "there is no process " + std::to_string(fault.target) + known);
     }
@@ -171,11 +196,23 @@ void CheckTarget(const Plan& plan, const Topology& topology, size_t index, const
     }
   } else if (type.target == "stage") {
     CheckIndex(out, index, fault.target, topology.stages.size(), "target", "stage");
-    if (fault.kind.starts_with("stage-") || target >= topology.stages.size()) return;
+    if (type.traits.at_job != JobEffect::kNone || target >= topology.stages.size()) return;
     const uint16_t input = topology.stages[target].input;
     if (fault.part >= 0 && input != kNoTopic) {
       CheckIndex(out, index, fault.part, topology.topics[input].partitions, "part", "partition of its input");
     }
+  }
+}
+
+// A job is known by its id on the bus, which comes with the input: of two alike one would count for both.
+void CheckInputsOnce(const Plan& plan, Collector& out) {
+  std::map<uint32_t, uint32_t> job_of;
+  for (size_t i = 0; i < plan.jobs.size(); ++i) {
+    const auto [first, fresh] = job_of.emplace(plan.jobs[i].input, plan.jobs[i].id);
+    if (fresh) continue;
+    out.Add(Part::kJob, i, "input",
+            "it has input " + std::to_string(plan.jobs[i].input) + ", which job " + std::to_string(first->second) +
+                " has; an input is one job: give each its own");
   }
 }
 
@@ -216,34 +253,47 @@ std::vector<PlanProblem> CheckPlan(const Plan& plan) {
   CheckFaults(plan, out);
   CheckTiming(plan.timing, out);
   if (plan.limits.time_ns <= 0) out.Add(Part::kLimits, 0, "time", "a run needs time; leave it out for the default");
+  if (plan.limits.time_ns > kLongestNs)
+    out.Add(Part::kLimits, 0, "time", "it is over 30 days; leave it out for the default");
   if (plan.limits.records == 0)
     out.Add(Part::kLimits, 0, "records", "a run needs records; leave it out for the default");
   return std::move(out.problems);
 }
 
-std::vector<PlanProblem> ValidatePlan(const Plan& plan, const Topology& topology, const InputFacts& inputs) {
+std::vector<PlanProblem> ValidatePlan(const Plan& plan, const Topology& topology, const InputFacts& inputs,
+                                      bool next_version) {
   Collector out(plan);
   out.problems = CheckPlan(plan);
   if (plan.inputs_digest != 0 && inputs.digest != 0 && plan.inputs_digest != inputs.digest) {
     out.Add(Part::kPlan, 0, "inputs_digest",
             "it was drawn for other inputs; give it those, or take inputs_digest out if it should run with any");
   }
+  CheckInputsOnce(plan, out);
   for (size_t i = 0; i < plan.jobs.size(); ++i) {
     if (plan.jobs[i].input < inputs.count) continue;
     const std::string known =
         inputs.count == 0 ? "; there are none" : "; there are 0 to " + std::to_string(inputs.count - 1);
     out.Add(Part::kJob, i, "input", "there is no input " + std::to_string(plan.jobs[i].input) + known);
   }
+  if (plan.semantics == Semantics::kQueue && HasTransactions(topology)) {
+    out.Add(Part::kPlan, 0, "semantics",
+            "the pipeline has a stage that is EXACTLY_ONCE, which queues have no transactions for; run it on a log");
+  }
   CheckProcesses(plan, topology.stages.size(), out);
   FaultScene scene = {.topology = &topology,
                       .semantics = plan.semantics,
                       .processes = SlotsOf(plan, topology.stages.size()),
                       .timing = &plan.timing,
-                      .new_version = true};
+                      .new_version = next_version};
   for (const Job& job : plan.jobs) scene.job_ids.push_back(job.id);
   for (size_t i = 0; i < plan.faults.size(); ++i) {
     const FaultType* type = FindFault(plan.faults[i].kind);
     if (type == nullptr) continue;
+    if (type->traits.needs_next_version && !next_version) {
+      out.Fault(i, "kind",
+                "there is no next version of the stages; give millrace_pipeline a next_registrar, or take it out");
+      continue;
+    }
     if (!type->applies(scene)) {
       out.Fault(i, "kind", "it does not apply to this pipeline on a " + std::string(NameOf(plan.semantics)));
       continue;

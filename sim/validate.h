@@ -44,8 +44,9 @@ uint32_t SlotsOf(const Plan& plan, size_t stages);
 // What can be told without the pipeline.
 std::vector<PlanProblem> CheckPlan(const Plan& plan);
 
-// … and with it. `topology` is the pipeline's; its `queue` does not matter.
-std::vector<PlanProblem> ValidatePlan(const Plan& plan, const Topology& topology, const InputFacts& inputs);
+// … and with it. `topology` is the pipeline's; its `queue` does not matter. `next_version`: there is one of its stages.
+std::vector<PlanProblem> ValidatePlan(const Plan& plan, const Topology& topology, const InputFacts& inputs,
+                                      bool next_version = false);
 
 }  // namespace millrace::sim
 

@@ -50,6 +50,21 @@ TEST(ValidateTest, ProcessesAreSlots) {
   EXPECT_EQ(Only(plan), "there is no process 3; there are 0 to 2");
 }
 
+TEST(ValidateTest, TransactionsNeedALog) {
+  Topology topology = ExampleTopology(false);
+  topology.stages[0].exactly_once = true;
+  EXPECT_TRUE(ValidatePlan(Small(Semantics::kLog), topology, {.count = 9}).empty());
+  const std::vector<PlanProblem> problems = ValidatePlan(Small(Semantics::kQueue), topology, {.count = 9});
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_EQ(problems.front().text,
+            "the pipeline has a stage that is EXACTLY_ONCE, which queues have no transactions for; run it on a log");
+  Plan plan = Small(Semantics::kLog);
+  plan.faults = {{.id = 1, .kind = "twin", .target = 0}, {.id = 2, .kind = "crash", .target = 2}};
+  EXPECT_TRUE(ValidatePlan(plan, topology, {.count = 9}).empty()) << "the twin is a process";
+  EXPECT_EQ(WithFault(Semantics::kLog, {.id = 1, .kind = "twin", .target = 0}),
+            "it does not apply to this pipeline on a log");
+}
+
 TEST(ValidateTest, OnlyLinksHaveTheFeedAsATarget) {
   EXPECT_EQ(WithFault(Semantics::kLog, {.id = 1, .kind = "net-reset", .target = kFeedTarget}), "");
   EXPECT_EQ(WithFault(Semantics::kLog, {.id = 1, .kind = "crash", .target = kFeedTarget}),
@@ -76,6 +91,15 @@ TEST(ValidateTest, KindsApplyToTheSemantics) {
             "it does not apply to this pipeline on a queue");
 }
 
+TEST(ValidateTest, ADeploymentOfTheNextVersionNeedsOne) {
+  const Fault fault = {.id = 1, .kind = "new-version", .target = 0};
+  EXPECT_EQ(WithFault(Semantics::kLog, fault),
+            "there is no next version of the stages; give millrace_pipeline a next_registrar, or take it out");
+  Plan plan = Small(Semantics::kQueue);
+  plan.faults = {fault};
+  EXPECT_TRUE(ValidatePlan(plan, ExampleTopology(false), {.count = 9}, /*next_version=*/true).empty());
+}
+
 TEST(ValidateTest, PortsAreNeededForPortCalls) {
   Plan plan = Small(Semantics::kLog);
   plan.faults = {{.id = 1, .kind = "crash", .trigger = {.kind = TriggerKind::kInPort}}};
@@ -97,6 +121,48 @@ TEST(ValidateTest, InputsAreThoseItWasDrawnFor) {
             "it was drawn for other inputs; give it those, or take inputs_digest out if it should run with any");
 }
 
+TEST(ValidateTest, AmountsAreWhatTheKindCanHave) {
+  const auto log = [](Fault fault) { return WithFault(Semantics::kLog, fault); };
+  EXPECT_EQ(log({.id = 1, .kind = "net-loss", .target = 0, .amount = -1}),
+            "the amount -1 (how many packets) cannot be; give 0 to 1000000");
+  EXPECT_EQ(log({.id = 1, .kind = "publish-unknown", .target = 0, .amount = int64_t{1} << 33}),
+            "the amount 8589934592 (how many confirms) cannot be; give 0 to 1000000");
+  EXPECT_EQ(log({.id = 1, .kind = "pause", .target = 0, .duration_ns = 1, .amount = -5}),
+            "the amount -5 cannot be; give 0 to 1000000");
+  EXPECT_EQ(log({.id = 1, .kind = "net-delay", .target = 0, .duration_ns = 1, .amount = INT64_MAX}),
+            "the amount 9223372036854775807 (by how many nanoseconds) cannot be; give 0 to 2592000000000000");
+  EXPECT_EQ(log({.id = 1, .kind = "wall-jump", .target = 0, .amount = -3'600'000'000'000}), "") << "backwards";
+  EXPECT_NE(log({.id = 1, .kind = "wall-jump", .target = 0, .amount = INT64_MIN}), "");
+  EXPECT_EQ(log({.id = 1, .kind = "net-partition", .target = 0, .part = -7}),
+            "the part is negative; leave it out where the kind has none");
+}
+
+TEST(ValidateTest, NoTimeIsLongerThanAnyRun) {
+  const std::string tail = " is over 30 days, longer than any run; give a shorter one";
+  EXPECT_EQ(WithFault(Semantics::kLog, {.id = 1, .kind = "crash", .trigger = {.at_ns = INT64_MAX}, .target = 0}),
+            "the time" + tail);
+  EXPECT_EQ(WithFault(Semantics::kLog, {.id = 1, .kind = "pause", .target = 0, .duration_ns = INT64_MAX}),
+            "the duration" + tail);
+  Plan plan = Small(Semantics::kLog);
+  plan.jobs[1].at_ns = INT64_MAX;
+  EXPECT_EQ(Only(plan), "the time" + tail);
+  plan = Small(Semantics::kLog);
+  plan.timing.service_max_ns = INT64_MAX;
+  EXPECT_EQ(Only(plan), "it is over 30 days; give a shorter time");
+  plan = Small(Semantics::kLog);
+  plan.timing.restart_ns = INT64_MAX;
+  EXPECT_EQ(Only(plan), "the time" + tail);
+  plan = Small(Semantics::kLog);
+  plan.limits.time_ns = INT64_MAX;
+  EXPECT_EQ(Only(plan), "it is over 30 days; leave it out for the default");
+}
+
+TEST(ValidateTest, AnInputIsOneJob) {
+  Plan plan = Small(Semantics::kLog);
+  plan.jobs[1].input = 0;
+  EXPECT_EQ(Only(plan), "it has input 0, which job 2 has; an input is one job: give each its own");
+}
+
 TEST(ValidateTest, NumbersMakeSense) {
   Plan plan = Small(Semantics::kLog);
   plan.timing.latency_max_ns = 1;
@@ -114,7 +180,7 @@ TEST(ValidateTest, NumbersMakeSense) {
             "job 1: ids must ascend; the job before it has 2\n"
             "timing: latency_max: it is less than latency_min\n"
             "timing: session_timeout: it must be more than nothing; leave it out for the default\n"
-            "timing: restart: the time is negative\n"
+            "timing: restart: the time is negative; leave it out for the default\n"
             "timing: heartbeat: sessions would end between two heartbeats; make it a third of session_timeout\n"
             "limits: records: a run needs records; leave it out for the default\n");
 }

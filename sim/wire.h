@@ -10,7 +10,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
+#include "sim/armed.h"
+#include "sim/history.h"
 #include "sim/plan.h"
 
 namespace millrace::sim {
@@ -24,12 +27,36 @@ struct Owner {
 };
 
 // The weather between one process and the broker, for all of its connections.
+// Faults have made it so: World::Strikes is told when a packet meets one.
 struct Weather {
-  bool cut_to_broker = false;
+  struct Cut {
+    uint32_t by = kNoFault;
+    bool to_broker = false;
+    bool to_client = false;
+  };
+  std::vector<Cut> cuts;
+  bool cut_to_broker = false;  // by any of them
   bool cut_to_client = false;
-  int64_t extra_ns = 0;
-  uint32_t lose = 0;           // packets to the broker still to be lost
-  uint32_t lose_confirms = 0;  // see Surface::LoseConfirms
+  int64_t extra_ns = 0;  // by the fault that came last
+  uint32_t delayed_by = kNoFault;
+  Armed losses;            // packets to the broker still to be lost
+  Armed lost_confirms;     // see Surface::LoseConfirms
+  bool hold_ends = false;  // see Surface::HoldEnds
+  uint32_t ends_held_by = kNoFault;
+
+  void AddCut(const Cut& cut) {
+    cuts.push_back(cut);
+    cut_to_broker = cut_to_broker || cut.to_broker;
+    cut_to_client = cut_to_client || cut.to_client;
+  }
+  void EndCutsOf(uint32_t fault) {
+    std::erase_if(cuts, [fault](const Cut& cut) { return cut.by == fault; });
+    cut_to_broker = cut_to_client = false;
+    for (const Cut& cut : cuts) {
+      cut_to_broker = cut_to_broker || cut.to_broker;
+      cut_to_client = cut_to_client || cut.to_client;
+    }
+  }
 };
 
 // When packets of one direction arrive.

@@ -45,6 +45,7 @@ World::World(const Subject& subject, const Plan& plan, const RunOptions& options
 }
 
 World::~World() {
+  over_ = true;
   for (const std::unique_ptr<Member>& member : members_) member->dead = true;
   for (uint32_t s = 0; s < slots_.size(); ++s) Bury(s);
 }
@@ -156,7 +157,8 @@ void World::Handle(const Event& event) {
     case What::kLook:
       return Look();
     case What::kMend:
-      WeatherOf(event.a).extra_ns = 0;
+      // Unless another one delays it by now.
+      if (WeatherOf(event.a).delayed_by == event.b) WeatherOf(event.a).extra_ns = 0;
       return;
   }
 }

@@ -4,7 +4,7 @@
 // protocols, the stages, the attempt runner. What is simulated: time, the network (sim/wire.h), the executor, the
 // outside of ports. The broker is the model of bus/memory.
 //
-// The parts, a file each: world.cc (the loop), world_life.cc (processes), world_feed.cc, world_faults.cc (Surface),
+// The parts, a file each: world.cc (the loop), world_process.h, world_life.cc, world_fibers.cc and world_ends.cc (processes), world_feed.cc, world_faults.cc (Surface),
 // world_ports.cc, drivers.h (what records what a process does, and where it may die), log_side.cc and queue_side.cc (broker
 // and network), attempts.cc (executor).
 //
@@ -17,7 +17,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +28,6 @@
 #include "sim/fault.h"
 #include "sim/fiber.h"
 #include "sim/guard/stage_marker.h"
-#include "sim/open_deliveries.h"
 #include "sim/plan.h"
 #include "sim/recorder.h"
 #include "sim/run_options.h"
@@ -37,10 +35,9 @@
 #include "sim/subject.h"
 #include "sim/surface.h"
 #include "sim/wire.h"
+#include "sim/world_process.h"
 #include "stages/instance.h"
 #include "stages/port_world.h"
-#include "stages/ring.h"
-#include "stages/trial_gate.h"
 
 namespace millrace::sim {
 
@@ -54,74 +51,7 @@ enum Purpose : uint64_t {
 
 inline constexpr uint32_t kNobody = UINT32_MAX;
 
-class Attempts;
 class PortOfWorld;
-class SimBus;
-
-// One incarnation's instance of one stage.
-struct Member {
-  Member();
-  ~Member();
-  uint32_t index = 0;
-  uint32_t slot = 0;
-  uint16_t incarnation = 0;
-  uint16_t stage = 0;
-  bool dead = false;
-  bool turning = false;  // inside Turn, or its fiber runs
-  bool drain_told = false;
-  uint32_t unanswered = 0;   // publishes
-  bool left = false;         // closed
-  bool leave_clean = false;  // … with every settlement taken
-  bool turn_wanted = false;  // came while the process was paused
-  int64_t turn_at_ns = -1;   // the event that will call it; -1: none
-  std::unique_ptr<SimBus> bus;
-  std::unique_ptr<stages::Spool> spool;
-  std::unique_ptr<Clock> clock;
-  std::shared_ptr<stages::TrialGate> gate;  // of its process
-  std::unique_ptr<bus::Waker> gate_waker;
-  std::unique_ptr<stages::Instance> instance;
-  Attempts* attempts = nullptr;   // the instance's
-  uint32_t closing = UINT32_MAX;  // the fiber call that runs Instance::Close
-  struct Holding {
-    uint64_t epoch = 0;
-    OpenDeliveries open;
-  };
-  std::vector<Holding> holdings;    // by partition
-  std::vector<uint32_t> published;  // by token - 1: what it was
-  // Outputs that attempts have told, by where their headers lie, until they are published: mostly in that order. Nothing
-  // else comes to lie there meanwhile, as their bytes are kept.
-  struct Made {
-    const char* headers = nullptr;
-    uint32_t message = kNoMessage;
-  };
-  stages::Ring<Made> made;
-  std::vector<bus::SegmentRef> made_in;
-  std::set<std::pair<uint32_t, uint64_t>> dead_letters;  // made by this incarnation: message, digest of its headers
-  uint32_t MessageAt(uint32_t partition, uint64_t sequence) const;
-};
-
-struct Slot {
-  std::vector<uint16_t> stages;
-  uint16_t incarnation = 0;
-  bool alive = false;
-  bool draining = false;
-  bool paused = false;
-  bool stuck = false;  // paused, and its client libraries' own threads go on
-  bool next_version = false;
-  bool down_until_healed = false;
-  bool stop_after_drain = false;
-  int64_t restart_after_ns = 0;  // once it has drained
-  int64_t wall_offset_ns = 0;
-  uint64_t starts = 0;  // kStart events asked for: an older one is void
-  uint64_t pauses = 0;
-  uint64_t actions = 0;  // carried out, over all incarnations
-  uint64_t port_calls = 0;
-  std::vector<uint32_t> members;  // of the incarnation that lives
-  std::shared_ptr<stages::TrialGate> gate;
-  Weather weather;
-  uint64_t connections = 0;
-  std::vector<Event> held_back;  // what was due while it was paused
-};
 
 class World final : public Surface {
  public:
@@ -189,7 +119,6 @@ class World final : public Surface {
   }
   Member& member(uint32_t index) { return *members_[index]; }
   Slot& slot(uint32_t index) { return slots_[index]; }
-  bool Paused(const Owner& owner) const { return owner.process != kFeed && slots_[owner.process].paused; }
   // Something has come for the owner of a connection.
   void Wake(const Owner& owner);
   void Turn(Member& member);
@@ -225,9 +154,23 @@ class World final : public Surface {
     int64_t duration_ns = 0;
     uint32_t amount = 0;  // still to do
     bool always = false;
+    uint32_t fault = kNoFault;
   };
   Behaviour* BehaviourOf(uint16_t stage, uint32_t job, Misbehaviour how);
   bool misbehaves() const { return !behaviours_.empty(); }
+
+  // Whether jobs that were accepted have not come to an end.
+  bool InFlight() const;
+  // For verbs that only arm something: the fault that fires, to be named to Strikes once something has met it.
+  uint32_t Arm() {
+    armed_ = true;
+    return firing_;
+  }
+  // For verbs that take back what a fault has armed: which; kNoFault: none heals.
+  uint32_t healing() const { return healing_; }
+  // A fault has done something (History::strikes).
+  void Strikes(uint32_t fault);
+
   void CrashMember(Member& member);
 
   // The broker has destroyed what that stage's group had not settled: a run is not at its end before the group has told.
@@ -276,6 +219,8 @@ class World final : public Surface {
   bool Stick(uint32_t process, int64_t duration_ns) override { return StandStill(process, duration_ns, kAlive); }
   bool Stop(uint32_t process, int64_t restart_after_ns) override;
   bool Join(uint32_t like_process) override;
+  bool Twin(uint32_t process) override;
+  bool EndTwins(uint32_t process) override;
   bool NewVersion(uint32_t process) override;
   bool Delay(uint32_t process, int64_t extra_ns, int64_t duration_ns) override;
   bool Cut(uint32_t process, bool to_broker, bool from_broker) override;
@@ -283,6 +228,7 @@ class World final : public Surface {
   bool Reset(uint32_t process) override;
   bool HalfOpen(uint32_t process) override;
   bool Lose(uint32_t process, uint32_t count) override;
+  bool HoldEnds(uint32_t process, bool on) override;
   bool StopBroker() override;
   bool StartBroker() override;
   bool SetCoordinator(bool available) override;
@@ -293,7 +239,7 @@ class World final : public Surface {
   bool DeleteQueue(uint16_t stage, uint16_t partition) override;
   bool Unbind(uint16_t topic, int64_t duration_ns) override;
   bool Demote(uint16_t stage, uint16_t partition) override;
-  bool Redeliver(uint16_t stage, uint16_t partition) override;
+  bool Redeliver(uint16_t stage, uint16_t partition, uint64_t records) override;
   bool ScatterConfirms(bool on) override;
   bool Misbehave(uint16_t stage, uint32_t job_id, Misbehaviour how, int64_t duration_ns, uint32_t amount) override;
   bool PortOutage(uint16_t port, bool on) override;
@@ -314,7 +260,7 @@ class World final : public Surface {
   void Handle(const Event& event);
   void Fire(uint32_t fault);
   void Heal(uint32_t fault);
-  void Strike(uint32_t fault);
+  void NoteStrike(uint32_t fault, bool in_flight);
   void FireTriggered(const Member& member, ActionKind kind, std::span<const uint32_t> messages, bool after);
   bool FaultsOver() const;
   bool FaultsHealed() const;
@@ -333,13 +279,17 @@ class World final : public Surface {
   // world_life.cc
   void StartLife(uint32_t slot);
   void MakeMember(uint32_t slot, uint16_t stage);
-  void Bury(uint32_t slot);
   void ScheduleTurn(Member& member);
+  void WakeFeed();
+
+  // world_fibers.cc
+  void FiberStopped(uint32_t call);
+
+  // world_ends.cc
+  void Bury(uint32_t slot);
+  void BuryAll();
   void BeginClose(Member& member);
   void EndClose(Member& member);
-  void FiberStopped(uint32_t call);
-  void BuryAll();
-  void WakeFeed();
   bool StandStill(uint32_t slot, int64_t duration_ns, uint8_t flags);
   void KeepAlive(uint32_t slot, uint64_t pause);
   void ResumeSlot(uint32_t slot, uint64_t pause);
@@ -376,13 +326,18 @@ class World final : public Surface {
     uint32_t seen = 0;  // occasions of its trigger
     bool fired = false;
     bool healed = false;
-    int32_t target = -1;  // as it was when it struck
+    bool struck = false;
+    bool struck_in_flight = false;
+    int32_t target = -1;  // as it was when it fired
   };
   std::vector<FaultState> faults_;
   std::vector<uint32_t> by_action_;  // faults with kAfterAction that have not fired
   std::vector<uint32_t> by_job_;
   std::vector<uint32_t> in_port_;
   uint32_t striking_slot_ = kNobody;  // the process that is acting while a fault strikes
+  uint32_t firing_ = kNoFault;        // the fault whose verbs are at work
+  uint32_t healing_ = kNoFault;       // … that takes back what it has done
+  bool armed_ = false;                // … and one of them has armed something
   std::vector<Behaviour> behaviours_;
 
   static constexpr int64_t kTold = -1;

@@ -83,7 +83,7 @@ void World::FireTriggered(const Member& member, ActionKind kind, std::span<const
   }
   for (uint32_t fault : striking) {
     striking_slot_ = member.slot;
-    if (options_.strikes != nullptr) options_.strikes->Struck(fault, kind);
+    if (options_.firings != nullptr) options_.firings->Fired(fault, kind);
     Fire(fault);
     striking_slot_ = kNobody;
   }
@@ -96,7 +96,7 @@ void World::Fire(uint32_t index) {
   // "Whoever is acting."
   if (fault.target == -1 && striking_slot_ != kNobody && state.type->target == "process")
     fault.target = static_cast<int32_t>(striking_slot_);
-  const bool in_flight = !feed_->done() || !broker_->AllSettled();
+  const bool in_flight = InFlight();
   // The record comes first, so that what the fault does stands behind it; a fault that did nothing takes it back.
   const size_t before = recorder_.records();
   struct Record record = RecordOf(Kind::kFault);
@@ -104,11 +104,18 @@ void World::Fire(uint32_t index) {
   record.flags = in_flight ? kInFlight : 0;
   recorder_.Add(record);
   state.target = fault.target;
-  if (!state.type->fire(*this, fault)) {
+  // A process that joins acts at once, which may fire another fault inside this one.
+  const uint32_t outer = std::exchange(firing_, index);
+  const bool outer_armed = std::exchange(armed_, false);
+  const bool done = state.type->fire(*this, fault);
+  firing_ = outer;
+  const bool armed = std::exchange(armed_, outer_armed);
+  if (!done) {
     recorder_.TakeBack(before);
     state.fired = state.healed = true;
     return;
   }
+  if (!armed) NoteStrike(index, in_flight);
   state.fired = true;
   ++progress_;
   if (state.type->heal == nullptr) {
@@ -116,6 +123,24 @@ void World::Fire(uint32_t index) {
     return;
   }
   Schedule(now_ + std::max<int64_t>(fault.duration_ns, 1), What::kHeal, index);
+}
+
+// Nothing was accepted before the feed has heard of it, and what the broker has taken is unfinished until all groups that
+// read it have settled it.
+bool World::InFlight() const { return feed_->accepted() > 0 && !broker_->AllSettled(); }
+
+void World::Strikes(uint32_t fault) {
+  // Clients that are thrown away with the world still send; nothing of that is told any more.
+  if (fault == kNoFault || over_ || faults_[fault].struck_in_flight) return;
+  NoteStrike(fault, InFlight());
+}
+
+void World::NoteStrike(uint32_t fault, bool in_flight) {
+  FaultState& state = faults_[fault];
+  if (state.struck && (state.struck_in_flight || !in_flight)) return;
+  state.struck = true;
+  state.struck_in_flight = in_flight;
+  recorder_.AddStrike({.fault = fault, .at_ns = now_, .in_flight = in_flight});
 }
 
 void World::Heal(uint32_t index) {
@@ -127,7 +152,9 @@ void World::Heal(uint32_t index) {
   Record(record);
   Fault fault = plan_.faults[index];
   fault.target = state.target;
+  healing_ = index;
   state.type->heal(*this, fault);
+  healing_ = kNoFault;
   ++progress_;
 }
 
@@ -153,7 +180,8 @@ World::Behaviour* World::BehaviourOf(uint16_t stage, uint32_t job, Misbehaviour 
 }
 
 bool World::Misbehave(uint16_t stage, uint32_t job_id, Misbehaviour how, int64_t duration_ns, uint32_t amount) {
-  if (stage >= stages()) return false;
+  const bool always = how == Misbehaviour::kPoison || (how == Misbehaviour::kKill && amount == 0);
+  if (stage >= stages() || (!always && amount == 0) || (how == Misbehaviour::kSlow && duration_ns <= 0)) return false;
   for (uint32_t job = 0; job < plan_.jobs.size(); ++job) {
     if (recorder_.job(job).id != job_id) continue;
     if (how == Misbehaviour::kSlow) slowest_ns_ = std::max(slowest_ns_, duration_ns);
@@ -162,7 +190,8 @@ bool World::Misbehave(uint16_t stage, uint32_t job_id, Misbehaviour how, int64_t
                            .how = how,
                            .duration_ns = duration_ns,
                            .amount = amount,
-                           .always = how == Misbehaviour::kPoison || (how == Misbehaviour::kKill && amount == 0)});
+                           .always = always,
+                           .fault = Arm()});
     return true;
   }
   return false;
@@ -171,51 +200,55 @@ bool World::Misbehave(uint16_t stage, uint32_t job_id, Misbehaviour how, int64_t
 // ---------------------------------------------------------------- the network
 
 bool World::Delay(uint32_t process, int64_t extra_ns, int64_t duration_ns) {
-  if (process != kFeed && process >= slots_.size()) return false;
+  if ((process != kFeed && process >= slots_.size()) || extra_ns <= 0 || duration_ns < 0) return false;
   WeatherOf(process).extra_ns = extra_ns;
-  Schedule(now_ + duration_ns, What::kMend, process);
+  WeatherOf(process).delayed_by = Arm();
+  Schedule(now_ + duration_ns, What::kMend, process, WeatherOf(process).delayed_by);
   return true;
 }
 
 bool World::Cut(uint32_t process, bool to_broker, bool from_broker) {
-  if (process != kFeed && process >= slots_.size()) return false;
-  Weather& weather = WeatherOf(process);
-  weather.cut_to_broker = weather.cut_to_broker || to_broker;
-  weather.cut_to_client = weather.cut_to_client || from_broker;
-  return to_broker || from_broker;
+  if ((process != kFeed && process >= slots_.size()) || (!to_broker && !from_broker)) return false;
+  WeatherOf(process).AddCut({.by = Arm(), .to_broker = to_broker, .to_client = from_broker});
+  return true;
 }
 
 bool World::Mend(uint32_t process) {
   if (process != kFeed && process >= slots_.size()) return false;
-  Weather& weather = WeatherOf(process);
-  weather.cut_to_broker = weather.cut_to_client = false;
-  weather.extra_ns = 0;
+  WeatherOf(process).EndCutsOf(healing_);
   broker_->Mended(process);
   return true;
 }
 
 bool World::Reset(uint32_t process) {
   if (process != kFeed && process >= slots_.size()) return false;
-  broker_->Reset(process, /*broker_too=*/true);
-  return true;
+  return broker_->Reset(process, /*broker_too=*/true);
 }
 
 bool World::HalfOpen(uint32_t process) {
   if (process != kFeed && process >= slots_.size()) return false;
-  broker_->Reset(process, /*broker_too=*/false);
-  return true;
+  return broker_->Reset(process, /*broker_too=*/false);
 }
 
 bool World::Lose(uint32_t process, uint32_t count) {
-  if (process != kFeed && process >= slots_.size()) return false;
-  WeatherOf(process).lose += count;
-  return count > 0;
+  if ((process != kFeed && process >= slots_.size()) || count == 0) return false;
+  WeatherOf(process).losses.Add(Arm(), count);
+  return true;
+}
+
+bool World::HoldEnds(uint32_t process, bool on) {
+  if (process >= slots_.size()) return false;
+  Weather& weather = WeatherOf(process);
+  if (std::exchange(weather.hold_ends, on) == on) return false;
+  if (on) weather.ends_held_by = Arm();
+  if (!on) broker_->Mended(process);
+  return true;
 }
 
 bool World::LoseConfirms(uint32_t process, uint32_t count) {
-  if (process != kFeed && process >= slots_.size()) return false;
-  WeatherOf(process).lose_confirms += count;
-  return count > 0;
+  if ((process != kFeed && process >= slots_.size()) || count == 0) return false;
+  WeatherOf(process).lost_confirms.Add(Arm(), count);
+  return true;
 }
 
 // ---------------------------------------------------------------- the broker
@@ -238,33 +271,41 @@ bool World::Unbind(uint16_t topic, int64_t duration_ns) {
   return topic < topics() && broker_->Unbind(topic, duration_ns);
 }
 bool World::Demote(uint16_t stage, uint16_t partition) { return stage < stages() && broker_->Demote(stage, partition); }
-bool World::Redeliver(uint16_t stage, uint16_t partition) {
-  return stage < stages() && broker_->Redeliver(subject_.topology().stages[stage].input, partition);
+bool World::Redeliver(uint16_t stage, uint16_t partition, uint64_t records) {
+  return stage < stages() && broker_->Redeliver(stage, partition, records);
 }
 bool World::ScatterConfirms(bool on) { return broker_->ScatterConfirms(on); }
 
 // ---------------------------------------------------------------- ports and clocks
 
 bool World::PortOutage(uint16_t port, bool on) {
-  if (port >= port_worlds_.size()) return false;
-  port_worlds_[port]->outage = on;
+  if (port >= port_worlds_.size() || std::exchange(port_worlds_[port]->outage, on) == on) return false;
+  if (on) port_worlds_[port]->outage_by = Arm();
   return true;
 }
 bool World::PortSlow(uint16_t port, int64_t extra_ns) {
   if (port >= port_worlds_.size()) return false;
-  port_worlds_[port]->extra_ns = extra_ns;
+  PortOfWorld& slow = *port_worlds_[port];
+  if (extra_ns > 0) {
+    slow.extra_ns = extra_ns;
+    slow.slow_by = Arm();
+    return true;
+  }
+  if (slow.slow_by != healing_) return false;  // another one has made it slow since
+  slow.extra_ns = 0;
   return true;
 }
 bool World::PortUnanswered(uint16_t port, uint32_t count) {
-  if (port >= port_worlds_.size()) return false;
-  port_worlds_[port]->unanswered += count;
-  return count > 0;
+  if (port >= port_worlds_.size() || count == 0) return false;
+  port_worlds_[port]->unanswered.Add(Arm(), count);
+  return true;
 }
 
 bool World::JumpWall(uint32_t process, int64_t by_ns) {
-  if (process >= slots_.size()) return false;
+  if (process >= slots_.size() || !slots_[process].alive || by_ns == 0) return false;
   slots_[process].wall_offset_ns += by_ns;
-  return by_ns != 0;
+  slots_[process].wall_jumps.Add(Arm(), 1);
+  return true;
 }
 
 }  // namespace millrace::sim

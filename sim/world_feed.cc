@@ -31,7 +31,7 @@ World::Feed::Feed(World& world, BrokerSide& side) : world_(world) {
   one_at_a_time_ = !side.capabilities().gapless_publish;
   Owner owner;
   owner.process = kFeed;
-  core_ = side.OpenProducer(owner, topics_, *this);
+  core_ = side.OpenProducer(owner, {.name = "feed", .topics = topics_, .transaction = {}}, *this);
   jobs_.reserve(world.plan().jobs.size());
   for (const Job* job : FeedOrder(world.plan()))
     jobs_.push_back(

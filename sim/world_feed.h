@@ -19,6 +19,7 @@ class World::Feed final : public bus::ProducerHandler, public bus::Waker {
 
   void Turn();
   bool done() const { return accepted_ >= jobs_.size(); }
+  size_t accepted() const { return accepted_; }
   // Whether all jobs have been due.
   bool started_all() const { return next_ >= jobs_.size(); }
   // For the network: the messages that are being published, in order.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "sim/armed.h"
 #include "sim/world.h"
 #include "stages/port_world.h"
 
@@ -21,7 +22,9 @@ class PortOfWorld final : public stages::PortWorld {
   // Faults.
   bool outage = false;
   int64_t extra_ns = 0;
-  uint32_t unanswered = 0;
+  Armed unanswered;
+  // … and which made it so.
+  uint32_t outage_by = kNoFault, slow_by = kNoFault;
 
  private:
   // The member whose attempt calls; nullptr where that is dead.
@@ -29,6 +32,8 @@ class PortOfWorld final : public stages::PortWorld {
   int64_t Travel(Member& member);
   absl::Status Arrive();
   absl::Status Return();
+  // Writes down what the caller's messages are answered, and gives it.
+  absl::Status Refused(Member& member, absl::Status status, bool done);
 
   World& world_;
   const uint16_t index_;

@@ -47,6 +47,47 @@ void LintNames(LintContext& lint, const char* what, const Specs& specs) {
   }
 }
 
+// A topic of others.
+void LintExisting(LintContext& lint, const Topic& topic, const Node& node, bool endless, const std::string& user) {
+  if (topic.existing().empty()) {
+    if (node.Has("routing_key"))
+      lint.Error(node.LineOf("routing_key"),
+                 user + " has a routing key and is ours; remove it, or say existing: \"…\"");
+    return;
+  }
+  const int line = node.LineOf("existing");
+  if (endless) {
+    lint.Error(line, user + " is for dead letters or receipts, which have to be ours; remove existing");
+  }
+  for (const char* field : {"backlog_bytes_max", "replication", "retention_ms"}) {
+    if (node.Has(field))
+      lint.Error(node.LineOf(field), user + " belongs to others, so that " + field + " is theirs to say; remove it");
+  }
+  const Pipeline& pipeline = lint.pipeline();
+  const auto also = [&](const Topic& other) { return &other != &topic && other.existing() == topic.existing(); };
+  for (const Topic& other : pipeline.topic()) {
+    if (also(other)) {
+      lint.Error(line, user + " exists as " + Quoted(topic.existing()) + ", as does topic " + Quoted(other.name()) +
+                           "; one of the two is enough");
+      break;
+    }
+  }
+  const bool queues = lint.backend() != nullptr && lint.backend()->settlement == bus::Settlement::kIndividual;
+  if (!queues || SchemeOf(lint.bus()) == "mem") return;
+  const auto readers = std::count_if(pipeline.stage().begin(), pipeline.stage().end(),
+                                     [&](const StageSpec& stage) { return stage.input() == topic.name(); });
+  if (readers > 1)
+    lint.Error(line, user + " is one queue, which gives each message to one of " + std::to_string(readers) +
+                         " stages; let one read it and pass on what the others want");
+  if (readers > 0 && !topic.unordered())
+    lint.Error(line, user +
+                         " is a queue of others, which keeps no order of keys; add unordered: true, and let the stage "
+                         "publish to an ordered topic of ours");
+  if (readers > 0 && node.Has("routing_key"))
+    lint.Error(node.LineOf("routing_key"),
+               user + " is a queue that is read; a routing key is for exchanges; remove it");
+}
+
 void LintTopics(LintContext& lint) {
   const Pipeline& pipeline = lint.pipeline();
   for (int i = 0; i < pipeline.topic_size(); ++i) {
@@ -58,6 +99,7 @@ void LintTopics(LintContext& lint) {
     lint.RequireRange(node, "replication", topic.replication(), 1, kReplicationMax, user);
     lint.RequireRange(node, "retention_ms", topic.retention_ms(), 1, INT64_MAX, user);
     const bool endless = topic.dead_letter() || (!pipeline.receipts().empty() && topic.name() == pipeline.receipts());
+    LintExisting(lint, topic, node, endless, user);
     if (endless && node.Has("backlog_bytes_max")) {
       lint.Warning(
           node.LineOf("backlog_bytes_max"),
@@ -126,7 +168,8 @@ void LintPorts(LintContext& lint) {
       LintOptionKeys(lint, node, port, kind->options, user);
     }
     if (!port.name().empty() && !used.count(port.name())) {
-      lint.Warning(node.line(), "no stage asks for the port " + Quoted(port.name()) + "; remove it");
+      lint.Warning(node.line(), "no stage asks for the port " + Quoted(port.name()) +
+                                    "; remove it, or name it in StageKind::ports of the stage that calls it");
     }
   }
 }

@@ -97,6 +97,7 @@ void LintUse(LintContext& lint) {
       }
       continue;
     }
+    if (!topic.existing().empty() && pipeline.source_size() == 0) continue;  // others read and write it
     if (!read.count(topic.name())) {
       lint.Error(line, "nobody reads the topic " + Quoted(topic.name()) +
                            ", so that what goes there is never finished; let a stage read it, or remove it");

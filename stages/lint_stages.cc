@@ -232,10 +232,54 @@ class StageLint {
                         " is a sink: EXACTLY_ONCE is said of what it puts on the bus, not of what it stores; remove "
                         "delivery (its receipts, written with the effect, tell repeats apart)");
     }
+    RetryTime(*backend);
     if (stage_.after_dead_letter() == StageSpec::PARK_KEY && !backend->notes) {
       lint_.Error(node_.LineOf("after_dead_letter"),
                   user_ + " parks keys, which " + lint_.bus() + " cannot remember; use CONTINUE, or another bus");
     }
+  }
+
+  // A message that waits for its next attempt is not settled: the broker must let it be for as long as all of them take.
+  void RetryTime(const bus::Capabilities& backend) {
+    if (backend.unsettled_max == Duration(0)) return;
+    const Retry& retry = stage_.retry();
+    const RetrySettings defaults;
+    const auto given = [](int64_t value, int64_t otherwise) { return value > 0 ? value : otherwise; };
+    const int64_t attempts = given(retry.attempts_max(), defaults.attempts_max);
+    const int64_t multiplier = given(retry.multiplier(), defaults.multiplier);
+    const double most_ms = static_cast<double>(given(retry.backoff_ms_max(), defaults.backoff_max.count() / 1'000'000));
+    auto delay_ms =
+        static_cast<double>(given(retry.backoff_ms_initial(), defaults.backoff_initial.count() / 1'000'000));
+    double pauses_ms = 0;
+    int64_t pauses = attempts - 1;
+    for (; pauses > 0 && multiplier > 1 && delay_ms < most_ms; --pauses) {
+      pauses_ms += delay_ms;
+      delay_ms *= static_cast<double>(multiplier);
+    }
+    pauses_ms += static_cast<double>(std::max<int64_t>(pauses, 0)) * std::min(delay_ms, most_ms);
+    const double attempt_ms = static_cast<double>(std::max<int64_t>(stage_.attempt_timeout_ms(), 0));
+    const double limit_ms = static_cast<double>(backend.unsettled_max.count()) / 1e6;
+    if (static_cast<double>(attempts) * attempt_ms + pauses_ms <= limit_ms) return;
+    const auto seconds = [](double ms) { return std::to_string(static_cast<int64_t>(ms / 1000)) + " s"; };
+    const Node node = node_.Child("retry");
+    int line = node_.line();
+    for (const auto& [where, field] : {std::pair{&node, "attempts_max"},
+                                       {&node, "backoff_ms_max"},
+                                       {&node, "backoff_ms_initial"},
+                                       {&node_, "attempt_timeout_ms"}}) {
+      if (!where->Has(field)) continue;
+      line = where->LineOf(field);
+      break;
+    }
+    lint_.Warning(line,
+                  user_ + " can take " + seconds(static_cast<double>(attempts) * attempt_ms + pauses_ms) +
+                      " for one message (" + std::to_string(attempts) + " attempts" +
+                      (attempt_ms > 0 ? " of " + seconds(attempt_ms) : "") + ", " + seconds(pauses_ms) +
+                      " of back-off between them), and " + backend.backend + " takes back what is unsettled for " +
+                      seconds(limit_ms) +
+                      ", with all that its consumer holds; make retry or attempt_timeout_ms smaller, or raise the "
+                      "server's consumer_timeout and say it: bus_option { key: \"consumer_timeout\" value: "
+                      "\"SECONDS\" }");
   }
 
   LintContext& lint_;

@@ -40,7 +40,13 @@ class LintTest : public testing::Test {
 
   static absl::StatusOr<bus::Capabilities> Capabilities(const std::string& url) {
     if (url == "mem:") return bus::Capabilities{.backend = "mem (log)", .notes = true};
-    if (url == "queue://x") return bus::Capabilities{.backend = "queue", .no_transactions = "it is a queue"};
+    if (url == "queue://x")
+      return bus::Capabilities{
+          .backend = "queue", .settlement = bus::Settlement::kIndividual, .no_transactions = "it is a queue"};
+    if (url == "impatient:")
+      return bus::Capabilities{.backend = "impatient",
+                               .settlement = bus::Settlement::kIndividual,
+                               .unsettled_max = std::chrono::minutes(30)};
     if (url.substr(0, 5) == "full:") return bus::Capabilities{.backend = "full", .transactions = true, .notes = true};
     return absl::InvalidArgumentError("no backend for the bus \"" + url + "\"; did you mean \"mem:\"?");
   }
@@ -121,7 +127,8 @@ TEST_F(LintTest, Ports) {
       "port { name: \"db\" kind: \"sqlite\" }", "",
       "p:12: stage \"store\" asks for a port named \"db\", which is not there; add port { name: \"db\" kind: \"…\" }");
   Expect("port {", "port { name: \"extra\" kind: \"sqlite\" } port {",
-         "p:14: warning: no stage asks for the port \"extra\"; remove it");
+         "p:14: warning: no stage asks for the port \"extra\"; remove it, or name it in StageKind::ports of the stage "
+         "that calls it");
 }
 
 TEST_F(LintTest, References) {
@@ -224,6 +231,31 @@ TEST_F(LintTest, TopicsThatNobodyReadsOrWrites) {
          "p:2: warning: nobody writes to the topic \"raw\" in this pipeline; right if another program does");
 }
 
+TEST_F(LintTest, TopicsOfOthers) {
+  const std::string feed =
+      "source { name: \"feed\" kind: \"lines\" topic: \"raw\" option { key: \"file\" value: \"a\" } }";
+  // Without a source others begin and end the jobs.
+  Expect(feed, "bus: \"full://host\" topic { name: \"theirs\" existing: \"Their.Topic\" }",
+         "p:2: warning: nobody writes to the topic \"raw\" in this pipeline; right if another program does");
+  Expect("topic { name: \"raw\"", "topic { name: \"far\" existing: \"Far\" } topic { name: \"raw\"",
+         "p:2: nobody reads the topic \"far\", so that what goes there is never finished; let a stage read it, or "
+         "remove it|p:2: nobody writes to the topic \"far\", and on mem: no other program can; let a source or a stage "
+         "write to it, or remove it");
+  Expect("partitions: 2", "partitions: 2 existing: \"Raw\" retention_ms: 5",
+         "p:2: topic \"raw\" belongs to others, so that retention_ms is theirs to say; remove it");
+  Expect("partitions: 2", "routing_key: \"x\"",
+         "p:2: topic \"raw\" has a routing key and is ours; remove it, or say existing: \"…\"");
+  Expect("dead_letter: true", "dead_letter: true existing: \"Dead\"",
+         "p:5: topic \"dead\" is for dead letters or receipts, which have to be ours; remove existing");
+  Expect(
+      "partitions: 2", "existing: \"Raw\"",
+      "p:2: topic \"raw\" is a queue of others, which keeps no order of keys; add unordered: true, and let the stage "
+      "publish to an ordered topic of ours",
+      "queue://x");
+  Expect("unordered: true", "unordered: true existing: \"q\" routing_key: \"k\"",
+         "p:4: topic \"strange\" is a queue that is read; a routing key is for exchanges; remove it", "queue://x");
+}
+
 TEST_F(LintTest, ValuesThatCannotBe) {
   Expect("partitions: 2", "partitions: 0", "p:2: topic \"raw\": partitions is 0; it must be from 1 to 100000");
   Expect("partitions: 2", "partitions: -3", "p:2: topic \"raw\": partitions is -3; it must be from 1 to 100000");
@@ -303,6 +335,27 @@ TEST_F(LintTest, NeedsThatTheBackendLacks) {
          "full:");
   Expect("name: \"p\"", "name: \"p\"\nbus: \"mme:\"", "p:2: no backend for the bus \"mme:\"; did you mean \"mem:\"?");
   Expect("name: \"p\"", "name: \"p\"", "p: no backend for the bus \"mem\"; did you mean \"mem:\"?", "mem");
+}
+
+// 5 attempts of 400 s: 2000 s and 1.5 s of back-off.
+TEST_F(LintTest, RetriesLongerThanTheBrokerWaits) {
+  const std::string what =
+      " can take 2001 s for one message (5 attempts of 400 s, 1 s of back-off between them), and impatient takes back "
+      "what is unsettled for 1800 s, with all that its consumer holds; make retry or attempt_timeout_ms smaller, or "
+      "raise the server's consumer_timeout and say it: bus_option { key: \"consumer_timeout\" value: \"SECONDS\" }";
+  const std::string look = "kind: \"map\"";
+  Expect(look, look + "\nattempt_timeout_ms: 400000", "p:14: warning: stage \"look\"" + what, "impatient:");
+  Expect(look, look + "\nattempt_timeout_ms: 400000", "", "queue://x");
+  Expect(look, look + "\nattempt_timeout_ms: 350000", "", "impatient:");
+  // Back-off alone: 100 ms doubled up to 30 s nine times, then 30 s each.
+  const std::string pauses =
+      " can take 1851 s for one message (70 attempts, 1851 s of back-off between them), and impatient takes back";
+  const std::vector<std::string> told = ToldAfter(look, look + "\nretry {\nattempts_max: 70 }", "impatient:");
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].substr(0, 15), "p:15: warning: ") << told[0];
+  EXPECT_NE(told[0].find(pauses), std::string::npos) << told[0];
+  Expect(look, look + " retry { attempts_max: 60 }", "", "impatient:");
+  Expect(look, look + " retry { attempts_max: 1000000 multiplier: 1 backoff_ms_initial: 1 }", "", "impatient:");
 }
 
 TEST_F(LintTest, ABrokenFileGivesItsSyntaxErrorOnly) {

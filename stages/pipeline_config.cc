@@ -78,6 +78,8 @@ class Resolver {
                                 .backlog_bytes_max = bounded ? Or(topic.backlog_bytes_max(), kBacklogBytesMax) : 0,
                                 .replication = topic.replication(),
                                 .retention_ms = topic.retention_ms(),
+                                .existing = topic.existing(),
+                                .routing_key = topic.routing_key(),
                                 .groups = {}});
     }
     if (!pipeline_.receipts().empty() && !index_.count(pipeline_.receipts())) {
@@ -201,7 +203,9 @@ bus::Topology TopologyOf(const ResolvedPipeline& pipeline) {
                                .backlog_bytes_max = static_cast<size_t>(topic.backlog_bytes_max),
                                .keep = topic.dead_letter || topic.receipts,
                                .replication = topic.replication,
-                               .retention_ms = topic.retention_ms});
+                               .retention_ms = topic.retention_ms,
+                               .existing = topic.existing,
+                               .routing_key = topic.routing_key});
   }
   return topology;
 }

@@ -11,7 +11,8 @@
 //   };
 //
 // One object stands for the outside system, which all processes of a run share and which outlives them. Calls of a
-// process that is dead return from Enter with an error and must do nothing.
+// process that is dead return from Enter with an error and must do nothing. The same id again is told as a repeat, with the
+// digest of what is asked for now: so it is seen when a stage asks for something else the second time.
 //
 // Blocking: Enter and Leave suspend the attempt in the simulator's time. Threading: the simulator's one thread; calls of
 // several attempts interleave at Enter and Leave, and nowhere else.

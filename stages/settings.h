@@ -26,6 +26,8 @@ struct TopicSettings {
   int64_t backlog_bytes_max = 0;  // 0: no bound (dead letters and receipts)
   int32_t replication = 0;        // 0: as the bus says
   int64_t retention_ms = 0;       // 0: as the broker is set up, or for ever (dead letters and receipts)
+  std::string existing;           // its name on the broker, where it belongs to others
+  std::string routing_key;
   std::vector<std::string> groups;
 };
 

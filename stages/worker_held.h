@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bus/check.h"
 #include "stages/partition_note.h"
 #include "stages/partition_window.h"
 #include "stages/ring.h"
@@ -65,6 +66,22 @@ struct Worker::Held {
   bool held() const { return mode != Mode::kGone; }
   bool active() const { return mode == Mode::kActive; }
 };
+
+// These are asked several times for each message, by each part of the worker.
+inline Worker::Held* Worker::FindHeld(const bus::Holding& holding) {
+  const auto topic = static_cast<size_t>(holding.partition.topic),
+             number = static_cast<size_t>(holding.partition.number);
+  MR_CHECK(topic < partitions_.size()) << "input " << holding.partition.topic;
+  const auto& numbers = partitions_[topic];
+  Held* held = number < numbers.size() ? numbers[number].get() : nullptr;
+  return held != nullptr && held->held() && held->holding.epoch == holding.epoch ? held : nullptr;
+}
+
+inline void Worker::MarkDirty(Held& held) {
+  if (held.dirty) return;
+  held.dirty = true;
+  dirty_.push_back(&held);
+}
 
 }  // namespace millrace::stages
 

@@ -4,6 +4,8 @@
     load("@millrace//third_party:deps.bzl", "millrace_deps")
     millrace_deps()
 
+and in .bazelrc, as Millrace is C++20 (tests/consumer/.bazelrc): build --cxxopt=-std=c++20 --host_cxxopt=-std=c++20
+
 Each repository is declared only where the caller has not declared one of that name before, so each can be replaced: declare yours first.
 Nothing here needs the network: the repositories are the folders of Debian packages, listed in third_party/packages.txt.
 """

@@ -5,7 +5,8 @@
 //   ...
 //   background.Deliver();                                                             // runs what has come back
 //
-// Each call waits a second or two at most, so that Stop comes to an end.
+// Each call has a time-out of its own, so that Stop comes to an end: a second for each question, of which a job has three
+// at most; half a second for transactions, five for a commit, fifteen for its offsets (transactions.cc).
 //
 // Threading: used by one thread, which runs Deliver. Ownership: the signal outlives it.
 #ifndef MILLRACE_BUS_KAFKA_BACKGROUND_H_

@@ -1,7 +1,10 @@
 #include "bus/kafka/commit_batch.h"
 
 #include <cstring>
+#include <memory>
 #include <utility>
+
+#include "bus/kafka/refusal.h"
 
 namespace millrace::bus {
 
@@ -37,6 +40,15 @@ void KafkaCommitBatch::OnResult(rd_kafka_event_t* event, const std::vector<std::
                                 std::vector<LogEvent>& events) {
   const LogError all = GroupErrorOf(rd_kafka_event_error(event));
   rd_kafka_topic_partition_list_t* list = rd_kafka_event_topic_partition_list(event);
+  rd_kafka_resp_err_t refused = rd_kafka_event_error(event);
+  for (int i = 0; list != nullptr && i < list->cnt && !IsNotAllowed(refused); ++i) refused = list->elems[i].err;
+  if (IsNotAllowed(refused)) {
+    // It is said again and again, until somebody gives the right.
+    LogEvent& told = events.emplace_back();
+    told.kind = LogEventKind::kTrouble;
+    told.detail = std::make_unique<LogDetail>();
+    told.detail->trouble = Refusal("the broker did not take offsets", refused);
+  }
   for (const Commit& commit : std::exchange(under_way_, {})) {
     LogError error = all;
     const rd_kafka_topic_partition_t* element =

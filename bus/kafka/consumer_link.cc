@@ -5,12 +5,16 @@
 #include <utility>
 
 #include "bus/check.h"
+#include "bus/kafka/member_bytes.h"
+#include "bus/kafka/refusal.h"
 
 namespace millrace::bus {
 namespace {
 
 constexpr int kAskTimeoutMs = 1000;
 constexpr Duration kAskAgain = std::chrono::milliseconds(200);
+// An open transaction, or a coordinator that moves, holds offsets back for so long in good order.
+constexpr Duration kLookQuietly = std::chrono::seconds(30);
 constexpr size_t kSegmentBytes = 64 << 10;
 
 std::string Milliseconds(Duration d) {
@@ -49,10 +53,11 @@ KafkaUrl WithDefaults(KafkaUrl url) {
 }  // namespace
 
 KafkaConsumerLink::KafkaConsumerLink(const KafkaUrl& url, const ConsumerOptions& options, Duration rebalance_timeout,
-                                     KafkaSignal& signal)
+                                     const Clock& clock, KafkaSignal& signal)
     : url_(WithDefaults(url)),
       options_(options),
       rebalance_timeout_(rebalance_timeout),
+      clock_(clock),
       signal_(signal),
       rebalance_(options.cooperative, *this, events_),
       background_(signal),
@@ -147,6 +152,7 @@ void KafkaConsumerLink::AskMetadata(uint64_t id, const std::vector<std::string>&
   topics_ = topics;
   const auto ask = [this, handle = handle_, id, topics]() -> KafkaBackground::Then {
     std::vector<LogTopicInfo> found;
+    absl::Status refused;
     for (const std::string& name : topics) {
       RdTopic topic(rd_kafka_topic_new(handle, name.c_str(), nullptr));
       const rd_kafka_metadata_t* metadata = nullptr;
@@ -158,12 +164,21 @@ void KafkaConsumerLink::AskMetadata(uint64_t id, const std::vector<std::string>&
         info.id = static_cast<int32_t>(found.size()) - 1;
         info.partitions = metadata->topics[0].partition_cnt;
       }
-      const bool unsure = metadata->topic_cnt != 1 || metadata->topics[0].err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+      bool unsure = metadata->topic_cnt != 1;
+      if (!unsure) {
+        const rd_kafka_resp_err_t answer = metadata->topics[0].err;
+        if (IsNotAllowed(answer)) refused = Refusal("topic \"" + name + "\"", answer);
+        unsure = answer == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || !refused.ok();
+      }
       rd_kafka_metadata_destroy(metadata);
-      if (unsure) break;
+      if (unsure) {
+        found.pop_back();
+        break;
+      }
     }
     const bool whole = found.size() == topics.size();
-    return [this, id, topics, found, whole] {
+    return [this, id, topics, found, whole, refused] {
+      if (!refused.ok()) Trouble(refused);
       if (!whole) return AskMetadata(id, topics, kAskAgain);
       LogEvent& event = events_.emplace_back();
       event.method = LogMethod::kMetadata;
@@ -191,6 +206,7 @@ void KafkaConsumerLink::AskOffsets(uint64_t id, const std::vector<Partition>& pa
   background_.Run([this, handle = handle_, id, topics = topics_, partitions]() -> KafkaBackground::Then {
     absl::StatusOr<std::vector<LogOffsets>> found = LookUpOffsets(handle, topics, partitions, true, kAskTimeoutMs);
     return [this, id, found] {
+      OnLookedUp(found.status());
       if (found.ok()) {
         AnswerOffsets(id, LogError::kNone, *found);
       } else {
@@ -280,11 +296,25 @@ void KafkaConsumerLink::LookUpStarts(Duration pause) {
     absl::StatusOr<std::vector<LogOffsets>> found = LookUpOffsets(handle, topics, partitions, true, kAskTimeoutMs);
     return [this, found, serial] {
       if (!assign_open_ || serial != assign_serial_) return;
+      OnLookedUp(found.status());
       if (!found.ok()) return LookUpStarts(kAskAgain);
       Assign(*found);
     };
   };
   background_.Run(ask, pause);
+}
+
+void KafkaConsumerLink::OnLookedUp(const absl::Status& status) {
+  if (status.ok()) {
+    looking_since_ = MonotonicTime::Infinite();
+    if (!std::exchange(look_trouble_, {}).empty()) Trouble(absl::OkStatus());
+    return;
+  }
+  looking_since_ = std::min(looking_since_, clock_.Now());
+  const bool told = absl::IsPermissionDenied(status) || clock_.Now() - looking_since_ >= kLookQuietly;
+  if (!told || look_trouble_ == status.message()) return;
+  look_trouble_ = std::string(status.message());
+  Trouble(absl::UnavailableError("group \"" + options_.group + "\": " + look_trouble_));
 }
 
 void KafkaConsumerLink::Assign(const std::vector<LogOffsets>& starts) {
@@ -314,6 +344,8 @@ void KafkaConsumerLink::Assign(const std::vector<LogOffsets>& starts) {
 
 // A partition that has to go on elsewhere is assigned anew: seeking does nothing for one that has stopped.
 void KafkaConsumerLink::RestartStopped() {
+  // librdkafka would take it for the answer to its REVOKE, and forget that the assignment was lost.
+  if (rebalance_.revoking() || rd_kafka_assignment_lost(handle_) != 0) return;
   restart_ = false;
   if (readers_.empty()) return;
   RdList list(rd_kafka_topic_partition_list_new(static_cast<int>(readers_.size())));
@@ -327,6 +359,14 @@ void KafkaConsumerLink::RestartStopped() {
   }
   RdError error(rd_kafka_incremental_unassign(handle_, list.get()));
   error.reset(rd_kafka_incremental_assign(handle_, list.get()));
+}
+
+std::string KafkaConsumerLink::GroupMetadata() const {
+  if (handle_ == nullptr) return "";
+  const RdGroupMetadata now(rd_kafka_consumer_group_metadata(handle_));
+  if (now == nullptr) return "";
+  const std::string bytes = MemberBytes(now.get());
+  return IsMember(bytes, options_.group) ? bytes : "";
 }
 
 // ---------------------------------------------------------------- what librdkafka says
@@ -405,7 +445,7 @@ void KafkaConsumerLink::OnError(rd_kafka_resp_err_t error, const std::string& te
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-      Trouble(absl::UnavailableError(text));
+      Trouble(Refusal("group \"" + options_.group + "\"", error, text));
       return;
     default:
       return;  // one broker of several, or what librdkafka mends by itself

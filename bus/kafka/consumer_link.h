@@ -12,7 +12,7 @@
 //   * Leaving closes the handle; who joins again gets a new one.
 //
 // Threading: one thread; librdkafka's raise the signal. Blocking: destruction, until librdkafka's threads have ended and
-// a call on the background thread has run out. Ownership: the signal outlives it.
+// a call on the background thread has run out. Ownership: clock and signal outlive it.
 #ifndef MILLRACE_BUS_KAFKA_CONSUMER_LINK_H_
 #define MILLRACE_BUS_KAFKA_CONSUMER_LINK_H_
 
@@ -38,7 +38,7 @@ namespace millrace::bus {
 class KafkaConsumerLink final : public LogLink, private KafkaGroupClient {
  public:
   // `url` with its values resolved. `rebalance_timeout`: how long the group waits for this member to join again.
-  KafkaConsumerLink(const KafkaUrl& url, const ConsumerOptions& options, Duration rebalance_timeout,
+  KafkaConsumerLink(const KafkaUrl& url, const ConsumerOptions& options, Duration rebalance_timeout, const Clock& clock,
                     KafkaSignal& signal);
   ~KafkaConsumerLink() override;
 
@@ -47,6 +47,11 @@ class KafkaConsumerLink final : public LogLink, private KafkaGroupClient {
   size_t Produce(std::span<const int32_t>, std::span<const Outgoing>, uint64_t, MonotonicTime) override { return 0; }
   void Drop(MonotonicTime now) override;
   void Receive(std::vector<LogEvent>& events) override;
+
+  // Who this is in its group at this moment, for a transaction that settles: the broker refuses it once that is over.
+  // Empty: no member, whose offsets must not be sent (member_bytes.h).
+  // Waits for librdkafka's main thread, not for a broker.
+  std::string GroupMetadata() const;
 
   // Whether librdkafka has to be looked at although it may raise nothing.
   bool busy() const { return rebalance_.leaving(); }
@@ -65,6 +70,8 @@ class KafkaConsumerLink final : public LogLink, private KafkaGroupClient {
   void OnRebalance(rd_kafka_event_t* event);
   void OnError(rd_kafka_resp_err_t error, const std::string& text);
   void Trouble(absl::Status status);
+  // What came of looking offsets up, told as trouble where it lasts or somebody has to give a right, and when it is over.
+  void OnLookedUp(const absl::Status& status);
 
   void AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause);
   void AskOffsets(uint64_t id, const std::vector<Partition>& partitions);
@@ -82,6 +89,7 @@ class KafkaConsumerLink final : public LogLink, private KafkaGroupClient {
   const KafkaUrl url_;
   const ConsumerOptions options_;
   const Duration rebalance_timeout_;
+  const Clock& clock_;
   KafkaSignal& signal_;
   rd_kafka_t* handle_ = nullptr;
   RdQueue queue_;                 // rebalances, errors, results of commits
@@ -101,6 +109,8 @@ class KafkaConsumerLink final : public LogLink, private KafkaGroupClient {
   bool look_ = false;  // something was asked for since the last Receive
   bool down_ = false;
   std::string last_error_;
+  MonotonicTime looking_since_ = MonotonicTime::Infinite();  // without success
+  std::string look_trouble_;                                 // as it was told
 };
 
 }  // namespace millrace::bus

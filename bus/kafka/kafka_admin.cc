@@ -1,21 +1,31 @@
 #include "bus/kafka/kafka_admin.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "bus/kafka/admin_request.h"
 #include "bus/kafka/offset_lookup.h"
+#include "bus/kafka/refusal.h"
 
 namespace millrace::bus {
 namespace {
 
 using RdNewTopic = std::unique_ptr<rd_kafka_NewTopic_t, RdFree<rd_kafka_NewTopic_destroy>>;
 using RdConfigResource = std::unique_ptr<rd_kafka_ConfigResource_t, RdFree<rd_kafka_ConfigResource_destroy>>;
-using RdGroupOffsets =
-    std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, RdFree<rd_kafka_ListConsumerGroupOffsets_destroy>>;
 using RdDeleteRecords = std::unique_ptr<rd_kafka_DeleteRecords_t, RdFree<rd_kafka_DeleteRecords_destroy>>;
 
 absl::Status NoSuch(const std::string& topic) {
   return absl::NotFoundError("topic \"" + topic + "\" does not exist: apply a topology that has it first");
+}
+
+// By librdkafka's words: it has no code for a port that speaks something else.
+std::string AdviceOf(std::string_view why) {
+  const auto says = [why](std::string_view what) { return why.find(what) != std::string_view::npos; };
+  if (says("Invalid response size"))
+    return "what listens there is no Kafka, or speaks TLS: check the port and security.protocol";
+  if (says("SASL") || says("uthenti")) return "check security.protocol, sasl.mechanism, the user and its password";
+  if (says("SSL")) return "check security.protocol and the certificates";
+  return "check that it runs, and its host and port";
 }
 
 }  // namespace
@@ -29,9 +39,14 @@ absl::StatusOr<std::unique_ptr<KafkaAdmin>> KafkaAdmin::Open(const KafkaUrl& url
   absl::StatusOr<rd_kafka_t*> handle = MakeHandle(RD_KAFKA_PRODUCER, *std::move(conf));
   if (!handle.ok()) return handle.status();
   admin->handle_ = *handle;
+  admin->offsets_ = std::make_unique<KafkaGroupOffsets>(url);
+  admin->tail_ = std::make_unique<KafkaSilentTail>(url);
   const rd_kafka_metadata_t* metadata = nullptr;
   const rd_kafka_resp_err_t error = rd_kafka_metadata(*handle, 0, nullptr, &metadata, kAdminTimeoutMs);
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return admin->NoAnswer("no Kafka answers at " + url.brokers, error);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const std::string why(admin->NoAnswer("no Kafka answers at " + url.brokers, error).message());
+    return absl::UnavailableError(why + "; " + AdviceOf(why));
+  }
   rd_kafka_metadata_destroy(metadata);
   return admin;
 }
@@ -71,6 +86,8 @@ absl::StatusOr<KafkaTopic> KafkaAdmin::Describe(const std::string& topic) {
       described = out;
     } else if (found.err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION) {
       described = absl::InvalidArgumentError("topic \"" + topic + "\": Kafka takes no such name");
+    } else if (IsNotAllowed(found.err)) {
+      described = absl::PermissionDeniedError(Refusal("topic \"" + topic + "\"", found.err).message());
     } else if (found.err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
       described = absl::UnavailableError("topic \"" + topic + "\": " + rd_kafka_err2str(found.err));
     }
@@ -140,24 +157,12 @@ absl::StatusOr<std::vector<int64_t>> KafkaAdmin::Committed(const std::string& gr
                                                            int32_t partitions) {
   RdList list(rd_kafka_topic_partition_list_new(partitions));
   for (int32_t n = 0; n < partitions; ++n) rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), n);
-  const RdGroupOffsets wanted(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get()));
-  rd_kafka_ListConsumerGroupOffsets_t* asked[] = {wanted.get()};
-  AdminRequest request(handle_, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-  rd_kafka_ListConsumerGroupOffsets(handle_, asked, 1, request.options(), request.queue());
-  rd_kafka_event_t* answer = request.Answer();
-  const std::string what = "asking for the offsets of group \"" + group + "\"";
-  if (request.error() != RD_KAFKA_RESP_ERR_NO_ERROR) return NoAnswer(what, request.error());
-  size_t count = 0;
-  const rd_kafka_group_result_t** results =
-      rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(answer), &count);
-  if (count != 1) return NoAnswer(what, RD_KAFKA_RESP_ERR__FAIL);
-  if (const rd_kafka_error_t* error = rd_kafka_group_result_error(results[0]); error != nullptr)
-    return NoAnswer(what, rd_kafka_error_code(error));
+  RdList found;
+  const rd_kafka_resp_err_t error = offsets_->Find(group, list, /*stable=*/false, kAdminTimeoutMs, found);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return NoAnswer("asking for the offsets of group \"" + group + "\"", error);
   std::vector<int64_t> committed(static_cast<size_t>(partitions), -1);
-  const rd_kafka_topic_partition_list_t* found = rd_kafka_group_result_partitions(results[0]);
-  for (int i = 0; found != nullptr && i < found->cnt; ++i) {
+  for (int i = 0; i < found->cnt; ++i) {
     const rd_kafka_topic_partition_t& element = found->elems[i];
-    if (element.err != RD_KAFKA_RESP_ERR_NO_ERROR) return NoAnswer(what, element.err);
     if (element.offset >= 0 && element.partition < partitions)
       committed[static_cast<size_t>(element.partition)] = element.offset;
   }
@@ -176,9 +181,17 @@ absl::StatusOr<std::vector<KafkaPlace>> KafkaAdmin::Places(const std::string& gr
       LookUpOffsets(handle_, {topic}, partitions, false, kAdminTimeoutMs);
   if (!ends.ok()) return ends.status();
   std::vector<KafkaPlace> places;
+  std::vector<KafkaStretch> behind;
   for (size_t n = 0; n < ends->size(); ++n) {
-    places.push_back({.committed = (*committed)[n], .start = (*ends)[n].start, .end = (*ends)[n].end});
+    KafkaPlace& place = places.emplace_back();
+    place = {.committed = (*committed)[n], .start = (*ends)[n].start, .end = (*ends)[n].end};
+    // Where nothing is committed the group will begin at the beginning.
+    const int64_t from = std::max(place.committed, place.start);
+    place.lag = std::max<int64_t>(place.end - from, 0);
+    if (place.lag > 0) behind.push_back({.partition = static_cast<int32_t>(n), .from = from, .end = place.end});
   }
+  if (behind.empty()) return places;
+  for (const int32_t partition : tail_->Find(topic, behind)) places[static_cast<size_t>(partition)].lag = 0;
   return places;
 }
 

@@ -19,7 +19,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "bus/kafka/group_offsets.h"
 #include "bus/kafka/rdkafka.h"
+#include "bus/kafka/silent_tail.h"
 
 namespace millrace::bus {
 
@@ -40,6 +42,7 @@ struct KafkaPlace {
   int64_t committed = -1;  // -1: none
   int64_t start = 0;
   int64_t end = 0;
+  int64_t lag = 0;  // offsets from where the group goes on; 0 where nothing of that can be read (silent_tail.h)
 };
 
 struct KafkaMember {
@@ -84,6 +87,8 @@ class KafkaAdmin {
                                                  int32_t partitions);
 
   rd_kafka_t* handle_ = nullptr;
+  std::unique_ptr<KafkaGroupOffsets> offsets_;
+  std::unique_ptr<KafkaSilentTail> tail_;
   std::mutex mutex_;
   std::string last_error_;
 };

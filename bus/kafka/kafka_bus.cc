@@ -1,5 +1,7 @@
 #include "bus/kafka/kafka_bus.h"
 
+#include <librdkafka/rdkafka.h>
+
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -21,13 +23,16 @@ namespace {
 
 constexpr Duration kTopicsWait = std::chrono::seconds(15);
 constexpr Duration kTopicsLook = std::chrono::milliseconds(50);
+// 2.0.2 and what is older: rd_kafka_sticky_assignor_state_destroy asserts when a member goes, a commit during a rebalance can lose the
+// assignment (librdkafka issue 4908), and the assignor can loop (4800).
+constexpr int kCooperativeBreaks = 0x020002ff;
 
 Capabilities CapabilitiesOf(const KafkaUrl& url) {
   Capabilities c;
   c.backend = "kafka";
   c.settlement = Settlement::kPrefix;
   c.replay = true;
-  c.no_transactions = "this driver does not use Kafka's yet";
+  c.transactions = true;
   c.lag = true;
   c.notes = true;
   c.gapless_publish = true;
@@ -55,12 +60,16 @@ class Kafka final : public KafkaBus {
   absl::StatusOr<std::vector<PartitionLag>> Lag(const std::string& group, const std::string& topic) override;
   Admin* admin() override { return &operations_; }
   absl::Status DeleteRecordsBefore(const std::string& topic, int32_t partition, int64_t offset) override {
-    return admin_->DeleteRecordsBefore(OnBroker(topic), partition, offset);
+    return admin_->DeleteRecordsBefore(TopicOnBroker(topic), partition, offset);
   }
 
  private:
-  // A topic's or group's name there.
-  std::string OnBroker(const std::string& name) const { return url_.prefix + name; }
+  std::string GroupOnBroker(const std::string& name) const { return url_.prefix + name; }
+  std::string TopicOnBroker(const std::string& name) const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto at = applied_.find(name);
+    return at != applied_.end() ? at->second.name : url_.prefix + name;
+  }
   absl::Status Verify(const TopicSpec& spec, const KafkaTopic& found);
   absl::Status AwaitUsable(const std::vector<KafkaNewTopic>& made);
   // NotFound where the topic is not there, or was applied without this group.
@@ -72,12 +81,16 @@ class Kafka final : public KafkaBus {
   const Capabilities capabilities_;
   const std::unique_ptr<KafkaAdmin> admin_;
   KafkaOperations operations_;
-  std::mutex mutex_;
-  std::map<std::string, std::set<std::string>> applied_;  // topic → groups
+  struct Applied {
+    std::string name;  // on the broker
+    std::set<std::string> groups;
+  };
+  mutable std::mutex mutex_;
+  std::map<std::string, Applied> applied_;  // by topic
 };
 
 absl::Status Kafka::Verify(const TopicSpec& spec, const KafkaTopic& found) {
-  auto settings = admin_->Settings(OnBroker(spec.name));
+  auto settings = admin_->Settings(NameOnBroker(spec, url_.prefix));
   if (!settings.ok()) return settings.status();
   const KafkaTopicFound there{
       .partitions = found.partitions, .replication = found.replication, .settings = *std::move(settings)};
@@ -99,8 +112,12 @@ absl::Status Kafka::Apply(const Topology& topology) {
   for (const TopicSpec& spec : topology.topics) {
     if (spec.partitions < 1)
       return absl::InvalidArgumentError("topic \"" + spec.name + "\": a topic has at least one partition");
-    const absl::StatusOr<KafkaTopic> found = admin_->Describe(OnBroker(spec.name));
-    if (absl::IsNotFound(found.status())) {
+    const absl::StatusOr<KafkaTopic> found = admin_->Describe(NameOnBroker(spec, url_.prefix));
+    if (absl::IsNotFound(found.status()) && !spec.existing.empty()) {
+      const TopologyItem item = CompareTopic(spec, url_, nullptr);
+      return absl::FailedPreconditionError(item.what + ", which topic \"" + spec.name +
+                                           "\" says exists, is not there; " + item.advice);
+    } else if (absl::IsNotFound(found.status())) {
       KafkaTopicPlan plan = PlanOf(spec, url_);
       missing.push_back({.name = std::move(plan.name),
                          .partitions = plan.partitions,
@@ -116,7 +133,9 @@ absl::Status Kafka::Apply(const Topology& topology) {
   if (absl::Status s = AwaitUsable(missing); !s.ok()) return s;
   std::lock_guard<std::mutex> lock(mutex_);
   for (const TopicSpec& spec : topology.topics) {
-    applied_[spec.name].insert(spec.groups.begin(), spec.groups.end());
+    Applied& applied = applied_[spec.name];
+    applied.name = NameOnBroker(spec, url_.prefix);
+    applied.groups.insert(spec.groups.begin(), spec.groups.end());
   }
   return absl::OkStatus();
 }
@@ -148,7 +167,7 @@ absl::Status Kafka::CheckTopic(const std::string& topic) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (applied_.count(topic) > 0) return absl::OkStatus();
   }
-  return admin_->Describe(OnBroker(topic)).status();
+  return admin_->Describe(TopicOnBroker(topic)).status();
 }
 
 absl::Status Kafka::CheckGroup(const std::string& group, const std::string& topic) {
@@ -156,7 +175,7 @@ absl::Status Kafka::CheckGroup(const std::string& group, const std::string& topi
   std::lock_guard<std::mutex> lock(mutex_);
   const auto at = applied_.find(topic);
   // Kafka makes groups as they come; a topology that this bus was given names them, and a slip of the pen is found.
-  if (at != applied_.end() && at->second.count(group) == 0) return NoSuchGroup(group, topic);
+  if (at != applied_.end() && at->second.groups.count(group) == 0) return NoSuchGroup(group, topic);
   return absl::OkStatus();
 }
 
@@ -169,39 +188,40 @@ absl::StatusOr<std::unique_ptr<ConsumerDriver>> Kafka::OpenConsumer(const Consum
     chosen.heartbeat_interval = chosen.session_timeout / 10;
   chosen.cooperative = options.cooperative || url_.cooperative;
   if (absl::Status s = CheckConsumerOptions(chosen); !s.ok()) return s;
-  if (options.transactional) return NoTransactions(capabilities().backend);
   for (const std::string& topic : options.topics) {
     if (absl::Status s = CheckGroup(options.group, topic); !s.ok()) return s;
   }
-  chosen.group = OnBroker(options.group);
-  for (std::string& topic : chosen.topics) topic = OnBroker(topic);
+  chosen.group = GroupOnBroker(options.group);
+  for (std::string& topic : chosen.topics) topic = TopicOnBroker(topic);
   return MakeKafkaConsumer(url_, chosen, clock_, waker);
 }
 
 absl::StatusOr<std::unique_ptr<ProducerDriver>> Kafka::OpenProducer(const ProducerOptions& options, Waker& waker) {
   if (absl::Status s = CheckTopics(options.topics); !s.ok()) return s;
-  if (!options.transaction.id.empty()) return NoTransactions(capabilities().backend);
   for (const std::string& topic : options.topics) {
     if (absl::Status s = CheckTopic(topic); !s.ok()) return s;
   }
   ProducerOptions chosen = options;
-  for (std::string& topic : chosen.topics) topic = OnBroker(topic);
+  for (std::string& topic : chosen.topics) topic = TopicOnBroker(topic);
+  TransactionOptions& transaction = chosen.transaction;
+  if (!transaction.id.empty()) transaction.id = GroupOnBroker(transaction.id);
+  for (std::string& topic : transaction.inputs) topic = TopicOnBroker(topic);
+  if (url_.transaction_timeout > Duration::zero()) transaction.timeout = url_.transaction_timeout;
   return MakeKafkaProducer(url_, chosen, clock_, waker);
 }
 
 absl::StatusOr<std::vector<PartitionLag>> Kafka::Lag(const std::string& group, const std::string& topic) {
   if (absl::Status s = CheckGroup(group, topic); !s.ok()) return s;
-  const absl::StatusOr<std::vector<KafkaPlace>> places = admin_->Places(OnBroker(group), OnBroker(topic));
+  const absl::StatusOr<std::vector<KafkaPlace>> places = admin_->Places(GroupOnBroker(group), TopicOnBroker(topic));
   if (!places.ok()) return places.status();
   std::vector<PartitionLag> lags;
   for (size_t n = 0; n < places->size(); ++n) {
     const KafkaPlace& place = (*places)[n];
-    const int64_t settled = std::max(place.committed, place.start);
     lags.push_back({.topic = topic,
                     .partition = static_cast<int32_t>(n),
-                    .settled = settled,
+                    .settled = std::max(place.committed, place.start),
                     .end = place.end,
-                    .lag = std::max<int64_t>(place.end - settled, 0)});
+                    .lag = place.lag});
   }
   return lags;
 }
@@ -211,6 +231,11 @@ absl::StatusOr<std::vector<PartitionLag>> Kafka::Lag(const std::string& group, c
 absl::StatusOr<std::unique_ptr<KafkaBus>> OpenKafkaBus(std::string_view url, const Clock& clock) {
   absl::StatusOr<KafkaUrl> parsed = ParseKafkaUrl(url);
   if (!parsed.ok()) return parsed.status();
+  if (parsed->cooperative && rd_kafka_version() <= kCooperativeBreaks) {
+    return absl::FailedPreconditionError(
+        PrintableKafkaUrl(url) + ": rebalance=cooperative ends processes with librdkafka " + rd_kafka_version_str() +
+        " (an assertion in it fails when a member goes); say rebalance=eager, or leave it out");
+  }
   if (absl::Status s = ResolveValues(parsed->properties); !s.ok()) return s;
   absl::StatusOr<std::unique_ptr<KafkaAdmin>> admin = KafkaAdmin::Open(*parsed);
   if (!admin.ok()) return admin.status();

@@ -9,7 +9,8 @@
 // Effect      Topics are Kafka's topics, groups its groups, notes the metadata of commits. Any producer's records are
 //             valid input.
 // Blocking    opening, Apply, OpenConsumer, OpenProducer and Lag wait for the broker, up to ten seconds for each thing
-//             they ask. Closing a consumer or producer: up to its deadline, destroying one for a second or two.
+//             they ask. Closing a consumer or producer: up to its deadline, destroying one for a second or two; a
+//             transactional producer whose coordinator is silent, for as long as its transactions may take.
 // Errors      OpenKafkaBus: InvalidArgument naming the parameter, NotFound for a secret that is not where it is said to
 //             be, Unavailable where no broker answers. Apply: FailedPrecondition for a topic that is not as the topology
 //             says. Others: bus/bus.h.

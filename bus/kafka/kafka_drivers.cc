@@ -33,7 +33,7 @@ class KafkaConsumer final : public ConsumerDriver {
   KafkaConsumer(const KafkaUrl& url, const ConsumerOptions& options, const Clock& clock, Waker& waker)
       : clock_(clock), signal_(waker), now_(clock.Now()) {
     const LogConsumerOptions log = LogOptions(options);
-    auto link = std::make_unique<KafkaConsumerLink>(url, options, log.rebalance_timeout, signal_);
+    auto link = std::make_unique<KafkaConsumerLink>(url, options, log.rebalance_timeout, clock, signal_);
     link_ = link.get();
     consumer_ = std::make_unique<LogConsumer>(options, log, std::move(link), now_);
   }
@@ -57,6 +57,12 @@ class KafkaConsumer final : public ConsumerDriver {
   void Settle(const struct Settle& settle) override { consumer_->Settle(settle); }
   void Flow(Holding holding, bool on) override { consumer_->Flow(holding, on); }
   void Release(Holding holding) override { consumer_->Release(holding); }
+  TransactionOffsets Prepare(std::span<const struct Settle> settles) override {
+    TransactionOffsets offsets = consumer_->Prepare(settles);
+    // The core has a name and generations of its own; the broker wants librdkafka's.
+    offsets.member = link_->GroupMetadata();
+    return offsets;
+  }
   absl::Status Close(MonotonicTime deadline) override {
     signal_.Detach();
     while (true) {
@@ -85,14 +91,22 @@ class KafkaProducer final : public ProducerDriver {
  public:
   KafkaProducer(const KafkaUrl& url, const ProducerOptions& options, const Clock& clock, Waker& waker)
       : clock_(clock), signal_(waker), now_(clock.Now()) {
-    producer_ = std::make_unique<LogProducer>(options.topics, LogProducerOptions(),
-                                              std::make_unique<KafkaProducerLink>(url, options.name, signal_), now_);
+    producer_ = std::make_unique<LogProducer>(options.topics, LogProducerOptions{.transaction = options.transaction},
+                                              std::make_unique<KafkaProducerLink>(url, options, clock, signal_), now_);
   }
   ~KafkaProducer() override {
     signal_.Detach();
     producer_.reset();
   }
 
+  void Commit(const TransactionOffsets& offsets) override {
+    Now();
+    producer_->Commit(offsets);
+  }
+  void Abort() override {
+    Now();
+    producer_->Abort();
+  }
   size_t Publish(std::span<const Outgoing> messages, uint64_t first_token) override {
     return producer_->Publish(messages, first_token);
   }

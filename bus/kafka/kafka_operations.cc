@@ -11,13 +11,13 @@ namespace millrace::bus {
 absl::StatusOr<std::vector<TopologyItem>> KafkaOperations::Compare(const Topology& topology) {
   std::vector<TopologyItem> items;
   for (const TopicSpec& spec : topology.topics) {
-    const absl::StatusOr<KafkaTopic> topic = admin_.Describe(OnBroker(spec.name));
+    const absl::StatusOr<KafkaTopic> topic = admin_.Describe(NameOnBroker(spec, url_.prefix));
     if (absl::IsNotFound(topic.status())) {
       items.push_back(CompareTopic(spec, url_, nullptr));
       continue;
     }
     if (!topic.ok()) return topic.status();
-    auto settings = admin_.Settings(OnBroker(spec.name));
+    auto settings = admin_.Settings(NameOnBroker(spec, url_.prefix));
     if (!settings.ok()) return settings.status();
     const KafkaTopicFound found{
         .partitions = topic->partitions, .replication = topic->replication, .settings = *std::move(settings)};
@@ -27,46 +27,46 @@ absl::StatusOr<std::vector<TopologyItem>> KafkaOperations::Compare(const Topolog
 }
 
 absl::StatusOr<GroupState> KafkaOperations::Group(const std::string& group, const TopicSpec& topic) {
-  const absl::StatusOr<std::vector<KafkaMember>> members = admin_.Members(OnBroker(group));
+  const absl::StatusOr<std::vector<KafkaMember>> members = admin_.Members(GroupOnBroker(group));
   if (!members.ok()) return members.status();
-  const absl::StatusOr<std::vector<KafkaPlace>> places = admin_.Places(OnBroker(group), OnBroker(topic.name));
+  const absl::StatusOr<std::vector<KafkaPlace>> places =
+      admin_.Places(GroupOnBroker(group), NameOnBroker(topic, url_.prefix));
   if (!places.ok()) return places.status();
   GroupState state;
   state.source = "Kafka: committed offsets and the ends of partitions";
   state.instances = static_cast<int32_t>(members->size());
   for (size_t n = 0; n < places->size(); ++n) {
     const KafkaPlace& place = (*places)[n];
-    // Where nothing is committed the group will begin at the beginning.
-    state.partitions.push_back({.partition = static_cast<int32_t>(n),
-                                .committed = place.committed,
-                                .end = place.end,
-                                .lag = std::max<int64_t>(place.end - std::max(place.committed, place.start), 0)});
+    state.partitions.push_back(
+        {.partition = static_cast<int32_t>(n), .committed = place.committed, .end = place.end, .lag = place.lag});
   }
   for (const KafkaMember& member : *members) {
     const std::string name = member.name + (member.host.empty() ? "" : "@" + member.host);
     if (member.partitions.empty()) state.idle.push_back(name);
     for (const auto& [name_there, partition] : member.partitions) {
-      if (name_there == OnBroker(topic.name) && static_cast<size_t>(partition) < state.partitions.size())
+      if (name_there == NameOnBroker(topic, url_.prefix) && static_cast<size_t>(partition) < state.partitions.size())
         state.partitions[static_cast<size_t>(partition)].owner = name;
     }
   }
   return state;
 }
 
-absl::StatusOr<std::vector<OffsetMove>> KafkaOperations::PlanOffsets(const std::string& group, const std::string& topic,
+absl::StatusOr<std::vector<OffsetMove>> KafkaOperations::PlanOffsets(const std::string& group, const TopicSpec& topic,
                                                                      const std::vector<int32_t>& partitions,
                                                                      const OffsetTarget& target) {
-  const absl::StatusOr<std::vector<KafkaPlace>> places = admin_.Places(OnBroker(group), OnBroker(topic));
+  const absl::StatusOr<std::vector<KafkaPlace>> places =
+      admin_.Places(GroupOnBroker(group), NameOnBroker(topic, url_.prefix));
   if (!places.ok()) return places.status();
   const auto count = static_cast<int32_t>(places->size());
   for (const int32_t partition : partitions) {
     if (partition < 0 || partition >= count)
-      return absl::OutOfRangeError("topic \"" + OnBroker(topic) + "\" has no partition " + std::to_string(partition) +
-                                   ": it has 0 to " + std::to_string(count - 1));
+      return absl::OutOfRangeError("topic \"" + NameOnBroker(topic, url_.prefix) + "\" has no partition " +
+                                   std::to_string(partition) + ": it has 0 to " + std::to_string(count - 1));
   }
   std::vector<int64_t> at(places->size(), target.value);
   if (target.kind == OffsetTarget::Kind::kTime) {
-    absl::StatusOr<std::vector<int64_t>> found = admin_.OffsetsAt(OnBroker(topic), count, target.value);
+    absl::StatusOr<std::vector<int64_t>> found =
+        admin_.OffsetsAt(NameOnBroker(topic, url_.prefix), count, target.value);
     if (!found.ok()) return found.status();
     at = *std::move(found);
   }
@@ -86,21 +86,21 @@ absl::StatusOr<std::vector<OffsetMove>> KafkaOperations::PlanOffsets(const std::
   return moves;
 }
 
-absl::Status KafkaOperations::MoveOffsets(const std::string& group, const std::string& topic,
+absl::Status KafkaOperations::MoveOffsets(const std::string& group, const TopicSpec& topic,
                                           std::span<const OffsetMove> moves) {
-  const absl::StatusOr<std::vector<KafkaMember>> members = admin_.Members(OnBroker(group));
+  const absl::StatusOr<std::vector<KafkaMember>> members = admin_.Members(GroupOnBroker(group));
   if (!members.ok()) return members.status();
   if (!members->empty()) {
     std::string names;
     for (size_t i = 0; i < members->size() && i < 5; ++i) names += (i > 0 ? ", " : "") + (*members)[i].name;
-    return absl::FailedPreconditionError("group \"" + OnBroker(group) + "\" has " + std::to_string(members->size()) +
-                                         " members (" + names +
+    return absl::FailedPreconditionError("group \"" + GroupOnBroker(group) + "\" has " +
+                                         std::to_string(members->size()) + " members (" + names +
                                          "), which would commit over it: stop them first; one that was killed counts "
                                          "until its session has timed out");
   }
   std::vector<std::pair<int32_t, int64_t>> offsets;
   for (const OffsetMove& move : moves) offsets.emplace_back(move.partition, move.to);
-  return admin_.SetCommitted(OnBroker(group), OnBroker(topic), offsets);
+  return admin_.SetCommitted(GroupOnBroker(group), NameOnBroker(topic, url_.prefix), offsets);
 }
 
 absl::StatusOr<std::unique_ptr<KeptReader>> KafkaOperations::OpenKept(const TopicSpec& topic) {

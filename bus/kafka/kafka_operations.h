@@ -22,15 +22,15 @@ class KafkaOperations final : public Admin {
 
   absl::StatusOr<std::vector<TopologyItem>> Compare(const Topology& topology) override;
   absl::StatusOr<GroupState> Group(const std::string& group, const TopicSpec& topic) override;
-  absl::StatusOr<std::vector<OffsetMove>> PlanOffsets(const std::string& group, const std::string& topic,
+  absl::StatusOr<std::vector<OffsetMove>> PlanOffsets(const std::string& group, const TopicSpec& topic,
                                                       const std::vector<int32_t>& partitions,
                                                       const OffsetTarget& target) override;
-  absl::Status MoveOffsets(const std::string& group, const std::string& topic,
+  absl::Status MoveOffsets(const std::string& group, const TopicSpec& topic,
                            std::span<const OffsetMove> moves) override;
   absl::StatusOr<std::unique_ptr<KeptReader>> OpenKept(const TopicSpec& topic) override;
 
  private:
-  std::string OnBroker(const std::string& name) const { return url_.prefix + name; }
+  std::string GroupOnBroker(const std::string& name) const { return url_.prefix + name; }
 
   const KafkaUrl& url_;
   KafkaAdmin& admin_;

@@ -1,10 +1,13 @@
 #include "bus/kafka/offset_lookup.h"
 
+#include "bus/kafka/refusal.h"
+
 namespace millrace::bus {
 namespace {
 
 absl::Status Failed(const std::string& what, rd_kafka_resp_err_t error) {
-  return absl::UnavailableError(what + ": " + rd_kafka_err2str(error));
+  const absl::Status refusal = Refusal("where to begin is not known, for want of " + what, error);
+  return IsNotAllowed(error) ? absl::PermissionDeniedError(refusal.message()) : refusal;
 }
 
 absl::Status FirstError(const std::string& what, rd_kafka_resp_err_t error,

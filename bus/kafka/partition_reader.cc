@@ -10,6 +10,7 @@
 
 #include "bus/check.h"
 #include "bus/kafka/record_copy.h"
+#include "bus/kafka/refusal.h"
 
 namespace millrace::bus {
 namespace {
@@ -105,8 +106,8 @@ void KafkaPartitionReader::OnError(const rd_kafka_message_t& message, absl::Stat
       stopped_ = out_of_range_ = true;
       return;
     default:
-      trouble = absl::UnavailableError(topic_ + "/" + std::to_string(partition_.number) + ": " +
-                                       rd_kafka_message_errstr(&message));
+      trouble = Refusal("topic \"" + topic_ + "\", partition " + std::to_string(partition_.number), message.err,
+                        rd_kafka_message_errstr(&message));
       return;
   }
 }

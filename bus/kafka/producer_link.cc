@@ -1,19 +1,23 @@
 #include "bus/kafka/producer_link.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
+
+#include "bus/kafka/core/producer_defaults.h"
+#include "bus/kafka/refusal.h"
 
 namespace millrace::bus {
 namespace {
 
 constexpr int kAskTimeoutMs = 1000;
 constexpr Duration kAskAgain = std::chrono::milliseconds(200);
-constexpr int kQueueMessages = 100'000;
+constexpr int kUnsureMax = 50;
 // What a record is framed with on its way: the broker's limit counts it too.
 constexpr size_t kFrameBytes = 1024;
 
-KafkaProperties PropertiesOf(const KafkaUrl& url, const std::string& name) {
-  return {
+KafkaProperties PropertiesOf(const KafkaUrl& url, const std::string& name, const KafkaTransactions& transactions) {
+  KafkaProperties properties = {
       {"client.id", name.empty() ? "millrace" : name},
       {"acks", "all"},
       {"enable.idempotence", "true"},
@@ -23,36 +27,44 @@ KafkaProperties PropertiesOf(const KafkaUrl& url, const std::string& name) {
       {"allow.auto.create.topics", "false"},
       {"message.max.bytes", std::to_string(url.message_bytes_max + kFrameBytes)},
   };
+  if (!transactions.on()) return properties;
+  for (auto& property : transactions.Properties()) properties.push_back(std::move(property));
+  return properties;
 }
 
 KafkaUrl WithDefaults(KafkaUrl url) {
-  const KafkaProperties defaults = {
-      // Batches form while requests are under way; waiting for more of them would only add latency.
-      {"linger.ms", "0"},
-      {"queue.buffering.max.messages", std::to_string(kQueueMessages)},
-      {"queue.buffering.max.kbytes", "65536"},
-  };
+  const KafkaProperties defaults = ProducerDefaults(url);
   url.properties.insert(url.properties.begin(), defaults.begin(), defaults.end());
   return url;
 }
 
 }  // namespace
 
-KafkaProducerLink::KafkaProducerLink(const KafkaUrl& url, const std::string& name, KafkaSignal& signal)
-    : url_(WithDefaults(url)), name_(name), signal_(signal), background_(signal) {}
+KafkaProducerLink::KafkaProducerLink(const KafkaUrl& url, const ProducerOptions& options, const Clock& clock,
+                                     KafkaSignal& signal)
+    : url_(WithDefaults(url)),
+      name_(options.name),
+      signal_(signal),
+      background_(signal),
+      transactions_(url, options.transaction, clock, background_, names_, events_) {}
 
 KafkaProducerLink::~KafkaProducerLink() { DestroyHandle(); }
 
 absl::Status KafkaProducerLink::OpenHandle() {
-  absl::StatusOr<RdConf> conf = MakeConf(url_, PropertiesOf(url_, name_));
+  absl::StatusOr<RdConf> conf = MakeConf(url_, PropertiesOf(url_, name_, transactions_));
   if (!conf.ok()) return conf.status();
-  rd_kafka_conf_set_dr_msg_cb(conf->get(), &OnReport);
-  rd_kafka_conf_set_error_cb(conf->get(), &OnError);
+  if (transactions_.on()) {
+    rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+  } else {
+    rd_kafka_conf_set_dr_msg_cb(conf->get(), &OnReport);
+    rd_kafka_conf_set_error_cb(conf->get(), &OnError);
+  }
   rd_kafka_conf_set_opaque(conf->get(), this);
   absl::StatusOr<rd_kafka_t*> handle = MakeHandle(RD_KAFKA_PRODUCER, *std::move(conf));
   if (!handle.ok()) return handle.status();
   handle_ = *handle;
-  fatal_ = starved_ = false;
+  transactions_.Open(handle_);
+  fatal_ = starved_ = asking_again_ = false;
   queue_.reset(rd_kafka_queue_get_main(handle_));
   rd_kafka_queue_cb_event_enable(queue_.get(), &OnQueue, this);
   for (const std::string& name : names_) topics_.emplace_back(rd_kafka_topic_new(handle_, name.c_str(), nullptr));
@@ -62,6 +74,7 @@ absl::Status KafkaProducerLink::OpenHandle() {
 void KafkaProducerLink::DestroyHandle() {
   if (handle_ == nullptr) return;
   background_.Stop();
+  transactions_.Close();
   rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
   queue_.reset();
   topics_.clear();
@@ -76,14 +89,53 @@ void KafkaProducerLink::OnError(rd_kafka_t*, int error, const char*, void* link)
 }
 
 void KafkaProducerLink::OnReport(rd_kafka_t*, const rd_kafka_message_t* message, void* link) {
-  static_cast<KafkaProducerLink*>(link)->Answer(reinterpret_cast<uintptr_t>(message->_private),
-                                                PublishErrorOf(message->err));
+  static_cast<KafkaProducerLink*>(link)->OnReported(*message);
 }
 
-void KafkaProducerLink::Answer(uint64_t token, LogError error) {
+void KafkaProducerLink::OnReported(const rd_kafka_message_t& message) {
+  // What a fenced transaction has published is answered when its connection ends, as what it was.
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR && transactions_.on())
+    fatal_ = fatal_ || rd_kafka_fatal_error(handle_, nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (fatal_ && transactions_.on()) return;
+  if (message.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && message.rkt != nullptr) AskAgainAbout(message.rkt);
+  Answer(reinterpret_cast<uintptr_t>(message._private), PublishErrorOf(message.err), message.err,
+         message.rkt != nullptr ? rd_kafka_topic_name(message.rkt) : "");
+}
+
+void KafkaProducerLink::AskAgainAbout(rd_kafka_topic_t* topic) {
+  if (std::exchange(asking_again_, true)) return;
+  background_.Run([this, handle = handle_, topic]() -> KafkaBackground::Then {
+    const rd_kafka_metadata_t* metadata = nullptr;
+    if (rd_kafka_metadata(handle, 0, topic, &metadata, kAskTimeoutMs) == RD_KAFKA_RESP_ERR_NO_ERROR)
+      rd_kafka_metadata_destroy(metadata);
+    return [this] { asking_again_ = false; };
+  });
+}
+
+void KafkaProducerLink::ServeQueue() {
+  while (RdEvent event{rd_kafka_queue_poll(queue_.get(), 0)}) {
+    if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) {
+      fatal_ = fatal_ || rd_kafka_event_error_is_fatal(event.get()) != 0 ||
+               rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__FATAL;
+    }
+    if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_DR) continue;
+    while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event.get())) OnReported(*message);
+  }
+}
+
+void KafkaProducerLink::Answer(uint64_t token, LogError error, rd_kafka_resp_err_t refused, std::string_view topic) {
+  absl::Status words;
+  // These go with one that was refused, and have no reason of their own.
+  const bool along = refused == RD_KAFKA_RESP_ERR__PURGE_QUEUE || refused == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
+                     refused == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE || refused == RD_KAFKA_RESP_ERR__FATAL;
+  if ((error == LogError::kRefused && !along) || error == LogError::kUnknownTopic) {
+    words = Refusal("topic \"" + std::string(topic) + "\" did not take a message", refused);
+    if (error == LogError::kUnknownTopic) words = absl::FailedPreconditionError(words.message());
+  }
   if (!events_.empty()) {
     LogEvent& last = events_.back();
-    if (last.kind == LogEventKind::kProduced && last.error == error && last.id + last.count == token) {
+    const bool same = words.ok() ? last.detail == nullptr : last.detail != nullptr && last.detail->trouble == words;
+    if (last.kind == LogEventKind::kProduced && last.error == error && last.id + last.count == token && same) {
       ++last.count;
       return;
     }
@@ -93,10 +145,20 @@ void KafkaProducerLink::Answer(uint64_t token, LogError error) {
   event.error = error;
   event.id = token;
   event.count = 1;
+  if (words.ok()) return;
+  event.detail = std::make_unique<LogDetail>();
+  event.detail->trouble = std::move(words);
 }
 
 void KafkaProducerLink::Connect(MonotonicTime) {
-  events_.emplace_back().kind = OpenHandle().ok() ? LogEventKind::kConnected : LogEventKind::kDisconnected;
+  const absl::Status opened = OpenHandle();
+  LogEvent& event = events_.emplace_back();
+  event.kind = opened.ok() ? LogEventKind::kConnected : LogEventKind::kDisconnected;
+  if (!opened.ok()) {
+    event.error = LogError::kCoordinatorUnavailable;
+    event.detail = std::make_unique<LogDetail>();
+    event.detail->trouble = opened;
+  }
   look_ = true;
   signal_.Raise();
 }
@@ -106,30 +168,40 @@ void KafkaProducerLink::Drop(MonotonicTime) {
   events_.clear();
 }
 
-void KafkaProducerLink::Send(const LogRequest& request, MonotonicTime) {
-  if (handle_ == nullptr || request.method != LogMethod::kMetadata) return;
-  AskMetadata(request.id, {request.topics.begin(), request.topics.end()}, Duration::zero());
+void KafkaProducerLink::SendAll(std::span<const LogRequest> requests, MonotonicTime) {
+  if (handle_ == nullptr) return;
+  for (const LogRequest& request : requests) {
+    if (request.method == LogMethod::kMetadata)
+      AskMetadata(request.id, {request.topics.begin(), request.topics.end()}, Duration::zero(), kUnsureMax);
+  }
+  if (!transactions_.on()) return;
+  transactions_.Send(requests);
+  look_ = true;
 }
 
 // Also has librdkafka know the topics before the first message: it would let that wait for up to a second.
-void KafkaProducerLink::AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause) {
+void KafkaProducerLink::AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause, int unsure) {
   names_ = topics;
   if (topics_.empty()) {
     for (const std::string& name : names_) topics_.emplace_back(rd_kafka_topic_new(handle_, name.c_str(), nullptr));
   }
   std::vector<rd_kafka_topic_t*> handles;
   for (const RdTopic& topic : topics_) handles.push_back(topic.get());
-  const auto ask = [this, handle = handle_, handles, id, topics]() -> KafkaBackground::Then {
+  const auto ask = [this, handle = handle_, handles, id, topics, unsure]() -> KafkaBackground::Then {
     std::vector<LogTopicInfo> found;
+    bool sure = true;
     for (size_t i = 0; i < handles.size(); ++i) {
       const rd_kafka_metadata_t* metadata = nullptr;
       if (rd_kafka_metadata(handle, 0, handles[i], &metadata, kAskTimeoutMs) != RD_KAFKA_RESP_ERR_NO_ERROR) break;
       found.push_back({.name = topics[i], .id = static_cast<int32_t>(i), .partitions = 0});
       if (metadata->topic_cnt == 1) found.back().partitions = metadata->topics[0].partition_cnt;
+      // One that has just started answers so, and one that has not heard of a new topic.
+      sure = sure && found.back().partitions > 0 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR;
       rd_kafka_metadata_destroy(metadata);
     }
-    return [this, id, topics, found] {
-      if (found.size() < topics.size()) return AskMetadata(id, topics, kAskAgain);
+    return [this, id, topics, found, sure, unsure] {
+      if (found.size() < topics.size()) return AskMetadata(id, topics, kAskAgain, unsure);
+      if (!sure && unsure > 0) return AskMetadata(id, topics, kAskAgain, unsure - 1);
       partitions_.clear();
       for (const LogTopicInfo& info : found) partitions_.push_back(info.partitions);
       LogEvent& event = events_.emplace_back();
@@ -152,7 +224,8 @@ size_t KafkaProducerLink::Produce(std::span<const int32_t> topics, std::span<con
       const size_t topic = known ? static_cast<size_t>(topics[static_cast<size_t>(outgoing.topic)]) : 0;
       // librdkafka would choose one for -1, and does not survive others that are not there.
       if (!known || outgoing.partition < 0 || outgoing.partition >= partitions_[topic]) {
-        Answer(first_token + taken, LogError::kUnknownTopic);
+        Answer(first_token + taken, LogError::kUnknownTopic, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
+               known ? std::string_view(names_[topic]) : std::string_view());
       } else if (!ProduceOne(topics_[topic].get(), outgoing, first_token + taken)) {
         break;
       }
@@ -167,7 +240,7 @@ size_t KafkaProducerLink::Produce(std::span<const int32_t> topics, std::span<con
 bool KafkaProducerLink::ProduceOne(rd_kafka_topic_t* topic, const Outgoing& outgoing, uint64_t token) {
   const Message& message = outgoing.message;
   if (message.Bytes() > url_.message_bytes_max) {
-    Answer(token, LogError::kMessageTooLarge);
+    Answer(token, LogError::kMessageTooLarge, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, {});
     return true;
   }
   rd_kafka_vu_t arguments[8];
@@ -202,6 +275,11 @@ bool KafkaProducerLink::ProduceOne(rd_kafka_topic_t* topic, const Outgoing& outg
     }
     add(RD_KAFKA_VTYPE_HEADERS).headers = headers;
   }
+  if (transactions_.on() && !transactions_.Begin()) {
+    if (headers != nullptr) rd_kafka_headers_destroy(headers);
+    signal_.Raise();
+    return false;
+  }
   const RdError error(rd_kafka_produceva(handle_, arguments, count));
   if (error == nullptr) return true;
   if (headers != nullptr) rd_kafka_headers_destroy(headers);  // taken only with success
@@ -212,8 +290,12 @@ bool KafkaProducerLink::ProduceOne(rd_kafka_topic_t* topic, const Outgoing& outg
       fatal_ = true;
       signal_.Raise();
       return false;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+      AskAgainAbout(topic);
+      [[fallthrough]];
     default:
-      Answer(token, PublishErrorOf(rd_kafka_error_code(error.get())));
+      Answer(token, PublishErrorOf(rd_kafka_error_code(error.get())), rd_kafka_error_code(error.get()),
+             rd_kafka_topic_name(topic));
       return true;
   }
 }
@@ -224,10 +306,21 @@ void KafkaProducerLink::Receive(std::vector<LogEvent>& events) {
   if (!signal_.Take() && !look && events_.empty()) return;
   background_.Deliver();
   if (handle_ != nullptr) {
-    rd_kafka_poll(handle_, 0);
-    if (fatal_) {
-      events_.emplace_back().kind = LogEventKind::kDisconnected;
-    } else if (starved_ && rd_kafka_outq_len(handle_) < kQueueMessages / 2) {
+    if (transactions_.on()) {
+      ServeQueue();
+    } else {
+      rd_kafka_poll(handle_, 0);
+    }
+    if (transactions_.on() && (fatal_ || transactions_.lost())) {
+      events_.push_back(transactions_.Disconnected());
+    } else if (fatal_) {
+      char why[512] = "";
+      const rd_kafka_resp_err_t error = rd_kafka_fatal_error(handle_, why, sizeof(why));
+      LogEvent& event = events_.emplace_back();
+      event.kind = LogEventKind::kDisconnected;
+      event.detail = std::make_unique<LogDetail>();
+      event.detail->trouble = Refusal("the producer has to begin anew", error, why);
+    } else if (starved_ && rd_kafka_outq_len(handle_) < kProducerQueueMessages / 2) {
       starved_ = false;
       events_.emplace_back().kind = LogEventKind::kWritable;
     }

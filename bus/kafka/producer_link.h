@@ -5,9 +5,11 @@
 //   * A fatal error (librdkafka cannot go on without a gap) ends the connection: what is open is unknown, a new one has a
 //     new handle, and the worker publishes the same ids again in their order.
 //   * Answers come as delivery reports do: of one partition in order, of several as they come.
+//   * With a transactional id: transactions.h.
 //
-// Threading: one thread; librdkafka's raise the signal. Blocking: destruction, until librdkafka's threads have ended.
-// Ownership: the signal outlives it.
+// Threading: one thread; librdkafka's raise the signal. Blocking: destruction and Drop, until librdkafka's threads have
+// ended and a call on the background thread has run out: a second, and sixteen of a transaction whose coordinator is silent.
+// Ownership: clock and signal outlive it.
 #ifndef MILLRACE_BUS_KAFKA_PRODUCER_LINK_H_
 #define MILLRACE_BUS_KAFKA_PRODUCER_LINK_H_
 
@@ -15,20 +17,23 @@
 #include <string>
 #include <vector>
 
+#include "bus/bus.h"
 #include "bus/kafka/background.h"
 #include "bus/kafka/rdkafka.h"
 #include "bus/kafka/signal.h"
+#include "bus/kafka/transactions.h"
 #include "bus/memory/log_wire.h"
 
 namespace millrace::bus {
 
 class KafkaProducerLink final : public LogLink {
  public:
-  KafkaProducerLink(const KafkaUrl& url, const std::string& name, KafkaSignal& signal);
+  KafkaProducerLink(const KafkaUrl& url, const ProducerOptions& options, const Clock& clock, KafkaSignal& signal);
   ~KafkaProducerLink() override;
 
   void Connect(MonotonicTime now) override;
-  void Send(const LogRequest& request, MonotonicTime now) override;
+  void Send(const LogRequest& request, MonotonicTime now) override { SendAll({&request, 1}, now); }
+  void SendAll(std::span<const LogRequest> requests, MonotonicTime now) override;
   size_t Produce(std::span<const int32_t> topics, std::span<const Outgoing> messages, uint64_t first_token,
                  MonotonicTime now) override;
   void Drop(MonotonicTime now) override;
@@ -40,10 +45,17 @@ class KafkaProducerLink final : public LogLink {
   static void OnQueue(rd_kafka_t*, void* link);
   absl::Status OpenHandle();
   void DestroyHandle();
-  void AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause);
+  // As often as `unsure` says a broker may not know a topic yet; then it has no partitions.
+  void AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause, int unsure);
   // False: librdkafka's queue is full, or it has given up.
   bool ProduceOne(rd_kafka_topic_t* topic, const Outgoing& outgoing, uint64_t token);
-  void Answer(uint64_t token, LogError error);
+  void OnReported(const rd_kafka_message_t& message);
+  // librdkafka refuses a topic by itself that it may not write, until it is asked about again: some minutes.
+  void AskAgainAbout(rd_kafka_topic_t* topic);
+  // `refused`: what librdkafka says where it is no success.
+  void Answer(uint64_t token, LogError error, rd_kafka_resp_err_t refused, std::string_view topic);
+  // Of a transactional handle, which tells by events: a call on the thread beside must not be told reports.
+  void ServeQueue();
 
   const KafkaUrl url_;
   const std::string name_;
@@ -55,9 +67,11 @@ class KafkaProducerLink final : public LogLink {
   std::vector<std::string> names_;   // of the topics, by id; the core asks for them once, and handles come and go
   std::vector<int32_t> partitions_;  // of each
   std::vector<RdTopic> topics_;      // the same, of this handle
+  KafkaTransactions transactions_;
   bool starved_ = false;
   bool fatal_ = false;
   bool look_ = false;
+  bool asking_again_ = false;
 };
 
 }  // namespace millrace::bus

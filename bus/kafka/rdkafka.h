@@ -32,6 +32,8 @@ using RdList = std::unique_ptr<rd_kafka_topic_partition_list_t, RdFree<rd_kafka_
 using RdQueue = std::unique_ptr<rd_kafka_queue_t, RdFree<rd_kafka_queue_destroy>>;
 using RdTopic = std::unique_ptr<rd_kafka_topic_t, RdFree<rd_kafka_topic_destroy>>;
 using RdMessage = std::unique_ptr<rd_kafka_message_t, RdFree<rd_kafka_message_destroy>>;
+using RdGroupMetadata =
+    std::unique_ptr<rd_kafka_consumer_group_metadata_t, RdFree<rd_kafka_consumer_group_metadata_destroy>>;
 using RdError = std::unique_ptr<rd_kafka_error_t, RdFree<rd_kafka_error_destroy>>;
 
 using KafkaProperties = std::vector<std::pair<std::string, std::string>>;

@@ -50,6 +50,26 @@ struct LogBrokerOptions {
   LogGroupOptions groups;
 };
 
+// How a transaction has ended: markers are written and offsets committed, and nobody has seen either yet.
+struct LogTransactionEnd {
+  enum class Why : uint8_t {
+    kAsked,
+    kTimedOut,
+    kFenced,  // somebody has initialised under its transactional id
+  };
+  struct Offset {
+    std::string_view group;
+    Partition partition;
+    int64_t before = -1;
+    int64_t after = 0;
+  };
+  uint64_t number = 0;  // LogBroker::TransactionOf
+  bool committed = false;
+  Why why = Why::kAsked;
+  std::span<const Partition> written;  // each has a marker as its last
+  std::span<const Offset> offsets;     // committed with it
+};
+
 class LogBroker {
  public:
   explicit LogBroker(const LogBrokerOptions& options);
@@ -99,6 +119,16 @@ class LogBroker {
   uint64_t CommittedFrom(Partition partition, int64_t offset) const;
   // Whether a transaction of that id is open.
   bool InTransaction(std::string_view transactional_id) const;
+  // The number of the transaction that is open and to which belongs what the connection produces; 0 where there is none.
+  // Numbers count the transactions of all ids, from 1.
+  uint64_t TransactionOf(LogConnectionId connection) const;
+  // Whether what the connection produces belongs to transactions: it has initialised.
+  bool Transactional(LogConnectionId connection) const;
+  // Up to where readers of committed data come for the time being.
+  int64_t StableEnd(Partition partition) const;
+  // Told each end of a transaction. Must not call the broker, but for what is const.
+  using TransactionVisitor = std::function<void(const LogTransactionEnd& end)>;
+  void WatchTransactions(TransactionVisitor visit) { on_transaction_ = std::move(visit); }
   // nullptr where nobody has joined or committed under that name, or it was deleted.
   const LogGroup* Group(std::string_view name) const;
   // From where on `group` has records to settle: what it has committed, at least where the log starts.
@@ -137,6 +167,10 @@ class LogBroker {
   // While it is away, requests about groups are answered kCoordinatorUnavailable; when it comes back, sessions begin
   // anew.
   void SetCoordinator(bool available, MonotonicTime now);
+  // The group goes to a coordinator that lags behind: of what it has committed of the partition the last `records` are not
+  // settled any more (as far as they are still there), without a note, and who was in it is not known. Gives the offset
+  // that it is back at; -1: it had committed nothing that could be lost, and nothing has happened.
+  int64_t LoseCommits(std::string_view group, Partition partition, int64_t records);
   // The next `count` messages to that topic are answered kRefused.
   void RefuseNext(int32_t topic, uint64_t count);
   // Of them, how many are still to come.
@@ -150,6 +184,7 @@ class LogBroker {
   struct Transactions;
 
   Connection* Find(LogConnectionId id);
+  const Connection* Find(LogConnectionId id) const { return const_cast<LogBroker*>(this)->Find(id); }
   // Callers' clocks may lag behind each other by what they did not look; ours goes on.
   MonotonicTime At(MonotonicTime now) { return now_ = std::max(now_, now); }
   void Take(Connection& connection, const LogRequest& request, MonotonicTime now);
@@ -170,7 +205,7 @@ class LogBroker {
   // Whether the connection's producer is the one that may write under its id.
   LogError CheckProducer(const Connection& connection) const;
   void BeginTransaction(Transactions& transactions);
-  void EndTransaction(Transactions& transactions, bool commit);
+  void EndTransaction(Transactions& transactions, bool commit, LogTransactionEnd::Why why);
   void TimeOutTransactions(MonotonicTime now);
   bool HasRoom(std::span<const int32_t> topics, LogConnectionId connection);
   bool Unstable(std::string_view group, Partition partition) const;
@@ -197,6 +232,8 @@ class LogBroker {
 
   LogBrokerOptions options_;
   DestroyedVisitor on_destroyed_;
+  TransactionVisitor on_transaction_;
+  uint64_t transactions_begun_ = 0;
   SegmentPool pool_;
   bool up_ = true;
   bool coordinator_ = true;

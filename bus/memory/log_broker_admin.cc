@@ -150,7 +150,8 @@ LogError LogBroker::SetCommitted(std::string_view group, Partition partition, in
 
 LogError LogBroker::DeleteGroup(std::string_view name) {
   auto at = groups_.find(name);
-  if (at == groups_.end()) return LogError::kGroupNotFound;
+  // One that only a topic names is none yet.
+  if (at == groups_.end() || !at->second->Used()) return LogError::kGroupNotFound;
   if (LogError error = at->second->Delete(); error != LogError::kNone) return error;
   // Topics that name it wait for a new group of that name, from where the log starts.
   const LogGroup* old = at->second.get();
@@ -231,6 +232,20 @@ void LogBroker::SetCoordinator(bool available, MonotonicTime now) {
     }
   }
   Deliver();
+}
+
+int64_t LogBroker::LoseCommits(std::string_view name, Partition partition, int64_t records) {
+  const auto at = groups_.find(name);
+  const PartitionState* state = StateOf(partition);
+  if (!up_ || at == groups_.end() || state == nullptr || records <= 0) return -1;
+  LogGroup& group = *at->second;
+  const int64_t committed = group.CommittedOf(partition).offset;
+  const int64_t back = std::max(committed - records, state->log.start());
+  if (back >= committed) return -1;
+  group.Commit(partition, back, "");
+  group.Forgotten(answers_);
+  Deliver();
+  return back;
 }
 
 void LogBroker::RefuseNext(int32_t topic, uint64_t count) {

@@ -55,6 +55,7 @@ struct LogBroker::Transactions {
   bool timed_out = false;  // the epoch was raised by that
   Duration timeout{0};
   bool open = false;
+  uint64_t number = 0;                             // of the last that was begun
   MonotonicTime ends = MonotonicTime::Infinite();  // open: by the time-out
   std::vector<PartitionState*> written;
   std::vector<Offset> offsets;  // to be committed with it

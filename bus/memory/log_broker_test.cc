@@ -206,6 +206,7 @@ TEST_F(LogBrokerTest, AdminCommitsAndDeletionNeedAnEmptyGroup) {
   EXPECT_EQ(broker.Group("g")->CommittedOf({topic, 0}).note, "n");
   EXPECT_EQ(broker.SetCommitted("g", {topic, 9}, 5, "n"), LogError::kUnknownTopic);
   EXPECT_EQ(broker.DeleteGroup("g"), LogError::kNone);
+  EXPECT_EQ(broker.DeleteGroup("g"), LogError::kGroupNotFound) << "that a topic names it makes no group";
   EXPECT_EQ(broker.DeleteGroup("nobody"), LogError::kGroupNotFound);
   EXPECT_EQ(broker.Group("g")->CommittedOf({topic, 0}).offset, -1);
   Put(2);
@@ -264,6 +265,40 @@ TEST_F(LogBrokerTest, SteadyTrafficLeavesNothingBehind) {
     }
   }
   EXPECT_EQ(small.Log({t, 0}).bytes(), 0u);
+}
+
+TEST_F(LogBrokerTest, CommitsAreLostWithWhatTheGroupWas) {
+  const LogConnectionId c = Open();
+  LogJoin join;
+  join.protocols = {"range"};
+  join.topics = {topic};
+  Put(10);
+  EXPECT_EQ(broker.LoseCommits("g", {topic, 0}, 3), -1) << "nothing is committed";
+  EXPECT_EQ(Commit(c, 8, "g", "note"), LogError::kNone);
+  broker.Receive(c, {.method = LogMethod::kJoin, .id = 1, .group = "g", .join = &join}, now);
+  const std::string member = Events(c).at(0).detail->member;
+  broker.Receive(c, {.method = LogMethod::kJoin, .id = 2, .group = "g", .member = member, .join = &join}, now);
+  const int32_t generation = Events(c).at(0).generation;
+  EXPECT_EQ(broker.LoseCommits("g", {topic, 1}, 3), -1) << "another partition";
+  EXPECT_EQ(broker.LoseCommits("g", {topic, 0}, 3), 5);
+  EXPECT_EQ(broker.Group("g")->CommittedOf({topic, 0}).offset, 5);
+  EXPECT_EQ(broker.Group("g")->CommittedOf({topic, 0}).note, "");
+  EXPECT_TRUE(broker.Group("g")->Members().empty());
+  // Who does not know yet settles nothing any more.
+  broker.Receive(c,
+                 {.method = LogMethod::kCommit,
+                  .generation = generation,
+                  .partition = {topic, 0},
+                  .offset = 9,
+                  .group = "g",
+                  .member = member},
+                 now);
+  EXPECT_EQ(Events(c).back().error, LogError::kUnknownMember);
+  EXPECT_EQ(broker.Group("g")->CommittedOf({topic, 0}).offset, 5);
+  // Not behind what is there.
+  broker.DeleteRecordsBefore({topic, 0}, 4);
+  EXPECT_EQ(broker.LoseCommits("g", {topic, 0}, 100), 4);
+  EXPECT_EQ(broker.LoseCommits("g", {topic, 0}, 1), -1);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ void LogBroker::OnInitProducer(Connection& connection, const LogRequest& request
     at->second->producer = transactions_.size();
   }
   Transactions& producer = *at->second;
-  if (producer.open) EndTransaction(producer, /*commit=*/false);
+  if (producer.open) EndTransaction(producer, /*commit=*/false, LogTransactionEnd::Why::kFenced);
   producer.timeout = std::chrono::milliseconds(request.timeout_ms);
   producer.timed_out = false;
   connection.producer = &producer;
@@ -41,6 +41,7 @@ void LogBroker::OnInitProducer(Connection& connection, const LogRequest& request
 void LogBroker::BeginTransaction(Transactions& transactions) {
   if (transactions.open) return;
   transactions.open = true;
+  transactions.number = ++transactions_begun_;
   transactions.ends = now_ + transactions.timeout;
   next_timer_ = std::min(next_timer_, transactions.ends);
 }
@@ -97,10 +98,13 @@ void LogBroker::OnTransactOffset(Connection& connection, const LogRequest& reque
   } else if (error == LogError::kNone && request.note.size() > options_.note_bytes_max) {
     error = LogError::kNoteTooLarge;
   }
-  if (error == LogError::kNone) error = GroupFor(request.group).CheckTransactionalCommit(request, now);
+  if (error == LogError::kNone) {
+    // The transaction has begun with the group being added to it, whatever that one says then (AddOffsetsToTxn).
+    BeginTransaction(*connection.producer);
+    error = GroupFor(request.group).CheckTransactionalCommit(request, now);
+  }
   if (error == LogError::kNone) {
     Transactions& producer = *connection.producer;
-    BeginTransaction(producer);
     auto at = std::find_if(producer.offsets.begin(), producer.offsets.end(), [&](const Transactions::Offset& o) {
       return o.group == request.group && o.partition == request.partition;
     });
@@ -117,11 +121,12 @@ void LogBroker::OnEndTransaction(Connection& connection, const LogRequest& reque
   LogError error = CheckProducer(connection);
   if (!coordinator_) error = LogError::kCoordinatorUnavailable;
   if (error == LogError::kNone && !connection.producer->open) error = LogError::kTransactionState;
-  if (error == LogError::kNone) EndTransaction(*connection.producer, request.commit);
+  if (error == LogError::kNone) EndTransaction(*connection.producer, request.commit, LogTransactionEnd::Why::kAsked);
   Reply(connection, request, error);
 }
 
-void LogBroker::EndTransaction(Transactions& transactions, bool commit) {
+void LogBroker::EndTransaction(Transactions& transactions, bool commit, LogTransactionEnd::Why why) {
+  std::vector<LogTransactionEnd::Offset> moved;
   for (PartitionState* state : transactions.written) {
     if (commit) {
       state->isolation->Commit(transactions.producer);
@@ -134,9 +139,21 @@ void LogBroker::EndTransaction(Transactions& transactions, bool commit) {
   if (commit) {
     for (const Transactions::Offset& offset : transactions.offsets) {
       LogGroup& group = GroupFor(offset.group);
+      if (on_transaction_) {
+        moved.push_back({.group = group.name(),
+                         .partition = offset.partition,
+                         .before = group.CommittedOf(offset.partition).offset,
+                         .after = offset.offset});
+      }
       group.Commit(offset.partition, offset.offset, offset.note);
       NoteSettled(*StateOf(offset.partition), group, offset.offset);
     }
+  }
+  if (on_transaction_) {
+    std::vector<Partition> written;
+    for (const PartitionState* state : transactions.written) written.push_back(state->partition);
+    on_transaction_(
+        {.number = transactions.number, .committed = commit, .why = why, .written = written, .offsets = moved});
   }
   transactions.written.clear();
   transactions.offsets.clear();
@@ -149,7 +166,7 @@ void LogBroker::EndTransaction(Transactions& transactions, bool commit) {
 void LogBroker::TimeOutTransactions(MonotonicTime now) {
   for (auto& [id, transactions] : transactions_) {
     if (!transactions->open || transactions->ends > now) continue;
-    EndTransaction(*transactions, /*commit=*/false);
+    EndTransaction(*transactions, /*commit=*/false, LogTransactionEnd::Why::kTimedOut);
     ++transactions->epoch;
     transactions->timed_out = true;
   }
@@ -167,6 +184,23 @@ bool LogBroker::Unstable(std::string_view group, Partition partition) const {
 bool LogBroker::InTransaction(std::string_view transactional_id) const {
   const auto at = transactions_.find(transactional_id);
   return at != transactions_.end() && at->second->open;
+}
+
+uint64_t LogBroker::TransactionOf(LogConnectionId connection) const {
+  const Connection* found = Find(connection);
+  if (found == nullptr || CheckProducer(*found) != LogError::kNone || !found->producer->open) return 0;
+  return found->producer->number;
+}
+
+bool LogBroker::Transactional(LogConnectionId connection) const {
+  const Connection* found = Find(connection);
+  return found != nullptr && found->producer != nullptr;
+}
+
+int64_t LogBroker::StableEnd(Partition partition) const {
+  const PartitionState* state = StateOf(partition);
+  MR_CHECK(state != nullptr) << "no partition " << partition.number << " of topic " << partition.topic;
+  return state->isolation == nullptr ? state->log.end() : state->isolation->StableEnd(state->log);
 }
 
 LogPartition::Slice LogBroker::ReadCommitted(Partition partition, int64_t offset, size_t max) const {

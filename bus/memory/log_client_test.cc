@@ -891,5 +891,22 @@ TEST_F(LogProducerTest, ABrokenConnectionIsComeBackTo) {
   EXPECT_TRUE(absl::IsUnavailable(told.confirms[2].status));
 }
 
+// Its owner before has left it, and the brokers have been told to take less since.
+TEST_F(LogClientTest, ANoteThatIsNotTakenAnyMoreHoldsNoOffsetsUp) {
+  LogBroker strict{{.note_bytes_max = 10}};
+  const int32_t input = *strict.CreateTopic({.name = "in", .partitions = 1, .groups = {"g"}});
+  for (int i = 0; i < 5; ++i) strict.Append({input, 0}, {.body = "x"});
+  ASSERT_EQ(strict.SetCommitted("g", {input, 0}, 1, "longer than ten bytes"), LogError::kNone);
+  Member a(strict, {.group = "g", .topics = {"in"}, .instance = "a"}, now);
+  a.Poll(now);
+  ASSERT_EQ(a.recorder.held.size(), 1u);
+  a.Settle(a.HoldingOf(0), 3);
+  for (int i = 0; i < 5; ++i) a.Poll(now);
+  EXPECT_EQ(strict.Group("g")->CommittedOf({input, 0}).offset, 3);
+  EXPECT_EQ(strict.Group("g")->CommittedOf({input, 0}).note, "");
+  ASSERT_EQ(a.recorder.troubles.size(), 1u);
+  EXPECT_NE(a.recorder.troubles[0].message().find("offset.metadata.max.bytes"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace millrace::bus

@@ -20,8 +20,8 @@
 //   * A transactional one commits nothing: what it is asked to settle goes along with its producer's transactions, which
 //   the broker fences. What it has stepped over goes along with what is settled next.
 //
-// Effect, errors: bus/driver.h. OnTrouble(FailedPrecondition) is final: fenced, an unknown topic, or a group that
-// rebalances otherwise. Threading: one thread at a time. Handlers may call Settle, Flow and Release from inside their
+// Effect, errors: bus/driver.h. OnTrouble(FailedPrecondition or InvalidArgument) is final: fenced, an unknown topic, a group
+// that rebalances otherwise, a session time-out that the broker does not allow. Threading: one thread at a time. Handlers may call Settle, Flow and Release from inside their
 // calls, but not Poll or Close. Blocking: nothing blocks. Over links with a delay, StartClose and Poll until closed()
 // before Close.
 #ifndef MILLRACE_BUS_MEMORY_LOG_CONSUMER_H_
@@ -141,6 +141,8 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   void OnLeft() override;
 
   void Receive();  // into events_
+
+  // log_consumer_replies.cc: what the broker says.
   void Handle(LogEvent& event);
   void OnConnected();
   void OnDisconnected();
@@ -149,8 +151,20 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   void OnStart(Slot& slot, const LogOffsets& offsets);
   void OnRangeChecked(Slot& slot, const LogOffsets& offsets);
   void OnFetched(LogEvent& event);
+  void Deliver(Slot& slot, LogEvent& event);
+  void WantFetch(Slot& slot);
+
+  // log_consumer_commits.cc: settlements on their way to the broker. What is settled inside Poll goes out together, before
+  // Poll looks for answers again.
+  void CommitAll();
+  void SendCommit(Slot& slot);
+  // Into a request that says nothing yet. False where there is nothing to say.
+  bool PrepareCommit(Slot& slot, LogRequest& request);
+  bool CanCommit(const Slot& slot) const;
   void OnCommitted(const LogEvent& event);
   void OnCommitAnswered(const LogEvent& event);
+  void AnswerNotes(Holding holding, uint32_t count, const absl::Status& status);
+  static absl::Status Stale();
 
   // log_consumer_steps.cc: what is due, and what has become possible. Cheap while nothing but deliveries and
   // settlements happens.
@@ -167,20 +181,10 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   void Attend() { attention_ = true; }
   void AtLatest(MonotonicTime time) { wake_at_ = std::min(wake_at_, time); }
 
-  void Deliver(Slot& slot, LogEvent& event);
-  void WantFetch(Slot& slot);
-  void Fetch(Slot& slot);
-  // What is settled inside Poll goes out together, before Poll looks for answers again.
-  void CommitAll();
-  void SendCommit(Slot& slot);
-  // Into a request that says nothing yet. False where there is nothing to say.
-  bool PrepareCommit(Slot& slot, LogRequest& request);
   void Revoke(Slot& slot);
   // Not ours any more; settlements with a note that no commit carries are answered with `notes`.
   void Free(Slot& slot, const absl::Status& notes);
   void LoseAll();
-  void AnswerNotes(Holding holding, uint32_t count, const absl::Status& status);
-  bool CanCommit(const Slot& slot) const;
   // Whether a partition is on its way back.
   bool GivingBack() const;
   void TellAll() {

@@ -21,7 +21,8 @@ using std::chrono::seconds;
 class EndRecorder : public log_testing::ConfirmRecorder {
  public:
   void OnEnded(const absl::Status& status) override { ends.push_back(status); }
-  std::vector<absl::Status> ends;
+  void OnTrouble(const absl::Status& status) override { troubles.push_back(status); }
+  std::vector<absl::Status> ends, troubles;
 };
 
 LogProducerOptions Transactional(std::string id = "tx") {
@@ -336,6 +337,134 @@ TEST_F(LogExactlyOnceTest, WhatBecameOfACommitIsFoundOutWhereAPartitionHasMovedO
     EXPECT_EQ(told.ends[0].ok(), c.arrived) << c.id << ": " << told.ends[0];
   }
   EXPECT_EQ(Out(), (Bodies{"same offset", "further on"}));
+}
+
+// A client library may tell that it was fenced by ending the connection, and by one name whether another producer took the
+// id or the time was up.
+TEST_F(LogExactlyOnceTest, AConnectionThatEndsByAFenceIsToldAsOneAndBacksOff) {
+  auto slow = std::make_unique<SlowLink>(broker, waker);
+  SlowLink* link = slow.get();
+  LogProducer by({"out"}, Transactional("cut"), std::move(slow), now);
+  EndRecorder told;
+  const auto turn = [&] {
+    link->Pass(1, now);
+    by.Advance(now);
+    by.Poll(told);
+  };
+  for (int i = 0; i < 4; ++i) turn();
+  const Outgoing out{.topic = 0, .partition = 0, .message = {.body = "x"}};
+  Duration away{};
+  for (const bool late : {false, false, true}) {
+    ASSERT_TRUE(by.connected());
+    ASSERT_EQ(by.Publish({&out, 1}, ++token), 1u);
+    if (late) now = now + seconds(10);
+    link->Cut(now, LogError::kProducerFenced);
+    by.Advance(now);
+    by.Poll(told);
+    ASSERT_FALSE(told.confirms.empty());
+    const absl::Status& answer = told.confirms.back().status;
+    EXPECT_EQ(answer.code(), absl::StatusCode::kAborted) << answer;
+    EXPECT_EQ(answer.message().find("another producer") == std::string::npos, late) << answer;
+    ASSERT_EQ(told.troubles.size(), 1u);
+    EXPECT_NE(told.troubles[0].message().find("transactional.id \"cut\""), std::string::npos) << told.troubles[0];
+    told.troubles.clear();
+    told.ends.clear();
+    by.Abort();
+    by.Poll(told);
+    ASSERT_EQ(told.ends.size(), 1u);
+    EXPECT_TRUE(told.ends[0].ok());
+    const MonotonicTime since = now;
+    while (!by.connected() && now < since + seconds(20)) {
+      now = now + milliseconds(10);
+      turn();
+    }
+    EXPECT_GT(now - since, away) << "each time longer";
+    away = now - since;
+  }
+  EXPECT_EQ(Out(), Bodies{});
+}
+
+// Whoever repeats an end by itself may be fenced by its heir after it was taken.
+TEST_F(LogExactlyOnceTest, ACommitThatEndsByAFenceMayHaveBeenTaken) {
+  for (const bool arrived : {false, true}) {
+    const std::string id = arrived ? "arrived" : "lost";
+    auto slow = std::make_unique<SlowLink>(broker, waker);
+    SlowLink* link = slow.get();
+    LogProducer by({"out"}, Transactional(id), std::move(slow), now);
+    EndRecorder told;
+    const auto turn = [&](size_t requests) {
+      link->Pass(requests, now);
+      by.Advance(now);
+      by.Poll(told);
+    };
+    for (int i = 0; i < 4; ++i) turn(1);
+    const Outgoing out{.topic = 0, .partition = 0, .message = {.body = id}};
+    ASSERT_EQ(by.Publish({&out, 1}, 1), 1u);
+    turn(0);
+    by.Commit(Prepared(arrived ? 4 : 2));
+    turn(1);
+    if (arrived) link->Pass(1, now);
+    link->Cut(now, LogError::kProducerFenced);
+    turn(0);
+    EXPECT_TRUE(told.ends.empty());
+    for (int i = 0; i < 100; ++i) {
+      now = now + milliseconds(100);
+      turn(1);
+    }
+    ASSERT_EQ(told.ends.size(), 1u) << id;
+    EXPECT_EQ(told.ends[0].ok(), arrived) << told.ends[0];
+  }
+  EXPECT_EQ(Out(), Bodies{"arrived"});
+}
+
+// It is tried again for ever, so people have to hear why.
+TEST_F(LogExactlyOnceTest, WhatIsRefusedForGoodIsTold) {
+  const TransactionOffsets nowhere = [&] {
+    TransactionOffsets offsets = Prepared(2);
+    offsets.offsets[0].partition.number = 9;
+    return offsets;
+  }();
+  for (const bool published : {true, false}) {
+    recorder.troubles.clear();
+    if (published) Publish(*producer, "a");
+    producer->Commit(nowhere);
+    const absl::Status end = LastEnd(*producer);
+    EXPECT_EQ(end.code(), absl::StatusCode::kAborted);
+    EXPECT_NE(end.message().find("offsets (UNKNOWN_TOPIC_OR_PARTITION)"), std::string::npos) << end;
+    ASSERT_EQ(recorder.troubles.size(), 1u);
+    EXPECT_NE(recorder.troubles[0].message().find("transactional.id \"tx\": the broker did not take"),
+              std::string::npos)
+        << recorder.troubles[0];
+  }
+  // What a group says while it changes is no news: its consumer hears of it too.
+  recorder.troubles.clear();
+  TransactionOffsets stale = Prepared(2);
+  stale.generation += 7;
+  Publish(*producer, "a");
+  producer->Commit(stale);
+  EXPECT_EQ(LastEnd(*producer).code(), absl::StatusCode::kAborted);
+  EXPECT_TRUE(recorder.troubles.empty()) << recorder.troubles[0];
+}
+
+TEST_F(LogExactlyOnceTest, JobsGoOnWithoutANoteThatIsTooLarge) {
+  const std::string note(5000, 'n');
+  Publish(*producer, "a");
+  producer->Commit(Prepared(2, note));
+  EXPECT_EQ(LastEnd(*producer).code(), absl::StatusCode::kAborted);
+  ASSERT_EQ(recorder.troubles.size(), 1u);
+  EXPECT_NE(recorder.troubles[0].message().find("offset.metadata.max.bytes"), std::string::npos);
+  Publish(*producer, "a");
+  producer->Commit(Prepared(2, note));
+  ASSERT_TRUE(LastEnd(*producer).ok()) << recorder.ends.back();
+  EXPECT_EQ(Out(), Bodies{"a"});
+  EXPECT_EQ(CommittedOffset(), 2);
+  EXPECT_EQ(broker.Group("g")->CommittedOf({input, 0}).note, "");
+  Committed(2, note);
+  // One that fits is taken.
+  producer->Commit(Prepared(3, "short"));
+  ASSERT_TRUE(LastEnd(*producer).ok());
+  EXPECT_EQ(broker.Group("g")->CommittedOf({input, 0}).note, "short");
+  EXPECT_EQ(recorder.troubles.size(), 1u);
 }
 
 TEST_F(LogExactlyOnceTest, ClosingAbortsWhatIsOpen) {

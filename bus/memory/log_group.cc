@@ -225,6 +225,23 @@ void LogGroup::Reloaded(MonotonicTime now) {
   UpdateTimer();
 }
 
+void LogGroup::Forgotten(std::vector<Answer>& answers) {
+  for (const auto& [id, member] : members_) {
+    if (member.joining)
+      AnswerError(member.joining.connection, member.joining.id, LogMethod::kJoin, LogError::kUnknownMember, answers);
+    if (member.syncing)
+      AnswerError(member.syncing.connection, member.syncing.id, LogMethod::kSync, LogError::kUnknownMember, answers);
+  }
+  members_.clear();
+  pending_.clear();
+  protocol_.clear();
+  leader_.clear();
+  state_ = State::kEmpty;
+  ++generation_;
+  rebalance_ends_ = sync_ends_ = MonotonicTime::Infinite();
+  UpdateTimer();
+}
+
 void LogGroup::Advance(MonotonicTime now, std::vector<Answer>& answers) {
   if (now < next_timer_) return;
   std::vector<std::string> gone;

@@ -60,6 +60,8 @@ class LogGroup {
   LogError CheckCommit(const LogRequest& request, MonotonicTime now);
   // The same for one that is part of a transaction: between two generations a member of the new one may.
   LogError CheckTransactionalCommit(const LogRequest& request, MonotonicTime now);
+  // Whether anybody has ever joined or committed.
+  bool Used() const { return generation_ > 0 || !members_.empty() || !CommittedPartitions().empty(); }
   // Ends the group where nobody is in it: kDead from then on.
   LogError Delete();
 
@@ -70,6 +72,9 @@ class LogGroup {
   void Unloaded(std::vector<Answer>& answers);
   // It is back, from a restart or a move: nobody waits any more, sessions start again.
   void Reloaded(MonotonicTime now);
+
+  // It is back, and knows of no member any more: who says something is told so, and has to join again.
+  void Forgotten(std::vector<Answer>& answers);
 
   void Advance(MonotonicTime now, std::vector<Answer>& answers);
   // Never later than what is due next; may be earlier.

@@ -6,9 +6,8 @@
 #include "bus/check.h"
 
 namespace millrace::bus {
-namespace {
 
-absl::Status StatusOf(LogError error) {
+absl::Status LogProducer::StatusOf(LogError error) {
   switch (error) {
     case LogError::kNone:
       return absl::OkStatus();
@@ -29,7 +28,10 @@ absl::Status StatusOf(LogError error) {
   }
 }
 
-}  // namespace
+absl::Status LogProducer::StatusOf(const LogEvent& event) {
+  if (event.detail != nullptr && !event.detail->trouble.ok()) return event.detail->trouble;
+  return StatusOf(event.error);
+}
 
 LogProducer::LogProducer(std::vector<std::string> topics, const LogProducerOptions& options,
                          std::unique_ptr<LogLink> link, MonotonicTime now)
@@ -53,7 +55,7 @@ size_t LogProducer::Publish(std::span<const Outgoing> messages, uint64_t first_t
   const size_t taken = link_->Produce(topic_ids_, messages, first_token, now_);
   if (taken > 0) {
     open_.Open(first_token, first_token + taken - 1);
-    begun_ = true;
+    Begun();
   }
   if (taken < messages.size()) {
     starved_ = true;
@@ -88,7 +90,7 @@ bool LogProducer::Pump() {
         if (topic_ids_.empty()) AskMetadata();
         break;
       case LogEventKind::kDisconnected:
-        OnDisconnected();
+        OnDisconnected(event);
         break;
       case LogEventKind::kTrouble:  // a producer tells by its answers
         break;
@@ -119,16 +121,29 @@ void LogProducer::OnMetadata(const LogEvent& event) {
   writable_ = connected();
 }
 
-void LogProducer::OnDisconnected() {
+void LogProducer::OnDisconnected(const LogEvent& event) {
   link_->Drop(now_);
   connected_ = connecting_ = false;
-  connect_at_ =
-      now_ + std::min(options_.reconnect_max, options_.reconnect_min * (int64_t{1} << std::min(failures_, 16u)));
+  const uint32_t before = std::max(failures_, refusals_);
+  connect_at_ = now_ + std::min(options_.reconnect_max, options_.reconnect_min * (int64_t{1} << std::min(before, 16u)));
   ++failures_;
+  const absl::Status words = event.detail != nullptr ? event.detail->trouble : absl::OkStatus();
+  if (!words.ok()) ++refusals_;
   const absl::Status unknown = absl::DeadlineExceededError(
       "the connection went before the broker had answered: the message may be there or not");
-  AnswerOpen(unknown);
-  if (transactional()) OnSessionLost();
+  if (!transactional()) {
+    AnswerOpen(unknown);
+    return Trouble(words);
+  }
+  LogError error = event.error;
+  // A broker may call both by one name; before its time is up it has aborted nobody's transaction but for another producer.
+  if (error == LogError::kProducerFenced && begun_ && now_ >= began_ + options_.transaction.timeout)
+    error = LogError::kProducerEpoch;
+  AnswerOpen(Fences(error) ? StatusOf(error) : unknown);
+  OnSessionLost(Fences(error) ? StatusOf(error) : unknown);
+  if (error == LogError::kNone) return;
+  RetryLater();
+  Trouble(words.ok() ? StatusOf(error) : words);
 }
 
 // Of one partition in the order of its publishes, of several as they come.
@@ -136,8 +151,12 @@ void LogProducer::OnProduced(const LogEvent& event) {
   const uint64_t last = event.id + event.count - 1;
   MR_CHECK(open_.AllOpen(event.id, last)) << "the broker answers what was not published";
   open_.Close(event.id, last);
-  Answer(event.id, event.count, StatusOf(event.error));
-  if (event.error == LogError::kProducerFenced || event.error == LogError::kProducerEpoch) OnFenced();
+  const absl::Status status = StatusOf(event);
+  Answer(event.id, event.count, status);
+  if (status.ok()) refusals_ = 0;
+  if (event.detail != nullptr || event.error == LogError::kUnknownTopic)
+    Trouble(absl::UnavailableError(status.message()));
+  if (Fences(event.error)) OnFenced(event.error);
 }
 
 void LogProducer::AnswerOpen(const absl::Status& status) {
@@ -173,6 +192,10 @@ bool LogProducer::Tell(ProducerHandler& handler) {
     handler.OnEnded(status);
     told = true;
   }
+  for (const absl::Status& trouble : std::exchange(troubles_, {})) {
+    handler.OnTrouble(trouble);
+    told = true;
+  }
   if (starved_ && writable_) {
     starved_ = writable_ = false;
     handler.OnWritable();
@@ -193,7 +216,7 @@ void LogProducer::Poll(ProducerHandler& handler) {
 
 MonotonicTime LogProducer::NextTimer() const {
   if (closed_) return MonotonicTime::Infinite();
-  if (due_ || !answers_.empty() || ended_.has_value() || (starved_ && writable_)) return now_;
+  if (due_ || !answers_.empty() || ended_.has_value() || !troubles_.empty() || (starved_ && writable_)) return now_;
   if (!connected_ && !connecting_) return connect_at_;
   return WantsStep() ? std::max(now_, retry_at_) : MonotonicTime::Infinite();
 }

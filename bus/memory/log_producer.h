@@ -8,6 +8,8 @@
 // Publish takes nothing while there is no connection, and less than it is given while a topic's backlog is full:
 // OnWritable follows.
 //
+// What the broker refuses is told as trouble too, each time: it is tried again, and only people can mend most of it.
+//
 // With a transactional id (log_producer_transactions.cc) it initialises under that on each connection, and whenever the
 // broker has fenced it, with back-off; until then Publish takes nothing. So nothing that is still on its way from before
 // can end, or add to, a transaction that has begun since. Whether a commit without an answer was taken is read from the
@@ -68,7 +70,7 @@ class LogProducer : public ProducerDriver {
  private:
   // Takes in what the broker says. True: there was something.
   bool Pump();
-  void OnDisconnected();
+  void OnDisconnected(const LogEvent& event);
   void AskMetadata();
   void OnMetadata(const LogEvent& event);
   void OnProduced(const LogEvent& event);
@@ -76,6 +78,9 @@ class LogProducer : public ProducerDriver {
   void AnswerOpen(const absl::Status& status);
   void Answer(uint64_t first, uint64_t count, const absl::Status& status);
   bool Tell(ProducerHandler& handler);
+  static absl::Status StatusOf(LogError error);
+  // In the broker's own words, where it has said more than the code.
+  static absl::Status StatusOf(const LogEvent& event);
 
   // log_producer_transactions.cc
   enum class Session : uint8_t { kNone, kAsked, kReady };  // under the transactional id, on this connection
@@ -94,8 +99,15 @@ class LogProducer : public ProducerDriver {
   void OnOffsetTaken(const LogEvent& event);
   void OnEndAnswered(const LogEvent& event);
   void OnResolved(const LogEvent& event);
-  void OnSessionLost();
-  void OnFenced();
+  void OnSessionLost(const absl::Status& why);
+  void OnFenced(LogError error);
+  static bool Fences(LogError error);
+  // Offsets that were not taken: whether people have to hear of it.
+  static bool StandsInTheWay(const LogEvent& event);
+  void OnNoteRefused();
+  // Something of a transaction is on its way.
+  void Begun();
+  void Trouble(const absl::Status& why);
   void SendOffsets();
   void SendEnd(bool commit);
   void Ended(const absl::Status& status);
@@ -114,6 +126,7 @@ class LogProducer : public ProducerDriver {
   bool in_poll_ = false;
   bool due_ = false;
   uint32_t failures_ = 0;
+  uint32_t refusals_ = 0;  // that have ended a connection since a message was last taken
   MonotonicTime connect_at_;
   std::vector<int32_t> topic_ids_;  // empty until known
   std::vector<LogEvent> events_;
@@ -131,12 +144,15 @@ class LogProducer : public ProducerDriver {
   uint64_t first_offset_ = 0;  // ids of the kTransactOffsets on their way
   size_t offsets_open_ = 0;
   bool begun_ = false;  // something was published since the last end
-  bool gone_ = false;   // … and the broker has aborted it, or will when we initialise
+  MonotonicTime began_;
+  bool gone_ = false;  // … and the broker has aborted it, or will when we initialise
   Ending ending_ = Ending::kNone;
   bool committing_ = false;
   TransactionOffsets offsets_;
+  size_t note_bytes_max_ = SIZE_MAX;   // as far as the broker has let it be known
   absl::Status refused_;               // why the commit under way became an abort
   std::optional<absl::Status> ended_;  // to be told
+  std::vector<absl::Status> troubles_;
 };
 
 }  // namespace millrace::bus

@@ -8,13 +8,32 @@
 namespace millrace::bus {
 namespace {
 
-bool Fences(LogError error) { return error == LogError::kProducerFenced || error == LogError::kProducerEpoch; }
+constexpr char kOffsets[] = "the broker did not take the transaction's offsets";
+constexpr char kEnd[] = "the broker did not commit the transaction";
 
-absl::Status NotTaken(LogError error) {
-  return absl::AbortedError("the broker did not take the transaction's offsets (" + std::string(NameOf(error)) + ")");
+absl::Status NotTaken(std::string_view what, const LogEvent& event) {
+  const bool said = event.detail != nullptr && !event.detail->trouble.ok();
+  return absl::AbortedError(said ? std::string(what) + ": " + std::string(event.detail->trouble.message())
+                                 : std::string(what) + " (" + std::string(NameOf(event.error)) + ")");
 }
 
 }  // namespace
+
+bool LogProducer::Fences(LogError error) {
+  return error == LogError::kProducerFenced || error == LogError::kProducerEpoch;
+}
+
+void LogProducer::Begun() {
+  if (!begun_) began_ = now_;
+  begun_ = true;
+}
+
+void LogProducer::Trouble(const absl::Status& why) {
+  if (why.ok()) return;
+  const std::string who = transactional() ? "transactional.id \"" + options_.transaction.id + "\": " : "";
+  absl::Status told(why.code(), who + std::string(why.message()));
+  if (troubles_.empty() || troubles_.back() != told) troubles_.push_back(std::move(told));
+}
 
 // ---------------------------------------------------------------- the caller's verbs
 
@@ -23,6 +42,9 @@ void LogProducer::Commit(const TransactionOffsets& offsets) {
   due_ = due_ || in_poll_;
   if (gone_) return Ended(absl::AbortedError("the transaction was over before it was to be committed"));
   offsets_ = offsets;
+  for (TransactionOffsets::Offset& offset : offsets_.offsets) {
+    if (offset.note.size() > note_bytes_max_) offset.note.clear();
+  }
   ending_ = Ending::kOffsets;
   committing_ = true;
   refused_ = absl::OkStatus();
@@ -64,7 +86,7 @@ void LogProducer::SendOffsets() {
     request.note = offset.note;
   }
   offsets_open_ = requests.size();
-  begun_ = true;
+  Begun();
   link_->SendAll(requests, now_);
 }
 
@@ -138,6 +160,7 @@ void LogProducer::OnInitialised(const LogEvent& event) {
   asked_id_ = 0;
   if (event.error != LogError::kNone) {
     session_ = Session::kNone;
+    if (event.detail != nullptr) Trouble(event.detail->trouble);
     return RetryLater();
   }
   session_ = Session::kReady;
@@ -146,28 +169,69 @@ void LogProducer::OnInitialised(const LogEvent& event) {
 }
 
 void LogProducer::OnOffsetTaken(const LogEvent& event) {
-  if (Fences(event.error)) return OnFenced();
+  if (Fences(event.error)) return OnFenced(event.error);
   --offsets_open_;
-  if (event.error != LogError::kNone && refused_.ok()) refused_ = NotTaken(event.error);
+  if (event.error != LogError::kNone && refused_.ok()) {
+    refused_ = NotTaken(kOffsets, event);
+    if (event.error == LogError::kNoteTooLarge) {
+      OnNoteRefused();
+    } else if (StandsInTheWay(event)) {
+      Trouble(absl::UnavailableError(refused_.message()));
+    }
+  }
   if (offsets_open_ == 0) SendEnd(refused_.ok());
+}
+
+// A group that changes is told by its consumer, and a coordinator that is away comes back.
+bool LogProducer::StandsInTheWay(const LogEvent& event) {
+  switch (event.error) {
+    case LogError::kIllegalGeneration:
+    case LogError::kUnknownMember:
+    case LogError::kRebalanceInProgress:
+    case LogError::kFencedInstance:
+      return false;
+    case LogError::kCoordinatorUnavailable:
+      return event.detail != nullptr;
+    default:
+      return true;
+  }
+}
+
+// Jobs go on without it: what is lost is what the next owner should have known.
+void LogProducer::OnNoteRefused() {
+  size_t longest = 0;
+  for (const TransactionOffsets::Offset& offset : offsets_.offsets) longest = std::max(longest, offset.note.size());
+  note_bytes_max_ = std::min(note_bytes_max_, std::max<size_t>(longest, 1) - 1);
+  Trouble(absl::UnavailableError(
+      "the broker takes no notes of that length with offsets (OFFSET_METADATA_TOO_LARGE), so they are left out: who "
+      "has "
+      "these partitions next does not know which keys are parked and which messages may have killed a process; raise "
+      "offset.metadata.max.bytes of the brokers to 4096, then start this process again"));
 }
 
 void LogProducer::OnEndAnswered(const LogEvent& event) {
   asked_id_ = 0;
-  if (Fences(event.error)) return OnFenced();
+  if (Fences(event.error)) return OnFenced(event.error);
   if (event.error == LogError::kCoordinatorUnavailable) return RetryLater();
-  if (event.error == LogError::kNone || (event.error == LogError::kTransactionState && !committing_)) {
+  // Nothing to abort: nothing was begun, as the offsets were not even sent.
+  const bool aborts = !committing_ || !refused_.ok();
+  if (event.error == LogError::kNone || (event.error == LogError::kTransactionState && aborts)) {
     // Two of one id: either gets something done between two fences, which is no reason to hurry.
     if (committing_ && refused_.ok() && now_ >= retry_at_ + options_.retry_max) retries_ = 0;
     return Ended(refused_);
   }
-  Ended(NotTaken(event.error));
+  const absl::Status why = NotTaken(kEnd, event);
+  Trouble(absl::UnavailableError(why.message()));
+  Ended(why);
 }
 
 // The session that asks this has fenced all before it: what is committed now is how the transaction ended.
 void LogProducer::OnResolved(const LogEvent& event) {
   asked_id_ = 0;
-  if (event.error != LogError::kNone) return RetryLater();
+  if (event.error != LogError::kNone) {
+    if (event.detail != nullptr) Trouble(event.detail->trouble);
+    return RetryLater();
+  }
   // All of them moved, or none. Where a partition is further on, or just as far with another note, somebody else owns it by
   // now, and what was there between is not to be seen.
   bool proven = false, refuted = false;
@@ -181,7 +245,7 @@ void LogProducer::OnResolved(const LogEvent& event) {
                            : absl::AbortedError("the connection went before the transaction was committed"));
 }
 
-void LogProducer::OnSessionLost() {
+void LogProducer::OnSessionLost(const absl::Status& why) {
   session_ = Session::kNone;
   asked_id_ = 0;
   gone_ = begun_;
@@ -191,7 +255,7 @@ void LogProducer::OnSessionLost() {
       return;
     case Ending::kOffsets:
       // Not begun: it is still to be sent.
-      if (begun_) Ended(absl::AbortedError("the connection went before the transaction was committed"));
+      if (begun_) Ended(absl::AbortedError("not committed: " + std::string(why.message())));
       return;
     case Ending::kEnd:
       if (committing_ && refused_.ok()) {
@@ -205,13 +269,14 @@ void LogProducer::OnSessionLost() {
 
 // By a time-out, or by another producer of the same id. Either way the transaction was aborted, and a commit that is
 // told so was not taken.
-void LogProducer::OnFenced() {
+void LogProducer::OnFenced(LogError error) {
   if (session_ != Session::kReady) return;
   session_ = Session::kNone;
   RetryLater();
+  Trouble(StatusOf(error));
   gone_ = begun_;
   if (ending_ == Ending::kNone || ending_ == Ending::kResolve) return;
-  Ended(committing_ ? absl::AbortedError("the broker has aborted the transaction") : absl::OkStatus());
+  Ended(committing_ ? StatusOf(error) : absl::OkStatus());
 }
 
 void LogProducer::Ended(const absl::Status& status) {

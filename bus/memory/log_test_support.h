@@ -122,14 +122,14 @@ class SlowLink : public LogLink {
     link_.Receive(events);
     for (LogEvent& event : events) arrived_.push_back(std::move(event));
   }
-  // The connection breaks; answers on their way are lost.
-  void Cut(MonotonicTime now) {
+  // The connection breaks; answers on their way are lost. `error`: as the broker has ended a producer's session.
+  void Cut(MonotonicTime now, LogError error = LogError::kNone) {
     if (!up_) return;
     up_ = false;
     requests_.clear();
     arrived_.clear();
     link_.Drop(now);
-    arrived_.push_back({.kind = LogEventKind::kDisconnected});
+    arrived_.push_back({.kind = LogEventKind::kDisconnected, .error = error});
   }
 
  private:

@@ -94,6 +94,43 @@ TEST_F(LogTransactionsTest, RecordsAndOffsetsBecomeVisibleInOneStep) {
   EXPECT_FALSE(broker.InTransaction("tx"));
 }
 
+TEST_F(LogTransactionsTest, EachEndIsToldWithWhatItDid) {
+  std::vector<std::string> told;
+  broker.WatchTransactions([&](const LogTransactionEnd& end) {
+    std::string line = std::to_string(end.number) + (end.committed ? " committed" : " aborted") + " why " +
+                       std::to_string(static_cast<int>(end.why));
+    for (const Partition p : end.written)
+      line += " t/" + std::to_string(p.number) + " ends " + std::to_string(broker.Log(p).end());
+    for (const LogTransactionEnd::Offset& o : end.offsets) {
+      line += " " + std::string(o.group) + " from " + std::to_string(o.before) + " to " + std::to_string(o.after);
+    }
+    told.push_back(line);
+  });
+  const LogConnectionId plain = Open(), c = OpenProducer();
+  EXPECT_FALSE(broker.Transactional(plain));
+  EXPECT_TRUE(broker.Transactional(c));
+  EXPECT_EQ(broker.TransactionOf(c), 0u) << "it has not begun";
+  Put(c, "a", 1);
+  EXPECT_EQ(broker.TransactionOf(c), 1u);
+  EXPECT_EQ(broker.TransactionOf(plain), 0u);
+  EXPECT_EQ(broker.StableEnd({topic, 1}), 0);
+  Offset(c, 5);
+  End(c, true);
+  EXPECT_EQ(broker.TransactionOf(c), 0u);
+  EXPECT_EQ(broker.StableEnd({topic, 1}), 2);
+  Offset(c, 7);
+  EXPECT_EQ(broker.TransactionOf(c), 2u) << "an offset begins one too";
+  now = now + seconds(11);
+  broker.Advance(now);
+  EXPECT_EQ(broker.TransactionOf(c), 0u);
+  const LogConnectionId next = OpenProducer();
+  Put(next, "b");
+  OpenProducer();
+  EXPECT_EQ(broker.TransactionOf(next), 0u) << "it is fenced";
+  EXPECT_EQ(told, (std::vector<std::string>{"1 committed why 0 t/1 ends 2 g from -1 to 5", "2 aborted why 1",
+                                            "3 aborted why 2 t/0 ends 2"}));
+}
+
 TEST_F(LogTransactionsTest, AnAbortLeavesNeither) {
   const LogConnectionId c = OpenProducer();
   Put(c, "a");

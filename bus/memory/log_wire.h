@@ -140,12 +140,15 @@ struct LogDetail {
   std::vector<LogTopicInfo> topics;   // kMetadata; kJoin, for the leader: all topics of all members
   std::vector<Partition> partitions;  // kSync: what we are assigned
   std::vector<LogOffsets> offsets;    // kOffsets
-  absl::Status trouble;               // kTrouble, as ConsumerHandler::OnTrouble is told
+  // kTrouble, kDisconnected: as handlers' OnTrouble is told. A reply or kProduced with an error: in the broker's own words.
+  absl::Status trouble;
 };
 
 enum class LogEventKind : uint8_t {
   kConnected,
-  kDisconnected,  // nothing of this connection comes after it; requests without an answer stay without
+  // Nothing of this connection comes after it; requests without an answer stay without. Where the broker has ended a
+  // producer's session, `error` says how: fenced, or kCoordinatorUnavailable with the reason in `detail`.
+  kDisconnected,
   kReply,
   kProduced,  // answers `count` messages from token `id` on
   kWritable,  // Produce took less than it was given, and would take more now
@@ -165,7 +168,7 @@ struct LogEvent {
   int64_t end = 0;     // kFetch: of the log
   std::span<const Delivery> records = {};  // kFetch
   SegmentRef segment = {};                 // keeps `records` and their bytes
-  std::unique_ptr<LogDetail> detail = {};  // kMetadata, kJoin, kSync, kOffsets
+  std::unique_ptr<LogDetail> detail = {};  // kMetadata, kJoin, kSync, kOffsets; refusals, where more is said
 };
 
 // One client's end of one connection, which can be made again and again.

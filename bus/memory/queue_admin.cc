@@ -6,8 +6,8 @@
 namespace millrace::bus {
 
 QueueAdmin::QueueAdmin(std::unique_ptr<QueueLink> link, const QueueSessionOptions& options, const Topology& topology,
-                       MonotonicTime now)
-    : topology_(topology), now_(now), session_(std::move(link), options, *this) {
+                       MonotonicTime now, std::string trap)
+    : topology_(topology), trap_(std::move(trap)), now_(now), session_(std::move(link), options, *this) {
   if (absl::Status checked = CheckTopology(topology_); !checked.ok()) {
     Finish(std::move(checked));
     return;
@@ -22,13 +22,18 @@ void QueueAdmin::Poll(MonotonicTime now) {
 
 void QueueAdmin::Plan() {
   steps_.clear();
+  PlanTrap();
   for (const TopicSpec& spec : topology_.topics) {
+    if (!spec.existing.empty()) {
+      PlanExisting(spec);
+      continue;
+    }
     steps_.push_back({.method = Method::kExchangeDeclare, .exchange = spec.name});
     for (const std::string& group : spec.groups) PlanGroup(spec, group);
     if (!spec.keep) continue;
     const std::string queue = KeepQueueName(spec.name);
     const int32_t partitions = QueueTopicOf(spec).partitions;
-    steps_.push_back({.method = Method::kQueueDeclare, .queue = queue, .arguments = KeepQueueArguments()});
+    steps_.push_back({.method = Method::kQueueDeclare, .queue = queue, .arguments = KeepQueueArguments(trap_)});
     for (int32_t p = 0; p < partitions; ++p) {
       steps_.push_back(
           {.method = Method::kQueueBind, .exchange = spec.name, .queue = queue, .routing_key = std::to_string(p)});
@@ -37,8 +42,29 @@ void QueueAdmin::Plan() {
   std::reverse(steps_.begin(), steps_.end());
 }
 
+void QueueAdmin::PlanTrap() {
+  if (trap_.empty()) return;
+  steps_.push_back({.method = Method::kExchangeDeclare, .kind = ExchangeKind::kFanout, .exchange = trap_});
+  steps_.push_back({.method = Method::kQueueDeclare, .queue = trap_});
+  steps_.push_back({.method = Method::kQueueBind, .exchange = trap_, .queue = trap_});
+}
+
+// It has to be there, and that is all.
+void QueueAdmin::PlanExisting(const TopicSpec& spec) {
+  const bool read = !spec.groups.empty();
+  Step look{.expect = Expect::kExists,
+            .method = read ? Method::kQueueDeclare : Method::kExchangeDeclare,
+            .mismatch = std::string("there is no ") + (read ? "queue '" : "exchange '") + spec.existing +
+                        "', which topic '" + spec.name +
+                        "' says exists: correct the name, have it made by whom it belongs to, or remove `existing` so "
+                        "that the topic is made"};
+  (read ? look.queue : look.exchange) = spec.existing;
+  steps_.push_back(std::move(look));
+}
+
 void QueueAdmin::PlanGroup(const TopicSpec& spec, const std::string& group) {
-  const QueueTopic topic = QueueTopicOf(spec);
+  QueueTopic topic = QueueTopicOf(spec);
+  topic.trap = trap_;
   const auto name = [&](int32_t p) { return WorkQueueName(topic, group, p); };
   const auto mismatch = [&](const std::string& queue, bool exists) {
     return "topic '" + spec.name + "' has another number of partitions than the " + std::to_string(topic.partitions) +
@@ -88,6 +114,12 @@ void QueueAdmin::OnEvent(Event& event) {
       return Advance(true);
     case EventKind::kChannelClosed: {
       session_.Send({.method = Method::kChannelCloseOk, .channel = 1}, now_);
+      if (event.code == kAccessRefused) {
+        return Finish(absl::PermissionDeniedError(
+            event.text +
+            "; the user needs the rights to configure, write and read there: rabbitmqctl set_permissions "
+            "-p VHOST USER \".*\" \".*\" \".*\""));
+      }
       const bool probe = !steps_.empty() && steps_.back().expect != Expect::kOk;
       if (event.code != kNotFound || !probe) {
         return Finish(

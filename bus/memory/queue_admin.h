@@ -3,6 +3,7 @@
 //
 // Per ordered (topic, group): queues N-1 … 1, 0, so queue 0 exists only where all do; where it exists, queue N-1 must
 // and queue N must not, else the topic has another number of partitions and nothing is touched (FailedPrecondition).
+// The trap (queue_names.h), where one is asked for, comes before all queues that name it.
 //
 // Threading: one thread at a time. Blocking: none; Poll until done().
 #ifndef MILLRACE_BUS_MEMORY_QUEUE_ADMIN_H_
@@ -22,7 +23,7 @@ namespace millrace::bus {
 class QueueAdmin : private QueueSession::Host {
  public:
   QueueAdmin(std::unique_ptr<QueueLink> link, const QueueSessionOptions& options, const Topology& topology,
-             MonotonicTime now);
+             MonotonicTime now, std::string trap = {});
 
   void Poll(MonotonicTime now);
   MonotonicTime NextTimer() const { return session_.NextTimer(); }
@@ -54,12 +55,15 @@ class QueueAdmin : private QueueSession::Host {
   void OnDown(const std::string& why) override;
   void OnEvent(Event& event) override;
   void Plan();
+  void PlanTrap();
+  void PlanExisting(const TopicSpec& spec);
   void PlanGroup(const TopicSpec& spec, const std::string& group);
   void SendNext();
   void Advance(bool exists);
   void Finish(absl::Status status);
 
   Topology topology_;
+  const std::string trap_;
   MonotonicTime now_;
   std::vector<Step> steps_;  // in reverse: the next one is at the back
   bool done_ = false;

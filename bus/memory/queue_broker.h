@@ -125,6 +125,8 @@ class QueueBroker {
   void Demote(const std::string& queue, MonotonicTime now);
   // The next `count` publishes to that queue are refused.
   void RefuseNext(const std::string& queue, uint64_t count);
+  // Of those, how many are still to come.
+  uint64_t RefusalsLeft(const std::string& queue) const;
   // While held, confirms wait in the broker.
   void HoldConfirms(bool on, MonotonicTime now);
   void SetConfirmStyle(ConfirmStyle style) { options_.confirms = style; }

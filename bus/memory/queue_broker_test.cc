@@ -426,10 +426,18 @@ TEST_F(QueueBrokerTest, ACircleOfDeadLettersIsCut) {
 }
 
 TEST_F(QueueBrokerTest, AFullQueueRefusesWhereItIsToldTo) {
-  Prepare({.max_length = 2, .overflow = Overflow::kRejectPublish});
-  for (int i = 1; i <= 3; ++i) publisher.Publish("x", std::to_string(i));
-  EXPECT_EQ(Confirmed(publisher.Take()), (Bodies{"ack 2*", "nack 3"}));
-  EXPECT_EQ(broker.Stats("q").ready, 2u);
+  Prepare({.max_length = 5, .overflow = Overflow::kRejectPublish});
+  for (int i = 1; i <= 7; ++i) publisher.Publish("x", std::to_string(i));
+  EXPECT_EQ(Confirmed(publisher.Take()), (Bodies{"ack 6*", "nack 7"})) << "one message late";
+  EXPECT_EQ(broker.Stats("q").ready, 6u);
+  Peer consumer(broker);
+  consumer.Channel(1);
+  consumer.Consume(1, "q", 1);
+  publisher.Publish("x", "8");
+  EXPECT_EQ(Confirmed(publisher.Take()), (Bodies{"nack 8"})) << "five are not few enough";
+  consumer.Ack(1, 1);
+  publisher.Publish("x", "9");
+  EXPECT_EQ(Confirmed(publisher.Take()), (Bodies{"ack 9"})) << "four are";
 }
 
 TEST_F(QueueBrokerTest, ABacklogStopsTheConnectionUntilThereIsRoom) {

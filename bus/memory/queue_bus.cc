@@ -63,7 +63,9 @@ void QueueMemoryBus::Merge(const Topology& topology, Specs& specs) {
   }
 }
 
-absl::Status QueueMemoryBus::Apply(const Topology& topology) {
+absl::Status QueueMemoryBus::Apply(const Topology& wanted) {
+  Topology topology = wanted;
+  for (TopicSpec& spec : topology.topics) spec.existing.clear();  // there are no others here
   const MonotonicTime now = core_.clock.Now();
   {
     CoreLock<QueueBroker> lock(core_);

@@ -141,7 +141,7 @@ void QueueConsumer::OnChannelClosed(QueueSlot& slot, const Event& event) {
   Lose(slot);
   slot.state = QueueSlot::State::kIdle;
   Retry(slot);
-  if (event.code == kNotFound && !slot.recreate) {
+  if (event.code == kNotFound && !slot.recreate && !Existing(slot)) {
     slot.recreate = true;
     slot.retry_at = now_;
     untold_.push_back(absl::DataLossError(
@@ -155,11 +155,14 @@ void QueueConsumer::OnChannelClosed(QueueSlot& slot, const Event& event) {
 // The queue was deleted under its consumer. The channel lives on, with tags that settle nothing.
 void QueueConsumer::OnCancelled(QueueSlot& slot) {
   if (slot.state == QueueSlot::State::kIdle || slot.state == QueueSlot::State::kClosing) return;
-  untold_.push_back(absl::DataLossError(
-      "queue '" + slot.queue + "' was deleted, and with it every message that was not settled; declaring it anew"));
+  const bool existing = Existing(slot);
+  untold_.push_back(
+      absl::DataLossError("queue '" + slot.queue + "' was deleted, and with it every message that was not settled; " +
+                          (existing ? "it is not ours: waiting for it to come back" : "declaring it anew")));
   Lose(slot);
-  slot.recreate = true;
-  CloseChannel(slot);
+  slot.recreate = !existing;
+  CloseChannel(slot, /*flush=*/false);
+  if (existing) Retry(slot);
 }
 
 void QueueConsumer::Lose(QueueSlot& slot) {

@@ -100,7 +100,10 @@ class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
   // Moves each slot towards what is wanted.
   void Reconcile();
   void Open(QueueSlot& slot);
-  void CloseChannel(QueueSlot& slot);
+  // `flush`: what was settled is to have arrived before.
+  void CloseChannel(QueueSlot& slot, bool flush = true);
+  // The queue belongs to others: it is never declared.
+  bool Existing(const QueueSlot& slot) const { return topics_[static_cast<size_t>(slot.partition.topic)].existing; }
   // The answers on the way there.
   void OnFlushed(QueueSlot& slot, uint32_t consumer);
   // The holding has ended without our doing; the channel is gone or has to be closed.

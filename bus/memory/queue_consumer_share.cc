@@ -139,8 +139,8 @@ void QueueConsumer::Open(QueueSlot& slot) {
 // arrived too); only then the channel is closed, which ends them all. They stand behind the single active consumer. Where
 // they are fed all the same (an unordered topic; the broker has made another consumer the active one), what they got
 // returns with the channel, in order: cancelling them instead would let the next owner begin behind it.
-void QueueConsumer::CloseChannel(QueueSlot& slot) {
-  const bool flush = slot.held() && !slot.recreate && slot.tags.settled() > 0;
+void QueueConsumer::CloseChannel(QueueSlot& slot, bool flush) {
+  flush = flush && slot.held() && slot.tags.settled() > 0;
   slot.withheld.clear();
   slot.state = QueueSlot::State::kClosing;
   if (!flush) return Send({.method = Method::kChannelClose, .channel = slot.channel});

@@ -28,11 +28,14 @@ Bodies Numbers(int from, int to) {
 class QueueConsumerTest : public ::testing::Test {
  protected:
   void Make(int32_t partitions = 2, ConsumerOptions options = {}, bool ordered = true) {
-    topology.topics = {{.name = "raw", .partitions = partitions, .ordered = ordered, .groups = {"g"}}};
+    MakeFrom({.topics = {{.name = "raw", .partitions = partitions, .ordered = ordered, .groups = {"g"}}}}, options);
+  }
+  void MakeFrom(Topology wanted, ConsumerOptions options = {}) {
+    topology = std::move(wanted);
     ASSERT_TRUE(Apply(broker, topology).ok());
     topic = QueueTopicOf(topology.topics[0]);
     options.group = "g";
-    options.topics = {"raw"};
+    options.topics = {topology.topics[0].name};
     if (options.instance.empty()) options.instance = "a";
     instance = std::make_unique<Instance>(broker, options, std::vector<QueueTopic>{topic}, QueueConsumerOptions{}, now);
     producer = std::make_unique<QueueProducer>(std::vector<QueueTopic>{topic}, QueueProducerOptions{},
@@ -412,6 +415,36 @@ TEST_F(QueueConsumerTest, WhoHasNotHeardThatTheQueueIsThereAgainSaysSoLater) {
   EXPECT_EQ(handler().log.back(), "assigned 0/0@2");
   EXPECT_TRUE(std::any_of(handler().troubles.begin() + before, handler().troubles.end(),
                           [](const absl::Status& s) { return absl::IsDataLoss(s); }));
+}
+
+// A queue of others is not ours to declare.
+TEST_F(QueueConsumerTest, AQueueOfOthersIsWaitedFor) {
+  const QueueArguments arguments;
+  CountingWaker nobody;
+  DirectLink others(broker, nobody);
+  const auto declare = [&] {
+    others.Send({.method = Method::kQueueDeclare, .channel = 1, .queue = "Theirs", .arguments = &arguments}, now);
+  };
+  others.Connect(now);
+  others.Send({.method = Method::kChannelOpen, .channel = 1}, now);
+  declare();
+  MakeFrom({.topics = {{.name = "in", .ordered = false, .groups = {"g"}, .existing = "Theirs"}}});
+  ASSERT_EQ(handler().log, Bodies{"assigned 0/0@1"});
+  ASSERT_TRUE(broker.DeleteQueue("Theirs", now));
+  Poll();
+  EXPECT_EQ(handler().log.back(), "lost 0/0@1");
+  ASSERT_FALSE(handler().troubles.empty());
+  EXPECT_TRUE(absl::IsDataLoss(handler().troubles[0]));
+  for (int i = 0; i < 5; ++i) Pass(seconds(1));
+  EXPECT_FALSE(broker.HasQueue("Theirs"));
+  EXPECT_TRUE(absl::IsUnavailable(handler().troubles.back())) << handler().troubles.back();
+  declare();
+  for (int i = 0; i < 30; ++i) Pass(seconds(1));
+  EXPECT_EQ(handler().log.back(), "assigned 0/0@2");
+  EXPECT_TRUE(handler().troubles.back().ok()) << handler().troubles.back();
+  EXPECT_EQ(std::count_if(handler().troubles.begin(), handler().troubles.end(),
+                          [](const absl::Status& s) { return absl::IsDataLoss(s); }),
+            1);
 }
 
 TEST_F(QueueConsumerTest, ReleaseUnaskedGivesThePartitionUpForAWhile) {

@@ -8,6 +8,7 @@ namespace millrace::bus {
 namespace {
 
 constexpr size_t kNameBytesMax = 200;     // the server takes 255 for a queue's name: topic, group, partition and colons
+constexpr size_t kShortStringMax = 255;   // AMQP 0-9-1, section 4.2.5.3
 constexpr int32_t kPartitionsMax = 2000;  // a connection has 2047 channels
 
 absl::Status CheckName(std::string_view what, std::string_view name) {
@@ -25,16 +26,47 @@ absl::Status CheckName(std::string_view what, std::string_view name) {
   return absl::OkStatus();
 }
 
+absl::Status CheckExisting(const TopicSpec& spec) {
+  if (spec.existing.empty()) return absl::OkStatus();
+  const std::string what = "topic '" + spec.name + "', which exists as '" + spec.existing + "', ";
+  if (spec.existing.size() > kShortStringMax || spec.routing_key.size() > kShortStringMax)
+    return absl::InvalidArgumentError(what + "has a name or routing key of more than 255 bytes");
+  if (spec.keep) return absl::InvalidArgumentError(what + "is for dead letters or receipts, which have to be ours");
+  if (spec.groups.size() > 1)
+    return absl::InvalidArgumentError(what + "is one queue and gives each message to one group only; it has " +
+                                      std::to_string(spec.groups.size()));
+  if (!spec.groups.empty() && spec.ordered)
+    return absl::InvalidArgumentError(what + "is a queue of others, which keeps no order of keys; make it unordered");
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 QueueTopic QueueTopicOf(const TopicSpec& spec) {
-  return {.name = spec.name,
-          .partitions = spec.ordered ? spec.partitions : 1,
-          .ordered = spec.ordered,
-          .backlog_bytes_max = spec.backlog_bytes_max};
+  QueueTopic topic{.name = spec.name,
+                   .partitions = spec.ordered ? spec.partitions : 1,
+                   .ordered = spec.ordered,
+                   .backlog_bytes_max = spec.backlog_bytes_max,
+                   .existing = !spec.existing.empty(),
+                   .queue = {},
+                   .exchange = {},
+                   .routing_key = {},
+                   .trap = {}};
+  if (!topic.existing) return topic;
+  topic.partitions = 1;
+  topic.ordered = false;
+  if (spec.groups.empty()) {
+    topic.exchange = spec.existing;
+    topic.routing_key = spec.routing_key;
+  } else {
+    // The default exchange has each queue under its name (AMQP 0-9-1, section 3.1.3.1).
+    topic.queue = topic.routing_key = spec.existing;
+  }
+  return topic;
 }
 
 std::string WorkQueueName(const QueueTopic& topic, std::string_view group, int32_t partition) {
+  if (topic.existing) return topic.queue;
   std::string name = topic.name;
   name.append(":").append(group).append(":").append(topic.ordered ? std::to_string(partition) : "any");
   return name;
@@ -44,8 +76,10 @@ std::string KeepQueueName(std::string_view topic) { return std::string(topic) + 
 
 std::string PresenceExchangeName(std::string_view group) { return "mr.presence." + std::string(group); }
 
+std::string TrapName(std::string_view prefix) { return prefix.empty() ? "mr.trap" : "mr.trap." + std::string(prefix); }
+
 QueueArguments WorkQueueArguments(const QueueTopic& topic, std::string_view group) {
-  QueueArguments arguments;
+  QueueArguments arguments = KeepQueueArguments(topic.trap);
   arguments.single_active_consumer = topic.ordered;
   if (topic.backlog_bytes_max > 0) {
     arguments.backlog_account = topic.name + ":" + std::string(group);
@@ -54,7 +88,15 @@ QueueArguments WorkQueueArguments(const QueueTopic& topic, std::string_view grou
   return arguments;
 }
 
-QueueArguments KeepQueueArguments() { return {}; }
+QueueArguments KeepQueueArguments(std::string_view trap) {
+  QueueArguments arguments;
+  if (trap.empty()) return arguments;
+  arguments.dead_letter_exchange = trap;
+  // At least once, for which a full queue has to refuse instead of dropping.
+  arguments.overflow = Overflow::kRejectPublish;
+  arguments.dead_letter_at_least_once = true;
+  return arguments;
+}
 
 absl::Status CheckTopology(const Topology& topology) {
   std::set<std::string> topics;
@@ -67,6 +109,7 @@ absl::Status CheckTopology(const Topology& topology) {
       return absl::InvalidArgumentError("topic '" + spec.name + "' asks for " + std::to_string(spec.partitions) +
                                         " partitions; possible are 1 to " + std::to_string(kPartitionsMax));
     }
+    if (absl::Status s = CheckExisting(spec); !s.ok()) return s;
     std::set<std::string> groups;
     for (const std::string& group : spec.groups) {
       if (absl::Status s = CheckName("group", group); !s.ok()) return s;

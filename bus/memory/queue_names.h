@@ -5,6 +5,10 @@
 //   queue "raw:parse:any"        one per (topic, group) of an unordered topic; competing consumers
 //   queue "raw::keep"            where TopicSpec::keep is set: everything, never consumed
 //   exchange "mr.presence.parse" fanout; one per group; beats of its instances
+//   exchange, queue "mr.trap"    where a real server puts what it takes out of queues by itself (a policy, somebody's
+//                                reject); dead letters of ours never go there
+//
+// What belongs to others (TopicSpec::existing) has the names that it has.
 //
 // Names of topics and groups hold no colon, so a queue's name says its topic, group and partition without doubt.
 // Threading: values and pure functions.
@@ -32,6 +36,11 @@ struct QueueTopic {
   int32_t partitions = 1;  // 1 where the topic is unordered
   bool ordered = true;
   uint64_t backlog_bytes_max = 0;
+  bool existing = false;  // of others: the queue to consume, and what is published with
+  std::string queue;
+  std::string exchange;
+  std::string routing_key;
+  std::string trap;  // not empty: the exchange that its queues are declared with as their dead-letter exchange
   bool operator==(const QueueTopic&) const = default;
 };
 
@@ -42,8 +51,12 @@ std::string WorkQueueName(const QueueTopic& topic, std::string_view group, int32
 std::string KeepQueueName(std::string_view topic);
 std::string PresenceExchangeName(std::string_view group);
 
+// Of all topics whose names on the server begin with `prefix`.
+std::string TrapName(std::string_view prefix);
+
 QueueArguments WorkQueueArguments(const QueueTopic& topic, std::string_view group);
-QueueArguments KeepQueueArguments();
+// `trap` as in QueueTopic.
+QueueArguments KeepQueueArguments(std::string_view trap = {});
 
 // InvalidArgument names the topic or group and what is wrong with it.
 absl::Status CheckTopology(const Topology& topology);

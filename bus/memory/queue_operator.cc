@@ -150,6 +150,11 @@ void QueueBroker::RefuseNext(const std::string& name, uint64_t count) {
   if (it != queues_.end()) it->second->refuse_next = count;
 }
 
+uint64_t QueueBroker::RefusalsLeft(const std::string& name) const {
+  const auto it = queues_.find(name);
+  return it == queues_.end() ? 0 : it->second->refuse_next;
+}
+
 void QueueBroker::HoldConfirms(bool on, MonotonicTime now) {
   now_ = std::max(now_, now);
   hold_confirms_ = on;

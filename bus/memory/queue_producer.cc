@@ -66,8 +66,13 @@ size_t QueueProducer::Publish(std::span<const Outgoing> messages, uint64_t first
     request_.channel = kChannel;
     request_.mandatory = true;
     request_.message_id = tag;  // a return carries properties, not tags
-    request_.exchange = topic.name;
-    request_.routing_key = routing_keys_[topic.ordered ? static_cast<size_t>(out.partition) : 0];
+    if (topic.existing) {
+      request_.exchange = topic.exchange;
+      request_.routing_key = topic.routing_key;
+    } else {
+      request_.exchange = topic.name;
+      request_.routing_key = routing_keys_[topic.ordered ? static_cast<size_t>(out.partition) : 0];
+    }
     request_.message = out.message;
     session_.Send(request_, now_);
   }

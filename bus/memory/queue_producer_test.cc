@@ -417,6 +417,73 @@ TEST(QueueAdminTest, AForeignQueueUnderOurNameIsExplained) {
   EXPECT_NE(std::string(status.message()).find("inequivalent arg"), std::string::npos);
 }
 
+// A queue and an exchange of others.
+struct Others {
+  explicit Others(QueueBroker& broker) : link(broker, waker) {
+    link.Connect({});
+    link.Send({.method = Method::kChannelOpen, .channel = 1}, {});
+    const QueueArguments arguments;
+    link.Send({.method = Method::kQueueDeclare, .channel = 1, .queue = "Their.Queue", .arguments = &arguments}, {});
+    link.Send({.method = Method::kExchangeDeclare, .channel = 1, .exchange = "Their.Exchange"}, {});
+    link.Send({.method = Method::kQueueBind,
+               .channel = 1,
+               .exchange = "Their.Exchange",
+               .queue = "Their.Queue",
+               .routing_key = "theirs"},
+              {});
+  }
+  CountingWaker waker;
+  DirectLink link;
+};
+
+const TopicSpec kTheirQueue{.name = "in", .ordered = false, .groups = {"g"}, .existing = "Their.Queue"};
+const TopicSpec kTheirExchange{.name = "out", .existing = "Their.Exchange", .routing_key = "theirs"};
+
+TEST(QueueAdminTest, WhatBelongsToOthersHasToBeThereAndIsNotMade) {
+  QueueBroker broker({});
+  for (const TopicSpec& spec : {kTheirQueue, kTheirExchange}) {
+    const absl::Status status = Apply(broker, {.topics = {spec}});
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_NE(
+        std::string(status.message()).find("'" + spec.existing + "', which topic '" + spec.name + "' says exists"),
+        std::string::npos)
+        << status;
+  }
+  EXPECT_FALSE(broker.HasQueue("Their.Queue"));
+  Others others(broker);
+  EXPECT_TRUE(Apply(broker, {.topics = {kTheirQueue, kTheirExchange}}).ok());
+  EXPECT_FALSE(broker.HasQueue("in:g:any"));
+}
+
+TEST(QueueAdminTest, WhatOthersQueuesCannotDoIsRefused) {
+  const auto refused = [](TopicSpec spec, std::string_view because) {
+    const absl::Status status = CheckTopology({.topics = {std::move(spec)}});
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_NE(std::string(status.message()).find(because), std::string::npos) << status;
+  };
+  TopicSpec spec = kTheirQueue;
+  spec.groups = {"g", "h"};
+  refused(spec, "one group only; it has 2");
+  spec = kTheirQueue;
+  spec.ordered = true;
+  refused(spec, "make it unordered");
+  spec = kTheirExchange;
+  spec.keep = true;
+  refused(spec, "have to be ours");
+  spec = kTheirQueue;
+  spec.existing = std::string(256, 'q');
+  refused(spec, "more than 255 bytes");
+}
+
+TEST_F(QueueProducerTest, PublishesToAnExchangeOfOthersWithItsRoutingKey) {
+  Others others(broker);
+  Make({.topics = {kTheirExchange}});
+  Publish(2);
+  Poll();
+  EXPECT_EQ(broker.Stats("Their.Queue").ready, 2u);
+  ExpectAllAnsweredOnce();
+}
+
 TEST(QueueLagTest, CountsReadyAndUnsettled) {
   QueueBroker broker({});
   const Topology topology = Raw();

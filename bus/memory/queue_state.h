@@ -74,6 +74,7 @@ struct WorkQueue {
   SegmentRef tail;                   // where the next message's bytes go
   Account* account = nullptr;
   uint64_t refuse_next = 0;
+  bool refusing = false;  // Overflow::kRejectPublish: was longer than it may be, and has not yet shrunk enough
   uint64_t unacked = 0;
   uint64_t put = 0;
   uint64_t acked = 0;

@@ -15,6 +15,14 @@ constexpr std::string_view kLastDeathQueue = "x-last-death-queue";
 constexpr std::string_view kLastDeathReason = "x-last-death-reason";
 constexpr std::string_view kRejected = "rejected";
 
+// A quorum queue tells publishers to stop when it has become longer than it may be, one message too late, and to go on when
+// it has shrunk to four fifths of that (rabbit_fifo.erl, evaluate_limit and LOW_LIMIT).
+bool Refusing(queue_internal::WorkQueue& queue) {
+  if (queue.refusing && queue.Length() <= static_cast<uint64_t>(queue.arguments.max_length) * 4 / 5)
+    queue.refusing = false;
+  return queue.refusing;
+}
+
 }  // namespace
 
 // ---------------------------------------------------------------- publishing
@@ -73,10 +81,7 @@ bool QueueBroker::Route(const Exchange& exchange, std::string_view key, const Me
   Stored stored;
   WorkQueue* const last = binding->second.back();
   for (WorkQueue* queue : binding->second) {
-    const QueueArguments& arguments = queue->arguments;
-    const bool full = arguments.max_length >= 0 && arguments.overflow == Overflow::kRejectPublish &&
-                      queue->Length() >= static_cast<uint64_t>(arguments.max_length);
-    if (full || queue->refuse_next > 0) {
+    if (Refusing(*queue) || queue->refuse_next > 0) {
       if (queue->refuse_next > 0) --queue->refuse_next;
       taken = false;
       continue;
@@ -109,7 +114,9 @@ void QueueBroker::Put(WorkQueue& queue, Stored&& stored, Connection* publisher) 
   ++puts_;
   Charge(queue, stored.bytes, publisher);
   queue.ready.push_back(std::move(stored));
-  if (queue.arguments.max_length >= 0) {
+  if (queue.arguments.max_length >= 0 && queue.arguments.overflow == Overflow::kRejectPublish) {
+    queue.refusing = queue.refusing || queue.Length() > static_cast<uint64_t>(queue.arguments.max_length);
+  } else if (queue.arguments.max_length >= 0) {
     while (queue.Length() > static_cast<uint64_t>(queue.arguments.max_length)) {
       DeadLetter(queue, TakeHead(queue), "maxlen");
     }

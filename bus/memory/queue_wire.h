@@ -151,6 +151,7 @@ struct Event {
 
 inline constexpr uint16_t kNoRoute = 312;
 inline constexpr uint16_t kConnectionForced = 320;
+inline constexpr uint16_t kAccessRefused = 403;
 inline constexpr uint16_t kNotFound = 404;
 inline constexpr uint16_t kResourceLocked = 405;
 inline constexpr uint16_t kPreconditionFailed = 406;

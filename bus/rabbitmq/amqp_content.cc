@@ -21,10 +21,12 @@ constexpr std::string_view kDeliveryCount = "x-delivery-count";
 constexpr std::string_view kUndecodable = "amqp_undecodable";
 
 constexpr size_t kNameMax = 255;
-constexpr size_t kOrderMax = 255;    // headers whose places fit a byte each
+constexpr size_t kOrderMax = 255;  // headers whose places fit a byte each
+constexpr size_t kFew = 16;
 constexpr size_t kFixedBytes = 256;  // all fields and properties that have a bounded size
 constexpr size_t kFrameBytes = 20;   // of a content header frame, besides its properties
 constexpr uint8_t kPersistent = 2;
+constexpr uint16_t kNone = UINT16_MAX;
 
 // Bits of the property flags, in the order of the properties.
 enum Bit {
@@ -58,6 +60,22 @@ bool Reserved(std::string_view name) {
   }
 }
 
+// Sorts the places 0 to count-1 by name, those of equal names in their order. Few are sorted without memory of the heap.
+template <class Place, class NameOf>
+void SortPlaces(size_t count, NameOf name, Place* places) {
+  for (size_t i = 0; i < count; ++i) places[i] = static_cast<Place>(i);
+  if (count > kFew) {
+    std::stable_sort(places, places + count, [&](Place a, Place b) { return name(a) < name(b); });
+    return;
+  }
+  for (size_t i = 1; i < count; ++i) {
+    const std::string_view mine = name(i);
+    size_t to = i;
+    for (; to > 0 && mine < name(places[to - 1]); --to) places[to] = places[to - 1];
+    places[to] = static_cast<Place>(i);
+  }
+}
+
 // How the headers of a message are written.
 struct Layout {
   enum class Kind { kPlain, kOrdered, kBlock } kind = Kind::kPlain;
@@ -65,31 +83,40 @@ struct Layout {
   std::array<uint8_t, kOrderMax> order;
 };
 
-Layout LayoutOf(Headers headers) {
-  Layout layout;
-  std::array<std::string_view, kOrderMax> names;
+// Of so many headers at most; with more it is not told, and false.
+template <size_t kMax>
+bool FindLayout(Headers headers, Layout& layout) {
+  std::array<std::string_view, kMax> names;
   bool ascending = true;
   for (const Header header : headers) {
-    if (header.name.size() > kNameMax || Reserved(header.name) || layout.count == kOrderMax) {
+    if (layout.count == kMax) return false;
+    if (header.name.size() > kNameMax || Reserved(header.name)) {
       layout.kind = Layout::Kind::kBlock;
-      return layout;
+      return true;
     }
     ascending = ascending && (layout.count == 0 || names[layout.count - 1] < header.name);
     names[layout.count++] = header.name;
   }
-  if (ascending) return layout;
-  std::array<uint8_t, kOrderMax> sorted;
-  for (size_t i = 0; i < layout.count; ++i) sorted[i] = static_cast<uint8_t>(i);
-  std::sort(sorted.begin(), sorted.begin() + layout.count, [&](uint8_t a, uint8_t b) { return names[a] < names[b]; });
+  if (ascending) return true;
+  std::array<uint8_t, kMax> sorted;
+  SortPlaces(
+      layout.count, [&](size_t place) { return names[place]; }, sorted.data());
   for (size_t i = 0; i < layout.count; ++i) {
     if (i > 0 && names[sorted[i]] == names[sorted[i - 1]]) {
       layout.kind = Layout::Kind::kBlock;
-      return layout;
+      return true;
     }
     layout.order[sorted[i]] = static_cast<uint8_t>(i);
   }
   layout.kind = Layout::Kind::kOrdered;
-  return layout;
+  return true;
+}
+
+// Most messages have few headers, and clearing the names of many costs more than all the rest.
+void FindLayout(Headers headers, Layout& layout) {
+  if (FindLayout<kFew>(headers, layout)) return;
+  layout.count = 0;
+  if (!FindLayout<kOrderMax>(headers, layout)) layout.kind = Layout::Kind::kBlock;
 }
 
 char* PutField(char* at, std::string_view name, char kind, std::string_view value) {
@@ -102,7 +129,8 @@ char* PutHeaders(char* at, const Message& message) {
   at += 4;
   if (message.key) at = PutField(at, kKey, 'x', *message.key);
   if (!message.body) at = Put8(Put8(PutShortString(at, kNull), 't'), 1);
-  const Layout layout = LayoutOf(message.headers);
+  Layout layout;
+  FindLayout(message.headers, layout);
   if (layout.kind == Layout::Kind::kBlock) {
     at = PutField(at, kBlock, 'x', message.headers.block());
   } else {
@@ -228,16 +256,18 @@ void ContentReader::PutInOrder(std::string_view order) {
     ours = static_cast<size_t>(end - entries_.begin());
   }
   if (ours != order.size()) return;  // somebody has changed them: they are what they are
-  sorted_.resize(ours);
-  for (size_t i = 0; i < ours; ++i) sorted_[i] = static_cast<uint16_t>(i);
-  std::stable_sort(sorted_.begin(), sorted_.end(),
-                   [this](uint16_t a, uint16_t b) { return entries_[a].name < entries_[b].name; });
-  uint32_t seen[8] = {};
-  for (const char c : order) {
-    const auto place = static_cast<unsigned char>(c);
-    if (place >= ours || (seen[place / 32] >> place % 32 & 1) != 0) return;  // no permutation
-    seen[place / 32] |= 1u << place % 32;
+  // Which entry is the nth by name, if they are as they were published.
+  sorted_.assign(ours, kNone);
+  for (size_t i = 0; i < ours; ++i) {
+    const auto place = static_cast<unsigned char>(order[i]);
+    if (place >= ours || sorted_[place] != kNone) return;  // no permutation
+    sorted_[place] = static_cast<uint16_t>(i);
   }
+  const auto name = [this](size_t place) { return entries_[place].name; };
+  bool in_place = true;
+  for (size_t i = 1; i < ours && in_place; ++i) in_place = name(sorted_[i - 1]) < name(sorted_[i]);
+  if (in_place) return;  // the server has not sorted them
+  SortPlaces(ours, name, sorted_.data());
   ordered_.clear();
   for (const char c : order) ordered_.push_back(entries_[sorted_[static_cast<unsigned char>(c)]]);
   ordered_.insert(ordered_.end(), entries_.begin() + static_cast<ptrdiff_t>(ours), entries_.end());

@@ -87,9 +87,15 @@ std::vector<Case> Cases() {
       {"no time", {}, std::nullopt, "body", 0},
       {"old time", {}, std::nullopt, "body", -5},
   };
-  Case many{"many", {}, "key"};
-  for (int i = 0; i < 400; ++i) many.headers.emplace_back("h" + std::to_string((i * 7919) % 1000), std::to_string(i));
-  cases.push_back(many);
+  // As many as are sorted in one way or another, and more than have an order.
+  for (const auto& [name, count] :
+       {std::pair{"few", 16}, {"more", 17}, {"most", 255}, {"too many", 256}, {"many", 400}}) {
+    Case several{name, {}, "key"};
+    for (int i = 0; i < count; ++i) {
+      several.headers.emplace_back("h" + std::to_string((i * 7919) % 1000), std::to_string(i));
+    }
+    cases.push_back(several);
+  }
   return cases;
 }
 

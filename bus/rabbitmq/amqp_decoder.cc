@@ -95,6 +95,10 @@ bool AmqpDecoder::CheckFirstBytes(std::string_view bytes) {
                 " (protocol " + digit(4) + "); RabbitMQ speaks 0-9-1");
   }
   if (bytes[0] == static_cast<char>(kMethodFrame)) return true;
+  // A record of TLS: an alert, or the beginning of a handshake.
+  if ((bytes[0] == 21 || bytes[0] == 22) && (bytes.size() < 2 || bytes[1] == 3))
+    return Fail(
+        "this port is for TLS; connect with amqps://, and cacertfile=PATH where its certificate is no public one");
   return Fail("what answers on this port does not speak AMQP; it says \"" + Shown(bytes) + "\"");
 }
 
@@ -157,8 +161,11 @@ bool AmqpDecoder::Fail(std::string why) {
 std::string AmqpDecoder::WhyEnded() const {
   switch (state_) {
     case State::kStart:
-      return "the server ended the connection without a word: it may be overloaded, or another program answers there";
+      return "the server ended the connection without a word: it may be overloaded, want TLS on this port "
+             "(amqps://), or be another program";
     case State::kTune:
+      if (options_.external_login)
+        return "the server ended the connection at the login: it may know no user of the certificate's name";
       return "the server ended the connection at the login: user '" + options_.user + "' or the password may be wrong";
     case State::kOpenOk:
       return "the server ended the connection at the opening of virtual host '" + options_.vhost + "'";
@@ -216,13 +223,19 @@ bool AmqpDecoder::OnHandshake(uint32_t method, void* decoded) {
 bool AmqpDecoder::OnStart(const void* decoded) {
   const auto& start = *static_cast<const amqp_connection_start_t*>(decoded);
   const std::string_view mechanisms = View(start.mechanisms);
-  if ((" " + std::string(mechanisms) + " ").find(" PLAIN ") == std::string::npos) {
-    return Fail("the server takes no login by name and password (PLAIN); it offers " + Shown(mechanisms));
+  const std::string mechanism = options_.external_login ? "EXTERNAL" : "PLAIN";
+  if ((" " + std::string(mechanisms) + " ").find(" " + mechanism + " ") == std::string::npos) {
+    return Fail(std::string("the server takes no login by ") +
+                (options_.external_login ? "certificate (EXTERNAL)" : "name and password (PLAIN)") + "; it offers " +
+                Shown(mechanisms));
   }
   const std::string product = TextIn(start.server_properties, "product");
   const std::string version = TextIn(start.server_properties, "version");
   agreement_.server = product + " " + version;
   agreement_.declare_unlimited = product == "RabbitMQ" && NumberOf(version) >= 4;
+  const size_t dot = version.find('.');
+  const uint32_t minor = dot == std::string::npos ? 0 : NumberOf(std::string_view(version).substr(dot + 1));
+  agreement_.dead_letters_once = product == "RabbitMQ" && NumberOf(version) == 3 && minor < 10;
 
   std::array<amqp_table_entry_t, 5> capabilities = {
       TrueEntry("publisher_confirms"), TrueEntry("basic.nack"), TrueEntry("consumer_cancel_notify"),
@@ -232,12 +245,14 @@ bool AmqpDecoder::OnStart(const void* decoded) {
   properties[2].key = Bytes("capabilities");
   properties[2].value.kind = AMQP_FIELD_KIND_TABLE;
   properties[2].value.value.table = {static_cast<int>(capabilities.size()), capabilities.data()};
-  std::string response;
-  response.push_back('\0');
-  response.append(options_.user).push_back('\0');
-  response.append(options_.password);
+  std::string response;  // of EXTERNAL nothing: the certificate has said it
+  if (!options_.external_login) {
+    response.push_back('\0');
+    response.append(options_.user).push_back('\0');
+    response.append(options_.password);
+  }
   amqp_connection_start_ok_t ok{.client_properties = {static_cast<int>(properties.size()), properties.data()},
-                                .mechanism = Bytes("PLAIN"),
+                                .mechanism = Bytes(mechanism),
                                 .response = Bytes(response),
                                 .locale = Bytes("en_US")};
   AppendMethod(0, AMQP_CONNECTION_START_OK_METHOD, &ok, *out_);

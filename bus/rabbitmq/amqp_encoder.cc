@@ -117,7 +117,8 @@ void AmqpEncoder::EncodeQueueDeclare(const Request& request, ByteBuffer& out) co
     if (!arguments.dead_letter_routing_key.empty()) {
       table.Text("x-dead-letter-routing-key", arguments.dead_letter_routing_key);
     }
-    if (arguments.dead_letter_at_least_once) table.Text("x-dead-letter-strategy", "at-least-once");
+    if (arguments.dead_letter_at_least_once && !agreement_.dead_letters_once)
+      table.Text("x-dead-letter-strategy", "at-least-once");
   }
   declare.arguments = table.Table();
   AppendMethod(static_cast<uint16_t>(request.channel), AMQP_QUEUE_DECLARE_METHOD, &declare, out);

@@ -33,7 +33,8 @@ struct AmqpAgreement {
   // From 4.0 on a quorum queue has a limit of 20 deliveries unless its declaration says -1, which earlier servers
   // refuse.
   bool declare_unlimited = false;
-  std::string server;  // "RabbitMQ 3.10.8", for people
+  bool dead_letters_once = false;  // a server before 3.10, which knows no dead letters at least once
+  std::string server;              // "RabbitMQ 3.10.8", for people
 };
 
 // Appends one method frame; `decoded` is rabbitmq-c's struct for `method`.

@@ -1,12 +1,8 @@
 #include "bus/rabbitmq/amqp_link.h"
 
 #include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
 namespace millrace::bus {
@@ -14,7 +10,6 @@ namespace {
 
 constexpr size_t kFlushBytes = 64 << 10;  // of a batch that is worth a call of its own
 constexpr size_t kPendingMax = 1 << 20;   // what the socket has not taken: beyond it nothing more is published
-constexpr size_t kReadBytes = 64 << 10;
 constexpr Duration kLinger = std::chrono::milliseconds(250);
 
 }  // namespace
@@ -97,11 +92,11 @@ void AmqpLink::Send(const Request& request, MonotonicTime) {
 void AmqpLink::Flush() {
   if (batch_.empty()) return;
   std::lock_guard<std::mutex> lock(mutex_);
-  if (fd_ >= 0) {
+  if (socket_ != nullptr) {
     for (const auto& [channel, method] : notes_) NoteChannel(channel, method);
     const bool waiting = !pending_.empty();
     pending_.Append(batch_.View());
-    if (!waiting) SendPending();
+    if (!waiting) SendPending(By::kOthers);
     full_ = pending_.size() > kPendingMax;
     if (!waiting && !pending_.empty()) bell_.Ring();  // so that the thread waits for room
   }
@@ -181,10 +176,10 @@ std::vector<AmqpLink::Depth> AmqpLink::Depths(const std::vector<Probe>& probes, 
     it->second.declares.push_back(true);
     encoder.Encode({.method = Method::kQueueDeclare, .channel = channel, .passive = true, .queue = ask.queue}, out);
   }
-  if (!out.empty() && fd_ >= 0) {
+  if (!out.empty() && socket_ != nullptr) {
     const bool waiting = !pending_.empty();
     pending_.Append(out.View());
-    if (!waiting) SendPending();
+    if (!waiting) SendPending(By::kOthers);
     if (!pending_.empty()) bell_.Ring();
   }
   const auto answered = [&] {
@@ -297,32 +292,38 @@ int AmqpLink::WaitMs(MonotonicTime until) const {
 
 void AmqpLink::Serve(uint64_t generation) {
   AmqpDecoder decoder(options_);
-  int fd = -1;
-  if (Open(generation, decoder, fd)) Loop(generation, decoder, fd);
-  if (fd >= 0) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (fd_ == fd) fd_ = -1;
-    pending_.Clear();
-    close(fd);
-  }
+  const std::unique_ptr<AmqpSocket> socket = Open(generation, decoder);
+  if (socket == nullptr) return;
+  Loop(generation, decoder, *socket);
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (socket_ == socket.get()) socket_ = nullptr;
+  pending_.Clear();
 }
 
-bool AmqpLink::Open(uint64_t generation, AmqpDecoder& decoder, int& fd) {
+std::unique_ptr<AmqpSocket> AmqpLink::Open(uint64_t generation, AmqpDecoder& decoder) {
   std::string why;
   uint16_t code = 0;
   for (size_t tries = 0; tries < options_.hosts.size() && Wanted(generation); ++tries) {
     const AmqpHost& host = options_.hosts[next_host_ % options_.hosts.size()];
     std::string reason;
-    const int socket = ConnectTo(
+    const int fd = ConnectTo(
         host, options_.connect_timeout, bell_, [&] { return !Wanted(generation); }, reason);
-    if (socket >= 0 && Handshake(generation, decoder, socket, reason, code)) {
-      fd = socket;
-      return true;
-    }
-    if (socket >= 0) {
+    if (fd >= 0) {
+      std::unique_ptr<TlsSession> tls;
+      absl::Status secured;
+      if (options_.tls.on) {
+        absl::StatusOr<std::unique_ptr<TlsSession>> opened = TlsSession::Open(options_.tls, host.name);
+        secured = opened.status();
+        if (secured.ok()) tls = *std::move(opened);
+      }
+      auto socket = std::make_unique<AmqpSocket>(fd, std::move(tls));
+      if (!secured.ok()) {
+        reason = std::string(secured.message());
+      } else if (Handshake(generation, decoder, *socket, reason, code)) {
+        return socket;
+      }
       std::lock_guard<std::mutex> lock(mutex_);
-      if (fd_ == socket) fd_ = -1;
-      close(socket);
+      if (socket_ == socket.get()) socket_ = nullptr;
       reason = NameOf(host) + ": " + reason;
     }
     why.append(why.empty() ? "" : "; ").append(reason);
@@ -333,11 +334,12 @@ bool AmqpLink::Open(uint64_t generation, AmqpDecoder& decoder, int& fd) {
   events[0].code = code;
   events[0].text = why;
   Deliver(generation, events);
-  return false;
+  return nullptr;
 }
 
-// Answers go out with plain sends: nobody else writes yet, and they are few.
-bool AmqpLink::Handshake(uint64_t generation, AmqpDecoder& decoder, int fd, std::string& why, uint16_t& code) {
+// Answers go out at once: nobody else writes yet, and they are few. With TLS they wait until its own handshake is over.
+bool AmqpLink::Handshake(uint64_t generation, AmqpDecoder& decoder, AmqpSocket& socket, std::string& why,
+                         uint16_t& code) {
   decoder.Reset();
   const MonotonicTime deadline = clock_.Now() + options_.connect_timeout;
   ByteBuffer out;
@@ -345,12 +347,11 @@ bool AmqpLink::Handshake(uint64_t generation, AmqpDecoder& decoder, int fd, std:
   decoder.Start(out);
   for (;;) {
     while (!out.empty()) {
-      const ssize_t sent = send(fd, out.View().data(), out.size(), MSG_NOSIGNAL);
-      if (sent < 0 && errno == EINTR) continue;
-      if (sent <= 0) break;  // what there is to say about it comes with the read
-      out.RemovePrefix(static_cast<size_t>(sent));
+      const size_t sent = socket.Send(out.View());
+      if (sent == 0) break;  // what there is to say about it comes with the read
+      out.RemovePrefix(sent);
     }
-    pollfd fds[2] = {{fd, POLLIN, 0}, {bell_.fd(), POLLIN, 0}};
+    pollfd fds[2] = {{socket.fd(), POLLIN, 0}, {bell_.fd(), POLLIN, 0}};
     const int ready = poll(fds, 2, WaitMs(deadline));
     if (fds[1].revents != 0) bell_.Silence();
     if (!Wanted(generation)) {
@@ -362,12 +363,12 @@ bool AmqpLink::Handshake(uint64_t generation, AmqpDecoder& decoder, int fd, std:
       return false;
     }
     if (ready <= 0 || fds[0].revents == 0) continue;
-    const bool ended = !ReadInto(decoder, fd, why);
+    const bool ended = !ReadInto(decoder, socket, why);
     const bool alive = decoder.Decode(events, out);
     if (!alive) {
       why = events.back().text;
       code = events.back().code;
-      send(fd, out.View().data(), out.size(), MSG_NOSIGNAL);
+      socket.Send(out.View());
       return false;
     }
     if (ended) return false;
@@ -376,7 +377,7 @@ bool AmqpLink::Handshake(uint64_t generation, AmqpDecoder& decoder, int fd, std:
       std::lock_guard<std::mutex> lock(mutex_);
       if (generation_ != generation || !wanted_) return false;
       agreement_ = decoder.agreement();
-      fd_ = fd;
+      socket_ = &socket;
       pending_.Clear();
       sent_ = true;
     }
@@ -385,35 +386,33 @@ bool AmqpLink::Handshake(uint64_t generation, AmqpDecoder& decoder, int fd, std:
 }
 
 // False where the connection has ended; what came before is in the decoder's input.
-bool AmqpLink::ReadInto(AmqpDecoder& decoder, int fd, std::string& why) {
-  ByteBuffer& input = decoder.input();
-  for (;;) {
-    char* const at = input.Reserve(kReadBytes);
-    const ssize_t got = recv(fd, at, kReadBytes, 0);
-    if (got > 0) {
-      input.CommitTo(at + got);
-      return true;
-    }
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return true;
+bool AmqpLink::ReadInto(AmqpDecoder& decoder, AmqpSocket& socket, std::string& why) {
+  std::string reason;
+  if (socket.Receive(decoder.input(), reason)) return true;
+  // What TLS has to say stands for itself; a bare error of the socket is explained by what was under way.
+  if (!socket.AnyThreadSends() && !reason.empty()) {
+    why = reason;
+  } else {
     why = decoder.WhyEnded();
-    if (got < 0) why.append(" (").append(std::generic_category().message(errno)).append(")");
-    return false;
+    if (!reason.empty()) why.append(" (").append(reason).append(")");
   }
+  return false;
 }
 
-void AmqpLink::SendPending() {
-  while (!pending_.empty()) {
-    const ssize_t sent = send(fd_, pending_.View().data(), pending_.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) break;  // full; or broken, which the thread will see
-    sent_ = true;
-    pending_.RemovePrefix(static_cast<size_t>(sent));
+void AmqpLink::SendPending(By by) {
+  if (by == By::kLink || socket_->AnyThreadSends()) {
+    if (socket_->Unsent()) socket_->Send({});
+    while (!pending_.empty()) {
+      const size_t sent = socket_->Send(pending_.View());
+      if (sent == 0) break;  // full; or broken, which the thread will see
+      sent_ = true;
+      pending_.RemovePrefix(sent);
+    }
   }
   full_ = pending_.size() > kPendingMax;
 }
 
-void AmqpLink::Loop(uint64_t generation, AmqpDecoder& decoder, int fd) {
+void AmqpLink::Loop(uint64_t generation, AmqpDecoder& decoder, AmqpSocket& socket) {
   const Duration heartbeat = decoder.agreement().heartbeat;
   const bool beats = heartbeat > Duration::zero();
   MonotonicTime heard_at = clock_.Now();
@@ -428,10 +427,11 @@ void AmqpLink::Loop(uint64_t generation, AmqpDecoder& decoder, int fd) {
       if (generation_ != generation || !wanted_) return;
       if (quit_ && !closing_) return;
       if (quit_ && end_at == MonotonicTime::Infinite()) end_at = clock_.Now() + kLinger;
-      want_write = !pending_.empty();
+      want_write = !pending_.empty() || socket.Unsent();
     }
     const MonotonicTime silent_at = beats ? heard_at + 2 * heartbeat : MonotonicTime::Infinite();
-    pollfd fds[2] = {{fd, static_cast<short>(POLLIN | (want_write ? POLLOUT : 0)), 0}, {bell_.fd(), POLLIN, 0}};
+    pollfd fds[2] = {{socket.fd(), static_cast<short>(POLLIN | (want_write ? POLLOUT : 0)), 0},
+                     {bell_.fd(), POLLIN, 0}};
     poll(fds, 2, WaitMs(std::min({beat_at, silent_at, end_at})));
     const MonotonicTime now = clock_.Now();
     if (now >= end_at) return;
@@ -440,7 +440,7 @@ void AmqpLink::Loop(uint64_t generation, AmqpDecoder& decoder, int fd) {
     bool alive = true;
     if ((fds[0].revents & ~POLLOUT) != 0) {
       heard_at = now;
-      const bool ended = !ReadInto(decoder, fd, why);
+      const bool ended = !ReadInto(decoder, socket, why);
       alive = decoder.Decode(events, out);
       if (alive && ended) {
         events.emplace_back().kind = EventKind::kConnectionClosed;
@@ -463,10 +463,10 @@ void AmqpLink::Loop(uint64_t generation, AmqpDecoder& decoder, int fd) {
       const bool was_full = full_;
       if (!out.empty()) pending_.Append(out.View());
       out.Clear();
-      if (generation_ == generation) SendPending();
+      if (generation_ == generation && socket_ == &socket) SendPending(By::kLink);
       if (was_full && !full_) events.emplace_back().kind = EventKind::kWritable;
       // What comes from here on would follow the last event.
-      if (!alive && fd_ == fd) fd_ = -1;
+      if (!alive && socket_ == &socket) socket_ = nullptr;
       if (!alive) EndChannels();
     }
     if (!Deliver(generation, events) || !alive) return;

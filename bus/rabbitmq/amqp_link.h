@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -79,21 +80,23 @@ class AmqpLink : public QueueLink {
   void Run();
   void Serve(uint64_t generation);
   bool Wanted(uint64_t generation);
-  // A socket to one of the hosts and the handshake on it; false with the reason told as kConnectionClosed.
-  bool Open(uint64_t generation, AmqpDecoder& decoder, int& fd);
-  bool Handshake(uint64_t generation, AmqpDecoder& decoder, int fd, std::string& why, uint16_t& code);
-  void Loop(uint64_t generation, AmqpDecoder& decoder, int fd);
+  // A socket to one of the hosts and the handshake on it; nullptr with the reason told as kConnectionClosed.
+  std::unique_ptr<AmqpSocket> Open(uint64_t generation, AmqpDecoder& decoder);
+  bool Handshake(uint64_t generation, AmqpDecoder& decoder, AmqpSocket& socket, std::string& why, uint16_t& code);
+  void Loop(uint64_t generation, AmqpDecoder& decoder, AmqpSocket& socket);
   // Takes the answers to Depths out of the events.
   void TakeAnswers(std::vector<Event>& events, const AmqpDecoder& decoder, ByteBuffer& out);
   bool OnDeclared(const Event& event, const AmqpDecoder& decoder, ByteBuffer& out);
   // Under the lock:
   void NoteChannel(uint16_t channel, Method method);
   void EndChannels();
-  bool ReadInto(AmqpDecoder& decoder, int fd, std::string& why);
+  bool ReadInto(AmqpDecoder& decoder, AmqpSocket& socket, std::string& why);
   // Hands events over and wakes; false when nobody wants them any more.
   bool Deliver(uint64_t generation, std::vector<Event>& events);
-  // Under the lock: sends what is pending as far as the socket takes it.
-  void SendPending();
+  // Under the lock: sends what is pending as far as the socket takes it. Where only the link's own thread may send,
+  // others leave it pending.
+  enum class By { kLink, kOthers };
+  void SendPending(By by);
   int WaitMs(MonotonicTime until) const;
 
   const AmqpOptions options_;
@@ -130,8 +133,8 @@ class AmqpLink : public QueueLink {
   uint64_t generation_ = 0;  // of the connection that is wanted, or was
   bool wanted_ = false;
   bool quit_ = false;
-  bool closing_ = false;  // connection.close is on its way
-  int fd_ = -1;           // while the connection is open
+  bool closing_ = false;          // connection.close is on its way
+  AmqpSocket* socket_ = nullptr;  // while the connection is open
   ByteBuffer pending_;
   bool sent_ = false;  // since the last heartbeat
   AmqpAgreement agreement_;

@@ -8,14 +8,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 #include "bus/check.h"
 
 namespace millrace::bus {
 namespace {
+
+constexpr size_t kReadBytes = 64 << 10;
+constexpr size_t kEncryptBytes = 256 << 10;  // as one: more waits in plain until this has left
 
 std::string WordsOf(int error) { return std::generic_category().message(error); }
 
@@ -70,6 +75,61 @@ void Bell::Silence() {
   uint64_t count = 0;
   while (read(fd_, &count, sizeof(count)) < 0 && errno == EINTR) {
   }
+}
+
+AmqpSocket::AmqpSocket(int fd, std::unique_ptr<TlsSession> tls) : fd_(fd), tls_(std::move(tls)) {}
+
+AmqpSocket::~AmqpSocket() { close(fd_); }
+
+size_t AmqpSocket::Send(std::string_view bytes) {
+  const auto plainly = [this](std::string_view what) -> size_t {
+    for (;;) {
+      const ssize_t sent = send(fd_, what.data(), what.size(), MSG_NOSIGNAL);
+      if (sent >= 0) return static_cast<size_t>(sent);
+      if (errno != EINTR) return 0;
+    }
+  };
+  if (tls_ == nullptr) return plainly(bytes);
+  ByteBuffer& output = tls_->output();
+  size_t taken = 0;
+  if (output.empty() && tls_->established()) {
+    taken = std::min(bytes.size(), kEncryptBytes);
+    tls_->Write(bytes.substr(0, taken));
+  }
+  while (!output.empty()) {
+    const size_t sent = plainly(output.View());
+    if (sent == 0) break;
+    output.RemovePrefix(sent);
+  }
+  return taken;
+}
+
+bool AmqpSocket::Receive(ByteBuffer& into, std::string& why) {
+  ByteBuffer& buffer = tls_ == nullptr ? into : raw_;
+  char* const at = buffer.Reserve(kReadBytes);
+  ssize_t got = 0;
+  do {
+    got = recv(fd_, at, kReadBytes, 0);
+  } while (got < 0 && errno == EINTR);
+  const int error = errno;
+  if (got > 0) buffer.CommitTo(at + got);
+  const bool ended = got == 0 || (got < 0 && error != EAGAIN && error != EWOULDBLOCK);
+  if (tls_ != nullptr) {
+    tls_->Take(raw_.View());
+    raw_.Clear();
+    const bool alive = tls_->Read(into);
+    Send({});  // what TLS has to say of its own
+    if (!alive) {
+      why = tls_->why();
+      return false;
+    }
+    if (ended && !tls_->established())
+      why =
+          "the server ended the connection during the TLS handshake: the port may not be for TLS, or the server wants "
+          "a client certificate (certfile=PATH, keyfile=PATH)";
+  }
+  if (ended && got < 0) why.append(why.empty() ? "" : ": ").append(WordsOf(error));
+  return !ended;
 }
 
 std::string NameOf(const AmqpHost& host) {

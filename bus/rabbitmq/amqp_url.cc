@@ -10,9 +10,15 @@ namespace millrace::bus {
 namespace {
 
 constexpr std::string_view kScheme = "amqp://";
+constexpr std::string_view kSecureScheme = "amqps://";
+constexpr uint16_t kSecurePort = 5671;
 constexpr std::string_view kKnown =
-    "heartbeat=SECONDS, connect_timeout=SECONDS, apply_timeout=SECONDS, prefetch=N, window=N, message_bytes_max=N, "
-    "prefix=TEXT, user=TEXT, password=TEXT, management=URL, prometheus=URL, name=TEXT, instance=TEXT";
+    "heartbeat=SECONDS, connect_timeout=SECONDS, apply_timeout=SECONDS, prefetch=N, window=N, "
+    "consumer_timeout=SECONDS, message_bytes_max=N, "
+    "prefix=TEXT, trap=on|off, user=TEXT, password=TEXT, auth_mechanism=plain|external, management=URL, "
+    "prometheus=URL, name=TEXT, "
+    "instance=TEXT; with amqps:// cacertfile=PATH, certfile=PATH, keyfile=PATH, keyfile_password=TEXT, "
+    "verify=verify_peer|verify_none, server_name_indication=NAME";
 
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -60,11 +66,10 @@ class Parser {
 
   absl::StatusOr<AmqpUrl> Parse() {
     std::string_view rest = url_;
-    if (rest.substr(0, 8) == "amqps://") {
-      return Bad("TLS is not supported; use amqp:// through a tunnel that ends beside the server");
-    }
-    if (rest.substr(0, kScheme.size()) != kScheme) return Bad("it does not begin with amqp://");
-    rest.remove_prefix(kScheme.size());
+    parsed_.connection.tls.on = rest.substr(0, kSecureScheme.size()) == kSecureScheme;
+    const std::string_view scheme = parsed_.connection.tls.on ? kSecureScheme : kScheme;
+    if (rest.substr(0, scheme.size()) != scheme) return Bad("it does not begin with amqp:// or amqps://");
+    rest.remove_prefix(scheme.size());
     const size_t question = rest.find('?');
     const std::string_view query = question == std::string_view::npos ? std::string_view() : rest.substr(question + 1);
     rest = rest.substr(0, question);
@@ -72,15 +77,28 @@ class Parser {
     absl::Status status = Authority(rest.substr(0, slash));
     if (status.ok() && slash != std::string_view::npos) status = Vhost(rest.substr(slash + 1));
     if (status.ok()) status = Query(query);
+    if (status.ok()) status = Together();
     if (!status.ok()) return status;
     return parsed_;
   }
 
  private:
+  // What no parameter says by itself.
+  absl::Status Together() const {
+    const AmqpTls& tls = parsed_.connection.tls;
+    if (!tls.keyfile.empty() && tls.certfile.empty())
+      return Bad("keyfile without certfile: a key proves nothing alone");
+    if (!parsed_.connection.external_login) return absl::OkStatus();
+    return tls.certfile.empty()
+               ? Bad("auth_mechanism=external is a login by certificate: it wants amqps:// and certfile")
+               : absl::OkStatus();
+  }
+
   absl::Status Bad(const std::string& why) const {
-    return absl::InvalidArgumentError("bus URL \"" + WithoutPassword(url_) + "\": " + why +
-                                      "; known: amqp://user:password@host:port/vhost?name=value&…, with " +
-                                      std::string(kKnown));
+    return absl::InvalidArgumentError(
+        "bus URL \"" + WithoutPassword(url_) + "\": " + why +
+        "; known: amqp://user:password@host:port,host2:port2/vhost?name=value&…, and amqps://, with " +
+        std::string(kKnown));
   }
 
   absl::Status Authority(std::string_view text) {
@@ -106,7 +124,7 @@ class Parser {
   }
 
   absl::Status Host(std::string_view text) {
-    AmqpHost host{.name = "localhost"};
+    AmqpHost host{.name = "localhost", .port = parsed_.connection.tls.on ? kSecurePort : uint16_t{5672}};
     std::string_view port;
     if (!text.empty() && text[0] == '[') {
       const size_t end = text.find(']');
@@ -162,6 +180,7 @@ class Parser {
         {"heartbeat", 0, 3600, seconds(parsed_.connection.heartbeat)},
         {"connect_timeout", 1, 3600, seconds(parsed_.connection.connect_timeout)},
         {"apply_timeout", 1, 86400, seconds(parsed_.apply_timeout)},
+        {"consumer_timeout", 0, 10'000'000, seconds(parsed_.consumer_timeout)},
         {"prefetch", 1, 65535, [this](uint64_t n) { parsed_.prefetch = static_cast<uint32_t>(n); }},
         {"window", 1, 1'000'000, [this](uint64_t n) { parsed_.window = static_cast<uint32_t>(n); }},
         {"message_bytes_max", 1, 128 << 20, [this](uint64_t n) { parsed_.message_bytes_max = n; }},
@@ -174,24 +193,53 @@ class Parser {
       numeric.set(number);
       return absl::OkStatus();
     }
+    AmqpTls& tls = parsed_.connection.tls;
     const std::optional<std::string> text = Decoded(value);
-    if (name == "password" && !text.has_value()) return Bad("a % in the password is not followed by two digits");
-    const std::pair<std::string_view, std::string*> texts[] = {{"name", &parsed_.connection.connection_name},
-                                                               {"prefix", &parsed_.prefix},
-                                                               {"instance", &parsed_.instance},
-                                                               {"user", &parsed_.connection.user},
-                                                               {"password", &parsed_.connection.password},
-                                                               {"management", &parsed_.management},
-                                                               {"prometheus", &parsed_.prometheus}};
-    for (const auto& [known, into] : texts) {
-      if (known != name) continue;
+    const bool secret = name == "password" || name == "keyfile_password";
+    if (secret && !text.has_value()) return Bad("a % in the " + std::string(name) + " is not followed by two digits");
+    struct Textual {
+      std::string_view name;
+      std::string* into;
+      size_t most = 100;
+      bool secure = false;  // only with amqps://
+    };
+    const Textual textuals[] = {{"name", &parsed_.connection.connection_name},
+                                {"prefix", &parsed_.prefix},
+                                {"instance", &parsed_.instance},
+                                {"user", &parsed_.connection.user},
+                                {"password", &parsed_.connection.password, 4096},
+                                {"management", &parsed_.management, 1000},
+                                {"prometheus", &parsed_.prometheus, 1000},
+                                {"cacertfile", &tls.cacertfile, 4096, true},
+                                {"certfile", &tls.certfile, 4096, true},
+                                {"keyfile", &tls.keyfile, 4096, true},
+                                {"keyfile_password", &tls.keyfile_password, 4096, true},
+                                {"server_name_indication", &tls.server_name, 255, true}};
+    for (const Textual& textual : textuals) {
+      if (textual.name != name) continue;
+      if (textual.secure && !tls.on) return Bad(std::string(name) + " is for amqps:// only");
+      if (!text.has_value() || text->size() > textual.most)
+        return secret ? Bad("the " + std::string(name) + " is too long") : bad_value();
       const bool is_url = name == "management" || name == "prometheus";
-      const size_t most = name == "password" ? 4096 : is_url ? 1000 : 100;
-      if (!text.has_value() || text->size() > most)
-        return name == "password" ? Bad("the password is too long") : bad_value();
       if (is_url && text->rfind("http://", 0) != 0 && text->rfind("https://", 0) != 0) return bad_value();
-      *into = *text;
-      while (is_url && into->back() == '/') into->pop_back();
+      *textual.into = *text;
+      while (is_url && textual.into->back() == '/') textual.into->pop_back();
+      return absl::OkStatus();
+    }
+    if (name == "verify") {
+      if (!tls.on) return Bad("verify is for amqps:// only");
+      if (value != "verify_peer" && value != "verify_none") return bad_value();
+      tls.verify_peer = value == "verify_peer";
+      return absl::OkStatus();
+    }
+    if (name == "trap") {
+      if (value != "on" && value != "off") return bad_value();
+      parsed_.trap = value == "on";
+      return absl::OkStatus();
+    }
+    if (name == "auth_mechanism") {
+      if (value != "plain" && value != "external") return bad_value();
+      parsed_.connection.external_login = value == "external";
       return absl::OkStatus();
     }
     return Bad("unknown parameter \"" + std::string(name) + "\"");
@@ -209,12 +257,14 @@ std::string WithoutPassword(std::string_view url) {
   std::string out(url);
   if (const std::string_view password = PasswordIn(url); !password.empty())
     out.replace(static_cast<size_t>(password.data() - url.data()), password.size(), "***");
-  // And as a parameter, where it does not merely say where the password is.
-  for (size_t at = out.find("password="); at != std::string::npos; at = out.find("password=", at + 1)) {
-    if (at == 0 || (out[at - 1] != '?' && out[at - 1] != '&')) continue;
-    const size_t value = at + std::string_view("password=").size();
-    if (out.compare(value, 4, "env:") == 0 || out.compare(value, 5, "file:") == 0) continue;
-    out.replace(value, std::min(out.find('&', value), out.size()) - value, "***");
+  // And as parameters, where they do not merely say where the secret is.
+  for (const std::string_view name : {"password=", "keyfile_password="}) {
+    for (size_t at = out.find(name); at != std::string::npos; at = out.find(name, at + 1)) {
+      if (at == 0 || (out[at - 1] != '?' && out[at - 1] != '&')) continue;
+      const size_t value = at + name.size();
+      if (out.compare(value, 4, "env:") == 0 || out.compare(value, 5, "file:") == 0) continue;
+      out.replace(value, std::min(out.find('&', value), out.size()) - value, "***");
+    }
   }
   return out;
 }

@@ -63,10 +63,29 @@ std::string WithDeliveryCount(std::string properties, uint32_t count) {
 
 }  // namespace
 
+// What the model has added to a message, a dead letter's history, behind the fields that are there.
+std::string WithHeaders(std::string properties, const Headers& added) {
+  std::string fields;
+  for (const Header& header : added) {
+    char size[4];
+    Put32(size, static_cast<uint32_t>(header.value.value_or("").size()));
+    fields.append(1, static_cast<char>(header.name.size())).append(header.name).append("S").append(size, sizeof(size));
+    fields.append(header.value.value_or(""));
+  }
+  if (fields.empty()) return properties;
+  MR_CHECK((Get16(properties.data()) >> 13) == 1) << "our messages have headers first";
+  const uint32_t size = Get32(properties.data() + 2);
+  properties.insert(6 + size, fields);
+  Put32(properties.data() + 2, size + static_cast<uint32_t>(fields.size()));
+  return properties;
+}
+
 // One connection. Messages lie in the model with their properties, as they came, in the place of the key.
 class FakeServer::Client {
  public:
-  Client(FakeServer& server, int fd) : fd(fd), server_(server) { init_amqp_pool(&pool_, 4096); }
+  Client(FakeServer& server, int fd, size_t door) : fd(fd), door(door), server_(server) {
+    init_amqp_pool(&pool_, 4096);
+  }
   ~Client() {
     server_.broker_.Drop(connection_, server_.clock_.Now());
     empty_amqp_pool(&pool_);
@@ -84,7 +103,14 @@ class FakeServer::Client {
     }
     if (!greeted_) {
       if (input_.size() < 8) return true;
-      MR_CHECK(input_.View().substr(0, 4) == "AMQP");
+      if (input_.View().substr(0, 4) != "AMQP") {
+        // As the server does: what it speaks, and the end.
+        out_.Append(std::string_view("AMQP\0\0\x09\x01", 8));
+        input_.Clear();
+        over_ = true;
+        Write();
+        return false;
+      }
       input_.RemovePrefix(8);
       greeted_ = true;
       SendStart();
@@ -119,6 +145,7 @@ class FakeServer::Client {
   bool HasOutput() const { return !out_.empty(); }
 
   const int fd;
+  const size_t door;
 
  private:
   template <class Method>
@@ -190,7 +217,10 @@ class FakeServer::Client {
       case AMQP_CONNECTION_START_OK_METHOD: {
         const auto& ok = *static_cast<amqp_connection_start_ok_t*>(decoded);
         server_.names_.push_back(Argument(ok.client_properties, "connection_name").value_or(""));
-        if (View(ok.response) != std::string_view("\0guest\0guest", 12)) {
+        const bool known = View(ok.mechanism) == "EXTERNAL"
+                               ? ok.response.len == 0
+                               : View(ok.response) == std::string_view("\0guest\0guest", 12);
+        if (!known) {
           Say(0, AMQP_CONNECTION_CLOSE_METHOD,
               amqp_connection_close_t{.reply_code = 403, .reply_text = Bytes("ACCESS_REFUSED - Login was refused")});
           return;
@@ -234,6 +264,7 @@ class FakeServer::Client {
         request.method = Method::kChannelClose;
         return Ask(request);
       case AMQP_CHANNEL_CLOSE_OK_METHOD:
+        if (refused_ == channel) return;  // closed in the model already
         request.method = Method::kChannelCloseOk;
         return Ask(request);
       case AMQP_CONFIRM_SELECT_METHOD:
@@ -302,6 +333,9 @@ class FakeServer::Client {
       MR_CHECK(quorum == (arguments.durable && !arguments.exclusive)) << "work queues are quorum queues";
     }
     arguments.single_active_consumer = Argument(declare.arguments, "x-single-active-consumer") == "true";
+    arguments.dead_letter_exchange = Argument(declare.arguments, "x-dead-letter-exchange").value_or("");
+    arguments.dead_letter_at_least_once = Argument(declare.arguments, "x-dead-letter-strategy") == "at-least-once";
+    if (Argument(declare.arguments, "x-overflow") == "reject-publish") arguments.overflow = Overflow::kRejectPublish;
     arguments.max_length = std::stol(Argument(declare.arguments, "x-max-length").value_or("-1"));
     const auto limit = Argument(declare.arguments, "x-delivery-limit");
     MR_CHECK(!limit.has_value() || server_.options_.version[0] == '4') << "3.x refuses a limit of -1";
@@ -310,6 +344,15 @@ class FakeServer::Client {
     request.method = Method::kQueueDeclare;
     request.passive = declare.passive != 0;
     request.queue = View(declare.queue);
+    const std::string& forbidden = server_.options_.forbidden;
+    if (!forbidden.empty() && request.queue.substr(0, forbidden.size()) == forbidden) {
+      const std::string text =
+          "ACCESS_REFUSED - access to queue '" + std::string(request.queue) + "' in vhost '/' refused for user 'guest'";
+      Ask({.method = Method::kChannelClose, .channel = request.channel});
+      refused_ = request.channel;
+      return Say(static_cast<uint16_t>(request.channel), AMQP_CHANNEL_CLOSE_METHOD,
+                 amqp_channel_close_t{.reply_code = 403, .reply_text = Bytes(text)});
+    }
     request.arguments = &arguments;
     Ask(request);
   }
@@ -352,6 +395,7 @@ class FakeServer::Client {
         return Say(channel, AMQP_CHANNEL_CLOSE_METHOD,
                    amqp_channel_close_t{.reply_code = event.code, .reply_text = Bytes(event.text)});
       case EventKind::kChannelCloseOk:
+        if (std::exchange(refused_, 0) == channel) return;
         return Say(channel, AMQP_CHANNEL_CLOSE_OK_METHOD, amqp_channel_close_ok_t{});
       case EventKind::kExchangeDeclared:
         return Say(channel, AMQP_EXCHANGE_DECLARE_OK_METHOD, amqp_exchange_declare_ok_t{});
@@ -377,7 +421,9 @@ class FakeServer::Client {
         Say(channel, AMQP_BASIC_DELIVER_METHOD,
             amqp_basic_deliver_t{
                 .consumer_tag = Bytes(tag), .delivery_tag = event.tag, .redelivered = event.redelivered ? 1 : 0});
-        return SayContent(channel, WithDeliveryCount(std::string(*event.message.key), event.delivery_count),
+        return SayContent(channel,
+                          WithHeaders(WithDeliveryCount(std::string(*event.message.key), event.delivery_count),
+                                      event.message.headers),
                           event.message.body.value_or(""));
       case EventKind::kReturned:
         Say(channel, AMQP_BASIC_RETURN_METHOD,
@@ -409,20 +455,27 @@ class FakeServer::Client {
   std::string body_;
   uint64_t body_size_ = 0;
   uint64_t next_id_ = 1;
+  uint16_t refused_ = 0;  // a channel that we closed
 };
 
 FakeServer::FakeServer(const Clock& clock, FakeServerOptions options) : clock_(clock), options_(std::move(options)) {
-  listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   bell_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  for (int door = 0; door < options_.doors; ++door) Listen();
+  thread_ = std::thread([this] { Run(); });
+}
+
+void FakeServer::Listen() {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  MR_CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
-  MR_CHECK(listen(listener_, 64) == 0);
+  MR_CHECK(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  MR_CHECK(listen(listener, 64) == 0);
   socklen_t size = sizeof(address);
-  MR_CHECK(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  port_ = ntohs(address.sin_port);
-  thread_ = std::thread([this] { Run(); });
+  MR_CHECK(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  ports_.push_back(ntohs(address.sin_port));
+  listeners_.push_back(listener);
+  visits_.push_back(0);
 }
 
 FakeServer::~FakeServer() {
@@ -434,12 +487,14 @@ FakeServer::~FakeServer() {
   MR_CHECK(write(bell_, &one, sizeof(one)) == sizeof(one));
   thread_.join();
   clients_.clear();
-  close(listener_);
+  for (const int listener : listeners_) {
+    if (listener >= 0) close(listener);
+  }
   close(bell_);
 }
 
 std::string FakeServer::Url(const std::string& parameters) const {
-  return "amqp://guest:guest@127.0.0.1:" + std::to_string(port_) + "/" + parameters;
+  return "amqp://guest:guest@127.0.0.1:" + std::to_string(port()) + "/" + parameters;
 }
 
 void FakeServer::Broker(const std::function<void(QueueBroker&, MonotonicTime)>& work) {
@@ -454,6 +509,17 @@ void FakeServer::CutAll() {
   clients_.clear();
 }
 
+void FakeServer::CloseDoor(int door) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  close(std::exchange(listeners_[static_cast<size_t>(door)], -1));
+  clients_.remove_if([&](const std::unique_ptr<Client>& client) { return client->door == static_cast<size_t>(door); });
+}
+
+int FakeServer::Visits(int door) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return visits_[static_cast<size_t>(door)];
+}
+
 std::vector<std::string> FakeServer::Names() {
   std::lock_guard<std::mutex> lock(mutex_);
   return names_;
@@ -466,14 +532,18 @@ void FakeServer::Run() {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       if (quit_) return;
-      for (int fd; (fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
-        clients_.push_back(std::make_unique<Client>(*this, fd));
+      for (size_t door = 0; door < listeners_.size(); ++door) {
+        for (int fd; (fd = accept4(listeners_[door], nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
+          ++visits_[door];
+          clients_.push_back(std::make_unique<Client>(*this, fd, door));
+        }
       }
       clients_.remove_if([](const std::unique_ptr<Client>& client) { return !client->Read(); });
       broker_.Tick(clock_.Now());
       for (const auto& client : clients_) client->Pump();
       clients_.remove_if([](const std::unique_ptr<Client>& client) { return !client->Write(); });
-      fds.assign({{listener_, POLLIN, 0}, {bell_, POLLIN, 0}});
+      fds.assign({{bell_, POLLIN, 0}});
+      for (const int listener : listeners_) fds.push_back({listener, POLLIN, 0});  // poll skips what is negative
       for (const auto& client : clients_) {
         fds.push_back({client->fd, static_cast<short>(POLLIN | (client->HasOutput() ? POLLOUT : 0)), 0});
       }
@@ -482,7 +552,7 @@ void FakeServer::Run() {
     const int64_t wait_ms = std::clamp<int64_t>((timer - clock_.Now().ns) / 1'000'000 + 1, 0, 100);
     poll(fds.data(), fds.size(), static_cast<int>(wait_ms));
     uint64_t count = 0;
-    if (fds[1].revents != 0) {
+    if (fds[0].revents != 0) {
       MR_CHECK(read(bell_, &count, sizeof(count)) == sizeof(count));
     }
   }

@@ -32,7 +32,9 @@ struct FakeServerOptions {
   uint16_t channel_max = 2047;
   uint32_t frame_max = 131072;
   uint16_t heartbeat = 60;
-  bool silent = false;  // sends no heartbeats and answers nothing after the handshake
+  bool silent = false;    // sends no heartbeats and answers nothing after the handshake
+  std::string forbidden;  // names that begin with it nobody may touch; empty: none
+  int doors = 1;          // ports that it listens on: the nodes of a cluster, for a client
 };
 
 class FakeServer {
@@ -42,23 +44,29 @@ class FakeServer {
   FakeServer(const FakeServer&) = delete;
   FakeServer& operator=(const FakeServer&) = delete;
 
-  uint16_t port() const { return port_; }
+  uint16_t port(int door = 0) const { return ports_[static_cast<size_t>(door)]; }
   // amqp://guest:guest@127.0.0.1:port/ with `parameters` behind.
   std::string Url(const std::string& parameters = "") const;
   void Broker(const std::function<void(QueueBroker& broker, MonotonicTime now)>& work);
   // Closes every socket without a word.
   void CutAll();
+  // Closes a port, and what came in by it, without a word.
+  void CloseDoor(int door);
+  // Connections that were ever made to it.
+  int Visits(int door);
   // What clients have called their connections.
   std::vector<std::string> Names();
 
  private:
   class Client;
   void Run();
+  void Listen();
 
   const Clock& clock_;
   const FakeServerOptions options_;
-  uint16_t port_ = 0;
-  int listener_ = -1;
+  std::vector<uint16_t> ports_;
+  std::vector<int> listeners_;  // -1: closed
+  std::vector<int> visits_;
   int bell_ = -1;
   std::mutex mutex_;
   bool quit_ = false;

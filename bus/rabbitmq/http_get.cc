@@ -38,6 +38,18 @@ absl::StatusOr<std::string> HttpGet(const std::string& url, const HttpLogin& log
   curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, why);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &Append);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer);
+  if (!login.tls.cacertfile.empty()) curl_easy_setopt(curl.get(), CURLOPT_CAINFO, login.tls.cacertfile.c_str());
+  if (!login.tls.certfile.empty()) {
+    const std::string& key = login.tls.keyfile.empty() ? login.tls.certfile : login.tls.keyfile;
+    curl_easy_setopt(curl.get(), CURLOPT_SSLCERT, login.tls.certfile.c_str());
+    curl_easy_setopt(curl.get(), CURLOPT_SSLKEY, key.c_str());
+    if (!login.tls.keyfile_password.empty())
+      curl_easy_setopt(curl.get(), CURLOPT_KEYPASSWD, login.tls.keyfile_password.c_str());
+  }
+  if (!login.tls.verify_peer) {
+    curl_easy_setopt(curl.get(), CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(curl.get(), CURLOPT_SSL_VERIFYHOST, 0L);
+  }
   if (!login.user.empty()) {
     curl_easy_setopt(curl.get(), CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
     curl_easy_setopt(curl.get(), CURLOPT_USERNAME, login.user.c_str());

@@ -8,12 +8,14 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "bus/rabbitmq/amqp_options.h"
 
 namespace millrace::bus {
 
 struct HttpLogin {
   std::string user;  // empty: none
   std::string password;
+  AmqpTls tls;  // for https: as the connection itself
 };
 
 absl::StatusOr<std::string> HttpGet(const std::string& url, const HttpLogin& login);

@@ -80,6 +80,32 @@ absl::StatusOr<std::map<std::string, std::string>> ParseManagementConnections(co
   return names;
 }
 
+absl::StatusOr<std::set<std::string>> ParsePresence(const std::string& json, const std::string& exchange) {
+  std::set<std::string> members;
+  const absl::Status read = Each(json, [&](simdjson::dom::element binding) {
+    // "mr.presence.GROUP.MEMBER.INCARNATION"
+    const std::string queue = TextOf(binding, "/destination");
+    const size_t begin = exchange.size() + 1, end = queue.rfind('.');
+    if (queue.rfind(exchange + ".", 0) != 0 || end == std::string::npos || end <= begin) return;
+    const std::string member = queue.substr(begin, end - begin);
+    if (member.rfind(kLagReader, 0) != 0) members.insert(member);
+  });
+  if (!read.ok()) return read;
+  return members;
+}
+
+std::vector<std::string> IdleMembers(const std::set<std::string>& members, const std::set<std::string>& owners) {
+  std::vector<std::string> idle;
+  for (const std::string& member : members) {
+    const std::string end = " " + member;
+    const bool busy = std::any_of(owners.begin(), owners.end(), [&](const std::string& owner) {
+      return owner.size() >= end.size() && owner.compare(owner.size() - end.size(), end.size(), end) == 0;
+    });
+    if (!busy) idle.push_back(member);
+  }
+  return idle;
+}
+
 std::map<std::string, QueueMetrics> ParsePrometheusQueues(std::string_view text, std::string_view vhost) {
   struct Family {
     std::string_view name;

@@ -52,5 +52,20 @@ TEST(QueueMetricsTest, Prometheus) {
   EXPECT_EQ(queues.at("a\"b} 7").ready, 4);
 }
 
+TEST(QueueMetricsTest, WhoIsAliveAndHasNothingIsNamed) {
+  const auto members = ParsePresence(R"([
+    {"destination": "mr.presence.shop.price.price-0@host.one.41.1700000000000000001"},
+    {"destination": "mr.presence.shop.price.price-1@host.one.41.1700000000000000002"},
+    {"destination": "mr.presence.shop.price.price-0@host.two.7.1700000000000000003"},
+    {"destination": "mr.presence.shop.price.(lag)@host.three.9.1700000000000000004"},
+    {"destination": "mr.presence.shop.price."}, {"destination": "somebody's"}, {}])",
+                                     "mr.presence.shop.price");
+  ASSERT_TRUE(members.ok()) << members.status();
+  EXPECT_EQ(*members, (std::set<std::string>{"price-0@host.one.41", "price-0@host.two.7", "price-1@host.one.41"}));
+  EXPECT_EQ(IdleMembers(*members, {"millrace host.one.41 shop.price price-0@host.one.41", "another program"}),
+            (std::vector<std::string>{"price-0@host.two.7", "price-1@host.one.41"}));
+  EXPECT_TRUE(absl::IsDataLoss(ParsePresence("<html>", "x").status()));
+}
+
 }  // namespace
 }  // namespace millrace::bus

@@ -16,8 +16,10 @@
 #include "bus/rabbitmq/amqp_url.h"
 #include "bus/rabbitmq/depth_reader.h"
 #include "bus/rabbitmq/hands_reader.h"
+#include "bus/rabbitmq/queue_metrics.h"
 #include "bus/rabbitmq/rabbit_drivers.h"
 #include "bus/rabbitmq/rabbit_operations.h"
+#include "bus/rabbitmq/tls_session.h"
 #include "bus/rabbitmq/waiting.h"
 #include "bus/secret.h"
 
@@ -32,6 +34,7 @@ Capabilities CapabilitiesOf(const AmqpUrl& url) {
   c.settlement = Settlement::kIndividual;
   c.lag = true;
   c.no_transactions = "a queue settles each message by itself";
+  c.unsettled_max = url.consumer_timeout;
   c.message_bytes_max = url.message_bytes_max;
   c.crash_model =
       "survives: the death of any worker, crashes and restarts of servers whose disks remain; destroyed by: deleting a "
@@ -46,7 +49,7 @@ std::string ProcessName() {
   return std::string(host) + "." + std::to_string(getpid());
 }
 
-bool IsRefusal(uint16_t code) { return code == 403 || code == kNotAllowed; }
+bool IsRefusal(uint16_t code) { return code == kAccessRefused || code == kNotAllowed; }
 
 class RabbitBus : public Bus {
  public:
@@ -106,10 +109,12 @@ class RabbitBus : public Bus {
     }
     return spec;
   }
+  std::string Trap() const { return url_.trap ? TrapName(url_.prefix) : ""; }
   // A topic under its name on the server.
   QueueTopic Placed(const TopicSpec& spec) const {
     QueueTopic topic = QueueTopicOf(spec);
     topic.name = url_.prefix + topic.name;
+    topic.trap = Trap();
     return topic;
   }
   // A partition, as far as this process's consumers know.
@@ -125,8 +130,8 @@ class RabbitBus : public Bus {
   HandsReader& HandsOf(const std::string& group) {
     std::unique_ptr<HandsReader>& reader = hands_[group];
     if (reader == nullptr) {
-      reader = std::make_unique<HandsReader>(Named("lag of " + group), clock_, group, "lag@" + url_.instance,
-                                             "@" + url_.instance);
+      reader = std::make_unique<HandsReader>(Named("lag of " + group), clock_, group,
+                                             std::string(kLagReader) + url_.instance, "@" + url_.instance);
     }
     return *reader;
   }
@@ -158,7 +163,7 @@ absl::Status RabbitBus::Apply(const Topology& topology) {
   const MonotonicTime deadline = clock_.Now() + url_.apply_timeout;
   auto link = std::make_unique<AmqpLink>(Named("topology"), clock_, waker);
   AmqpLink* const flushing = link.get();
-  QueueAdmin admin(std::move(link), {}, placed, clock_.Now());
+  QueueAdmin admin(std::move(link), {}, placed, clock_.Now(), Trap());
   for (;;) {
     admin.Poll(clock_.Now());
     flushing->Flush();
@@ -323,8 +328,14 @@ absl::StatusOr<std::unique_ptr<Bus>> OpenRabbitBus(std::string_view url, const C
   absl::StatusOr<AmqpUrl> parsed = ParseAmqpUrl(url);
   if (!parsed.ok()) return parsed.status();
   for (auto& [name, value] : {std::pair<const char*, std::string*>{"user", &parsed->connection.user},
-                              {"password", &parsed->connection.password}}) {
+                              {"password", &parsed->connection.password},
+                              {"keyfile_password", &parsed->connection.tls.keyfile_password}}) {
     if (absl::Status s = LookUpSecret(std::string("the bus URL: ") + name, *value); !s.ok()) return s;
+  }
+  // Files that cannot be used are the URL's fault, not a server's.
+  if (parsed->connection.tls.on) {
+    const auto usable = TlsSession::Open(parsed->connection.tls, parsed->connection.hosts.front().name);
+    if (!usable.ok()) return usable.status();
   }
   auto bus = std::make_unique<RabbitBus>(*std::move(parsed), clock);
   if (absl::Status s = bus->Check(); !s.ok()) return s;

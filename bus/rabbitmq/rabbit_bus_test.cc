@@ -2,150 +2,23 @@
 // can look on.
 #include "bus/rabbitmq/rabbit_bus.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "bus/rabbitmq/fake_server.h"
+#include "bus/rabbitmq/rabbit_bus_fixture.h"
 #include "gtest/gtest.h"
 
 namespace millrace::bus {
 namespace {
-
-class RealClock : public Clock {
- public:
-  MonotonicTime Now() const override {
-    return {std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()).count()};
-  }
-  WallTime Wall() const override { return {1'700'000'000'000'000'000 + Now().ns}; }
-};
-
-class Flag : public Waker {
- public:
-  void Wake() override {
-    std::lock_guard<std::mutex> lock(mutex_);
-    woken_ = true;
-    changed_.notify_all();
-  }
-  void Await() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait_for(lock, std::chrono::milliseconds(5), [this] { return woken_; });
-    woken_ = false;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool woken_ = false;
-};
-
-struct Eater : ConsumerHandler {
-  void OnAssigned(std::span<const Assignment> a) override { assigned.insert(assigned.end(), a.begin(), a.end()); }
-  void OnRevoking(std::span<const Holding> holdings, MonotonicTime) override {
-    for (const Holding& holding : holdings) driver->Release(holding);
-  }
-  void OnLost(std::span<const Holding> holdings) override { lost.insert(lost.end(), holdings.begin(), holdings.end()); }
-  void OnDelivered(const DeliveryBatch& batch) override {
-    for (const Delivery& delivery : batch.deliveries) {
-      bodies.emplace_back(delivery.message.body.value_or("(null)"));
-      redeliveries.push_back(delivery.redeliveries);
-      const SettleRange range{delivery.sequence, delivery.sequence};
-      if (settle) driver->Settle({.holding = batch.holding, .ranges = {&range, 1}, .note = {}});
-    }
-  }
-  void OnNoted(Holding, const absl::Status&) override {}
-  void OnTrouble(const absl::Status& status) override { troubles.push_back(status); }
-  ConsumerDriver* driver = nullptr;
-  bool settle = true;
-  std::vector<Assignment> assigned;
-  std::vector<Holding> lost;
-  std::vector<std::string> bodies;
-  std::vector<uint32_t> redeliveries;
-  std::vector<absl::Status> troubles;
-};
-
-struct Answers : ProducerHandler {
-  void OnConfirmed(const Confirm& confirm) override {
-    for (uint32_t i = 0; i < confirm.count; ++i) {
-      EXPECT_TRUE(answered.insert(confirm.first + i).second) << "answered twice";
-      confirmed += confirm.status.ok() ? 1 : 0;
-      if (!confirm.status.ok()) failures.push_back(confirm.status);
-    }
-  }
-  void OnWritable() override {}
-  std::set<uint64_t> answered;
-  size_t confirmed = 0;
-  std::vector<absl::Status> failures;
-};
-
-class RabbitBusTest : public ::testing::Test {
- protected:
-  void Open(FakeServerOptions options = {}, const std::string& parameters = "") {
-    server = std::make_unique<FakeServer>(clock, options);
-    absl::StatusOr<std::unique_ptr<Bus>> opened = OpenRabbitBus(server->Url(parameters), clock);
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    bus = *std::move(opened);
-  }
-  void Apply(int32_t partitions) {
-    const absl::Status applied = bus->Apply({.topics = {{.name = "t", .partitions = partitions, .groups = {"g"}}}});
-    ASSERT_TRUE(applied.ok()) << applied;
-  }
-  void Join(const std::string& instance = "a") {
-    auto opened = bus->OpenConsumer({.group = "g", .topics = {"t"}, .instance = instance}, flag);
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    consumer = *std::move(opened);
-    eater.driver = consumer.get();
-  }
-  void OpenProducer() {
-    auto opened = bus->OpenProducer({.name = "p", .topics = {"t"}}, flag);
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    producer = *std::move(opened);
-  }
-  // Publishes all, from `token` on.
-  void Publish(const std::vector<std::string>& bodies, int32_t partition = 0) {
-    std::vector<Outgoing> all;
-    for (const std::string& body : bodies) {
-      all.push_back({.topic = 0, .partition = partition, .message = {.key = "k", .body = body, .headers = {}}});
-    }
-    size_t taken = 0;
-    ASSERT_TRUE(RunUntil([&] {
-      taken += producer->Publish(std::span<const Outgoing>(all).subspan(taken), token + taken);
-      return taken == all.size();
-    }));
-    token += taken;
-  }
-  bool RunUntil(const std::function<bool()>& done) {
-    const MonotonicTime end = clock.Now() + std::chrono::seconds(30);
-    while (!done()) {
-      if (clock.Now() >= end) return false;
-      if (consumer != nullptr) consumer->Poll(eater);
-      if (producer != nullptr) producer->Poll(answers);
-      if (done()) return true;
-      flag.Await();
-    }
-    return true;
-  }
-  static std::vector<std::string> Numbers(int from, int to) {
-    std::vector<std::string> numbers;
-    for (int i = from; i <= to; ++i) numbers.push_back(std::to_string(i));
-    return numbers;
-  }
-
-  RealClock clock;
-  Flag flag;
-  std::unique_ptr<FakeServer> server;
-  std::unique_ptr<Bus> bus;
-  Eater eater;
-  Answers answers;
-  std::unique_ptr<ConsumerDriver> consumer;
-  std::unique_ptr<ProducerDriver> producer;
-  uint64_t token = 1;
-};
 
 TEST_F(RabbitBusTest, WhatIsPublishedComesOnceAndInOrder) {
   Open();
@@ -418,6 +291,134 @@ TEST_F(RabbitBusTest, FourKnowsALimitOfDeliveriesUnlessToldNot) {
   EXPECT_TRUE(RunUntil([&] { return eater.assigned.size() == 1; }));
 }
 
+// ---------------------------------------------------------------- the trap
+
+// Another program's consumer, which rejects the first message of a queue.
+void Reject(FakeServer& server, const std::string& queue) {
+  server.Broker([&](QueueBroker& broker, MonotonicTime now) {
+    static Flag nobody;
+    const ConnectionId other = broker.Open(nobody, now);
+    const auto say = [&](const Request& request) { broker.Receive(other, request, now); };
+    say({.method = Method::kChannelOpen, .channel = 1});
+    say({.method = Method::kConsume, .channel = 1, .consumer = 1, .queue = queue});
+    say({.method = Method::kNack, .channel = 1, .tag = 1});
+    broker.Drop(other, now);
+  });
+}
+
+TEST_F(RabbitBusTest, WhatTheServerTakesOutOfAQueueIsKeptInTheTrapAndReported) {
+  Open();
+  Apply(1);
+  const Topology topology{.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}};
+  auto items = bus->admin()->Compare(topology);
+  ASSERT_TRUE(items.ok()) << items.status();
+  ASSERT_EQ(items->size(), 4u);
+  EXPECT_EQ((*items)[3].what, "queue \"mr.trap\"");
+  EXPECT_EQ((*items)[3].state, TopologyItem::State::kSame);
+  EXPECT_NE((*items)[3].advice.find("policies and bindings were not looked at"), std::string::npos);
+  OpenProducer();
+  Publish(Numbers(1, 3));
+  ASSERT_TRUE(RunUntil([&] { return answers.confirmed == 3; }));
+  Reject(*server, "t:g:0");
+  for (int look = 0; look < 2; ++look) {  // looking takes nothing out
+    items = bus->admin()->Compare(topology);
+    ASSERT_TRUE(items.ok()) << items.status();
+    const TopologyItem& trap = items->at(3);
+    EXPECT_EQ(trap.state, TopologyItem::State::kDiffers);
+    ASSERT_EQ(trap.fields.size(), 1u);
+    EXPECT_NE(trap.fields[0].name.find("in t:g:0"), std::string::npos) << trap.fields[0].name;
+    EXPECT_EQ(trap.fields[0].have, "1");
+    EXPECT_NE(trap.advice.find("publish each to its topic's exchange again"), std::string::npos);
+  }
+  Join();
+  ASSERT_TRUE(RunUntil([&] { return eater.bodies.size() == 2; }));
+  EXPECT_EQ(eater.bodies, Numbers(2, 3));
+}
+
+TEST_F(RabbitBusTest, WithoutATrapQueuesAreAsTheyWere) {
+  Open({}, "?trap=off");
+  Apply(1);
+  server->Broker([](QueueBroker& broker, MonotonicTime) { EXPECT_FALSE(broker.HasQueue("mr.trap")); });
+  const Topology topology{.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}};
+  EXPECT_EQ(bus->admin()->Compare(topology)->size(), 2u);
+  // With one they are refused, in words.
+  auto with = OpenRabbitBus(server->Url(), clock);
+  ASSERT_TRUE(with.ok()) << with.status();
+  const absl::Status refused = (*with)->Apply(topology);
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  const auto items = (*with)->admin()->Compare(topology);
+  ASSERT_TRUE(items.ok()) << items.status();
+  EXPECT_EQ(items->at(1).state, TopologyItem::State::kRefused);
+  EXPECT_NE(items->at(1).advice.find("trap=off"), std::string::npos) << items->at(1).advice;
+}
+
+TEST_F(RabbitBusTest, ADeletedQueueComesBackWithItsTrap) {
+  Open();
+  Apply(1);
+  Join();
+  ASSERT_TRUE(RunUntil([&] { return eater.assigned.size() == 1; }));
+  server->Broker([](QueueBroker& broker, MonotonicTime now) { EXPECT_TRUE(broker.DeleteQueue("t:g:0", now)); });
+  ASSERT_TRUE(RunUntil([&] { return eater.assigned.size() == 2; }));
+  Apply(1);  // would be refused over other arguments
+}
+
+// ---------------------------------------------------------------- what stands in the way
+
+TEST_F(RabbitBusTest, RightsThatAreMissingAreSaid) {
+  Open({.forbidden = "t:g"});
+  const Topology topology{.topics = {{.name = "t", .partitions = 2, .groups = {"g"}}}};
+  const absl::Status applied = bus->Apply(topology);
+  EXPECT_TRUE(absl::IsPermissionDenied(applied)) << applied;
+  EXPECT_NE(applied.message().find("access to queue 't:g:2' in vhost '/' refused for user 'guest'"),
+            std::string_view::npos)
+      << applied;
+  EXPECT_NE(applied.message().find("rabbitmqctl set_permissions"), std::string_view::npos) << applied;
+  const absl::Status compared = bus->admin()->Compare(topology).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(compared)) << compared;
+}
+
+// Somebody else has made a queue under a name of ours.
+class OthersQueue : public RabbitBusTest {
+ protected:
+  absl::Status ApplyBeside(const QueueArguments& arguments) {
+    Open();
+    server->Broker([&](QueueBroker& broker, MonotonicTime now) {
+      other_ = broker.Open(nobody_, now);
+      broker.Receive(other_, {.method = Method::kChannelOpen, .channel = 1}, now);
+      broker.Receive(other_, {.method = Method::kQueueDeclare, .channel = 1, .queue = "t:g:0", .arguments = &arguments},
+                     now);
+    });
+    return bus->Apply({.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}});
+  }
+  Flag nobody_;
+  ConnectionId other_ = 0;
+};
+
+TEST_F(OthersQueue, ThatIsExclusiveIsSaid) {
+  QueueArguments exclusive;
+  exclusive.exclusive = true;
+  const absl::Status applied = ApplyBeside(exclusive);
+  EXPECT_TRUE(absl::IsFailedPrecondition(applied)) << applied;
+  EXPECT_NE(applied.message().find("RESOURCE_LOCKED"), std::string_view::npos) << applied;
+  EXPECT_NE(applied.message().find("t:g:0"), std::string_view::npos) << applied;
+  // When its connection has ended it is gone, and the topology can be made.
+  server->Broker([&](QueueBroker& broker, MonotonicTime now) { broker.Drop(other_, now); });
+  Apply(1);
+}
+
+TEST_F(OthersQueue, ThatIsDeclaredOtherwiseIsSaid) {
+  QueueArguments short_one;
+  short_one.max_length = 7;
+  const absl::Status applied = ApplyBeside(short_one);
+  EXPECT_TRUE(absl::IsFailedPrecondition(applied)) << applied;
+  EXPECT_NE(applied.message().find("inequivalent arg"), std::string_view::npos) << applied;
+  EXPECT_NE(applied.message().find("delete it there, or name the topic or group differently"), std::string_view::npos)
+      << applied;
+  const auto items = bus->admin()->Compare({.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}});
+  ASSERT_TRUE(items.ok()) << items.status();
+  EXPECT_EQ(items->at(1).state, TopologyItem::State::kRefused);
+}
+
 // ---------------------------------------------------------------- opening
 
 TEST_F(RabbitBusTest, TheNextHostIsTried) {
@@ -425,6 +426,81 @@ TEST_F(RabbitBusTest, TheNextHostIsTried) {
   const std::string port = std::to_string(server->port());
   const auto opened = OpenRabbitBus("amqp://guest:guest@127.0.0.1:1,127.0.0.1:" + port + "/", clock);
   EXPECT_TRUE(opened.ok()) << opened.status();
+}
+
+TEST_F(RabbitBusTest, WhenAHostGoesTheNextOneIsTakenAndNothingIsLost) {
+  server = std::make_unique<FakeServer>(clock, FakeServerOptions{.doors = 2});
+  const std::string both =
+      "127.0.0.1:" + std::to_string(server->port(0)) + ",127.0.0.1:" + std::to_string(server->port(1));
+  OpenUrl("amqp://guest:guest@" + both + "/");
+  Apply(1);
+  OpenProducer();
+  Join();
+  Publish(Numbers(1, 100));
+  ASSERT_TRUE(RunUntil([&] { return eater.bodies.size() == 100 && answers.confirmed == 100; }));
+  EXPECT_EQ(server->Visits(1), 0) << "the first one answers";
+  server->CloseDoor(0);
+  Publish(Numbers(101, 150));
+  ASSERT_TRUE(RunUntil([&] { return answers.answered.size() == 150; }));
+  // What was on its way is told as unknown, and the worker above would send it again.
+  for (const absl::Status& failure : answers.failures) EXPECT_TRUE(absl::IsDeadlineExceeded(failure)) << failure;
+  Publish(Numbers(151, 200));
+  ASSERT_TRUE(RunUntil([&] { return answers.answered.size() == 200 && eater.bodies.back() == "200"; }));
+  EXPECT_GT(server->Visits(1), 0);
+}
+
+TEST_F(RabbitBusTest, AHostThatSaysNothingIsGivenUpForTheNext) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);  // takes connections, and nobody is behind it
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(listen(listener, 8), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string mute = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  const absl::Status alone = OpenRabbitBus("amqp://" + mute + "/?connect_timeout=1", clock).status();
+  EXPECT_TRUE(absl::IsUnavailable(alone)) << alone;
+  EXPECT_NE(std::string(alone.message()).find(mute + ": the server did not finish the handshake in time"),
+            std::string::npos)
+      << alone;
+  server = std::make_unique<FakeServer>(clock);
+  OpenUrl("amqp://guest:guest@" + mute + ",127.0.0.1:" + std::to_string(server->port()) + "/?connect_timeout=1");
+  Apply(1);
+  close(listener);
+}
+
+TEST_F(RabbitBusTest, WhereNoHostAnswersEachIsNamedWithItsReason) {
+  server = std::make_unique<FakeServer>(clock);
+  const absl::Status status =
+      OpenRabbitBus("amqp://guest:s3cret@127.0.0.1:1,127.0.0.1:" + std::to_string(server->port()) + "/", clock)
+          .status();
+  EXPECT_NE(std::string(status.message()).find("127.0.0.1:1: Connection refused; 127.0.0.1:"), std::string::npos)
+      << status;
+  EXPECT_NE(std::string(status.message()).find("ACCESS_REFUSED"), std::string::npos) << status;
+  EXPECT_EQ(std::string(status.message()).find("s3cret"), std::string::npos) << status;
+}
+
+// Hosts that are gone are asked with a growing pause in between.
+TEST_F(RabbitBusTest, HostsThatRefuseAreNotAskedWithoutAPause) {
+  server = std::make_unique<FakeServer>(clock, FakeServerOptions{.doors = 2});
+  OpenUrl("amqp://guest:guest@127.0.0.1:" + std::to_string(server->port(0)) +
+          ",127.0.0.1:" + std::to_string(server->port(1)) + "/");
+  Apply(1);
+  OpenProducer();
+  Publish({"1"});
+  ASSERT_TRUE(RunUntil([&] { return answers.confirmed == 1; }));
+  const int before = server->Visits(1);
+  server->CloseDoor(0);
+  // Every new connection is cut at once, for a second.
+  const MonotonicTime end = clock.Now() + std::chrono::seconds(1);
+  RunUntil([&] {
+    server->CutAll();
+    return clock.Now() >= end;
+  });
+  const int tries = server->Visits(1) - before;
+  EXPECT_GE(tries, 2);
+  EXPECT_LE(tries, 12) << "0.1 s at first, and longer each time";
 }
 
 TEST_F(RabbitBusTest, WhatIsRefusedIsSaidWithoutThePassword) {

@@ -11,6 +11,7 @@ constexpr uint32_t kPrefetch = 20'000;  // of a channel; another is opened when 
 constexpr uint32_t kChannelsMax = 1000;
 constexpr int kTagBits = 48;  // a place is channel and delivery tag in one number
 constexpr Duration kQuiet = std::chrono::milliseconds(200);
+constexpr Duration kGoing = std::chrono::seconds(3);
 constexpr uint32_t kFlushing = 1'000'000;  // consumer tags that are not ours to read with
 
 class RabbitKept final : public KeptReader {
@@ -19,7 +20,13 @@ class RabbitKept final : public KeptReader {
       : clock_(clock), queue_(std::move(queue)), time_(time), server_(options, clock) {}
 
   absl::Status Open() {
-    const absl::StatusOr<Event> look = Look();
+    absl::StatusOr<Event> look = Look();
+    // Who has just gone is there for a moment, with all that he held.
+    for (const MonotonicTime end = clock_.Now() + kGoing; look.ok() && look->consumers > 0 && clock_.Now() < end;) {
+      const absl::StatusOr<std::deque<Event>> pause = server_.Deliveries(clock_.Now() + kQuiet);
+      if (!pause.ok()) return pause.status();
+      look = Look();
+    }
     if (!look.ok()) return look.status();
     there_ = look->messages;
     others_ = look->consumers;

@@ -1,9 +1,9 @@
 #include "bus/rabbitmq/rabbit_operations.h"
 
+#include <memory>
 #include <set>
 #include <utility>
 
-#include "bus/rabbitmq/http_get.h"
 #include "bus/rabbitmq/rabbit_kept.h"
 #include "bus/rabbitmq/topology_look.h"
 
@@ -11,6 +11,7 @@ namespace millrace::bus {
 namespace {
 
 constexpr Duration kCallTime = std::chrono::seconds(10);
+constexpr uint64_t kTrapShown = 1000;  // messages of it that are looked at
 
 AmqpOptions Named(const AmqpUrl& url, const std::string& what) {
   AmqpOptions options = url.connection;
@@ -28,19 +29,86 @@ absl::Status NoLog() {
 
 absl::StatusOr<std::vector<TopologyItem>> RabbitOperations::Compare(const Topology& topology) {
   BlockingChannel server(Named(url_, "topology"), clock_);
-  TopologyLook look(server, clock_.Now() + url_.apply_timeout);
+  TopologyLook look(server, Trap(), clock_.Now() + url_.apply_timeout);
   std::vector<TopologyItem> items;
+  Topology placed_topology;
   for (const TopicSpec& spec : topology.topics) {
     TopicSpec placed = spec;
     placed.name = url_.prefix + spec.name;
     for (std::string& group : placed.groups) group = url_.prefix + group;
     if (absl::Status s = look.Add(placed, spec.name, &items); !s.ok()) return s;
+    placed_topology.topics.push_back(std::move(placed));
+  }
+  if (absl::Status s = look.AddTrap(&items); !s.ok()) return s;
+  if (url_.trap && items.back().state == TopologyItem::State::kSame) {
+    if (absl::Status s = LookIntoTrap(&items.back()); !s.ok()) return s;
+  }
+  const absl::StatusOr<ManagementView> view = ReadView();
+  if (view.ok()) {
+    AddManagementView(*view, BindingsOf(placed_topology, url_.prefix, Trap()), &items);
+  } else if (!items.empty()) {
+    TopologyItem& last = items.back();
+    last.advice += (last.advice.empty() ? "" : ". ") +
+                   ("policies and bindings were not looked at: only the management plugin shows them, and it does not "
+                    "answer at " +
+                    WithoutPassword(ManagementUrl()));
   }
   return items;
 }
 
+absl::StatusOr<ManagementView> RabbitOperations::ReadView() const {
+  const std::string vhost = UrlEncoded(url_.connection.vhost);
+  const absl::StatusOr<std::string> queues = HttpGet(
+      ManagementUrl() + "/api/queues/" + vhost + "?columns=name,policy,operator_policy,effective_policy_definition",
+      Login());
+  if (!queues.ok()) return queues.status();
+  const absl::StatusOr<std::string> bindings =
+      HttpGet(ManagementUrl() + "/api/bindings/" + vhost + "?columns=source,destination,routing_key", Login());
+  if (!bindings.ok()) return bindings.status();
+  return ParseManagementView(*queues, *bindings);
+}
+
+absl::Status RabbitOperations::LookIntoTrap(TopologyItem* item) const {
+  const absl::StatusOr<std::unique_ptr<KeptReader>> trap =
+      OpenRabbitKept(Named(url_, "trap"), clock_, Trap(), kCallTime);
+  if (!trap.ok()) return trap.status();
+  std::map<std::string, uint64_t> counts;
+  uint64_t count = 0;
+  const absl::Status read = (*trap)->Read([&](const KeptMessage& kept) {
+    const auto text = [&](std::string_view name, std::string_view otherwise) {
+      return std::string(kept.message.headers.Find(name).value_or(otherwise));
+    };
+    ++counts[text("x-first-death-reason", "dead") + " in " + text("x-first-death-queue", "?")];
+    return ++count < kTrapShown ? absl::OkStatus() : absl::OutOfRangeError("enough");
+  });
+  if (!read.ok() && !absl::IsOutOfRange(read)) return read;
+  if (count == 0) return absl::OkStatus();
+  item->state = TopologyItem::State::kDiffers;
+  const std::string more = count == kTrapShown ? " or more" : "";
+  for (const auto& [why, number] : counts) item->fields.push_back({why, std::to_string(number) + more, "0"});
+  item->advice =
+      "the server took these messages out of their queues by itself, because of a policy or because another program "
+      "rejected them: they are lost to their stages until somebody moves them back. Correct the policy, then publish "
+      "each to its topic's exchange again (they have their routing key; the shovel plugin moves them), and empty the "
+      "trap";
+  return absl::OkStatus();
+}
+
+// Over TLS each plugin has its usual port one lower: a password that was not for all to read stays so.
+std::string RabbitOperations::PluginUrl(const std::string& said, int port) const {
+  if (!said.empty()) return said;
+  const std::string host = url_.connection.hosts.empty() ? "localhost" : url_.connection.hosts.front().name;
+  const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  return url_.connection.tls.on ? "https://" + shown + ":" + std::to_string(port - 1)
+                                : "http://" + shown + ":" + std::to_string(port);
+}
+
+HttpLogin RabbitOperations::Login() const {
+  return {.user = url_.connection.user, .password = url_.connection.password, .tls = url_.connection.tls};
+}
+
 absl::StatusOr<RabbitOperations::Metrics> RabbitOperations::ReadManagement(const std::string& base) const {
-  const HttpLogin login{.user = url_.connection.user, .password = url_.connection.password};
+  const HttpLogin login = Login();
   const std::string vhost = UrlEncoded(url_.connection.vhost);
   const absl::StatusOr<std::string> queues = HttpGet(
       base + "/api/queues/" + vhost +
@@ -72,16 +140,13 @@ absl::StatusOr<RabbitOperations::Metrics> RabbitOperations::ReadManagement(const
 }
 
 absl::StatusOr<RabbitOperations::Metrics> RabbitOperations::ReadMetrics() const {
-  const std::string host = url_.connection.hosts.empty() ? "localhost" : url_.connection.hosts.front().name;
-  const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  const std::string management = url_.management.empty() ? "http://" + shown + ":15672" : url_.management;
-  const std::string prometheus = url_.prometheus.empty() ? "http://" + shown + ":15692" : url_.prometheus;
-  absl::StatusOr<Metrics> metrics = ReadManagement(management);
+  absl::StatusOr<Metrics> metrics = ReadManagement(ManagementUrl());
   if (metrics.ok()) return metrics;
   const absl::StatusOr<std::string> text =
-      HttpGet(prometheus + "/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count&vhost=" +
+      HttpGet(PluginUrl(url_.prometheus, 15692) +
+                  "/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count&vhost=" +
                   UrlEncoded(url_.connection.vhost),
-              {});
+              {.tls = url_.connection.tls});
   if (text.ok()) {
     return Metrics{.queues = ParsePrometheusQueues(*text, url_.connection.vhost),
                    .consumers = {},
@@ -95,18 +160,15 @@ absl::StatusOr<RabbitOperations::Metrics> RabbitOperations::ReadMetrics() const 
       std::string(metrics.status().message()) + "; " + std::string(text.status().message()) + ")");
 }
 
-int64_t RabbitOperations::Instances(const std::string& group) const {
-  const std::string host = url_.connection.hosts.empty() ? "localhost" : url_.connection.hosts.front().name;
-  const std::string base = url_.management.empty() ? "http://" + host + ":15672" : url_.management;
+absl::StatusOr<std::set<std::string>> RabbitOperations::Members(const std::string& group) const {
+  const std::string exchange = PresenceExchangeName(group);
   const absl::StatusOr<std::string> json =
-      HttpGet(base + "/api/exchanges/" + UrlEncoded(url_.connection.vhost) + "/" +
-                  UrlEncoded(PresenceExchangeName(group)) + "/bindings/source?columns=destination",
-              {.user = url_.connection.user, .password = url_.connection.password});
-  if (!json.ok()) return absl::IsNotFound(json.status()) ? 0 : -1;
-  int64_t count = 0;
-  for (size_t at = json->find("\"destination\""); at != std::string::npos; at = json->find("\"destination\"", at + 1))
-    ++count;
-  return count;
+      HttpGet(ManagementUrl() + "/api/exchanges/" + UrlEncoded(url_.connection.vhost) + "/" + UrlEncoded(exchange) +
+                  "/bindings/source?columns=destination",
+              Login());
+  if (absl::IsNotFound(json.status())) return std::set<std::string>();
+  if (!json.ok()) return json.status();
+  return ParsePresence(*json, exchange);
 }
 
 absl::StatusOr<GroupState> RabbitOperations::Group(const std::string& group, const TopicSpec& topic) {
@@ -118,6 +180,8 @@ absl::StatusOr<GroupState> RabbitOperations::Group(const std::string& group, con
   const std::string group_there = url_.prefix + group;
   GroupState state;
   state.source = metrics->source;
+  if (const auto trap = metrics->queues.find(Trap()); trap != metrics->queues.end())
+    state.trapped = trap->second.ready + trap->second.unacked;
   for (int32_t p = 0; p < on_server.partitions; ++p) {
     const std::string queue = WorkQueueName(on_server, group_there, p);
     const auto at = metrics->queues.find(queue);
@@ -143,19 +207,22 @@ absl::StatusOr<GroupState> RabbitOperations::Group(const std::string& group, con
   for (const auto& [queue, names] : metrics->consumers) {
     if (queue.find(":" + group_there + ":") != std::string::npos) busy.insert(names.begin(), names.end());
   }
-  const int64_t instances = metrics->named && on_server.ordered ? Instances(group_there) : -1;
-  state.instances = static_cast<int32_t>(instances >= 0 ? instances : static_cast<int64_t>(busy.size()));
-  for (auto idle = static_cast<int64_t>(busy.size()); idle < instances; ++idle) state.idle.push_back("(no queue)");
+  state.instances = static_cast<int32_t>(busy.size());
+  if (!metrics->named || !on_server.ordered) return state;
+  const absl::StatusOr<std::set<std::string>> members = Members(group_there);
+  if (!members.ok()) return state;
+  state.instances = static_cast<int32_t>(members->size());
+  state.idle = IdleMembers(*members, busy);
   return state;
 }
 
-absl::StatusOr<std::vector<OffsetMove>> RabbitOperations::PlanOffsets(const std::string&, const std::string&,
+absl::StatusOr<std::vector<OffsetMove>> RabbitOperations::PlanOffsets(const std::string&, const TopicSpec&,
                                                                       const std::vector<int32_t>&,
                                                                       const OffsetTarget&) {
   return NoLog();
 }
 
-absl::Status RabbitOperations::MoveOffsets(const std::string&, const std::string&, std::span<const OffsetMove>) {
+absl::Status RabbitOperations::MoveOffsets(const std::string&, const TopicSpec&, std::span<const OffsetMove>) {
   return NoLog();
 }
 

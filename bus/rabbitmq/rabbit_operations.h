@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@
 #include "bus/memory/queue_names.h"
 #include "bus/rabbitmq/amqp_url.h"
 #include "bus/rabbitmq/blocking_channel.h"
+#include "bus/rabbitmq/http_get.h"
+#include "bus/rabbitmq/management_look.h"
 #include "bus/rabbitmq/queue_metrics.h"
 
 namespace millrace::bus {
@@ -30,10 +33,10 @@ class RabbitOperations final : public Admin {
 
   absl::StatusOr<std::vector<TopologyItem>> Compare(const Topology& topology) override;
   absl::StatusOr<GroupState> Group(const std::string& group, const TopicSpec& topic) override;
-  absl::StatusOr<std::vector<OffsetMove>> PlanOffsets(const std::string& group, const std::string& topic,
+  absl::StatusOr<std::vector<OffsetMove>> PlanOffsets(const std::string& group, const TopicSpec& topic,
                                                       const std::vector<int32_t>& partitions,
                                                       const OffsetTarget& target) override;
-  absl::Status MoveOffsets(const std::string& group, const std::string& topic,
+  absl::Status MoveOffsets(const std::string& group, const TopicSpec& topic,
                            std::span<const OffsetMove> moves) override;
   absl::StatusOr<std::unique_ptr<KeptReader>> OpenKept(const TopicSpec& topic) override;
 
@@ -44,10 +47,18 @@ class RabbitOperations final : public Admin {
     bool named = false;                                         // whether `consumers` is known
     std::string source;
   };
+  // Where a plugin answers: as the URL says, else on the usual port of the first host.
+  std::string PluginUrl(const std::string& said, int port) const;
+  std::string ManagementUrl() const { return PluginUrl(url_.management, 15672); }
+  HttpLogin Login() const;
+  std::string Trap() const { return url_.trap ? TrapName(url_.prefix) : ""; }
+  // Says in the trap's item what lies in it, from which queues and why.
+  absl::Status LookIntoTrap(TopologyItem* item) const;
+  absl::StatusOr<ManagementView> ReadView() const;
   absl::StatusOr<Metrics> ReadMetrics() const;
   absl::StatusOr<Metrics> ReadManagement(const std::string& base) const;
-  // Members that say so on the group's presence exchange; -1: not known.
-  int64_t Instances(const std::string& group) const;
+  // Who says on the group's presence exchange that it is alive, by name.
+  absl::StatusOr<std::set<std::string>> Members(const std::string& group) const;
 
   const AmqpUrl& url_;
   const Clock& clock_;

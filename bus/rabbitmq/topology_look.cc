@@ -14,12 +14,18 @@ constexpr char kWayOut[] =
     "it cannot be changed while it exists, and the server would close the channel over it: let it run empty (millrace "
     "lag), then delete it there, or go on with a new version of the topic under another name";
 
+absl::Status Refused(const Event& event) {
+  return absl::PermissionDeniedError("RabbitMQ: " + event.text +
+                                     "; the user needs the rights to configure, write and read there");
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<TopologyItem::Field>> TopologyLook::Declare(const Request& request) {
   const absl::StatusOr<Event> answer = server_.Call(request, deadline_);
   if (!answer.ok()) return answer.status();
   if (answer->kind != EventKind::kChannelClosed) return std::optional<TopologyItem::Field>();
+  if (answer->code == kAccessRefused) return Refused(*answer);
   return std::optional(ParseMismatch(answer->text));
 }
 
@@ -27,20 +33,41 @@ absl::StatusOr<bool> TopologyLook::Exists(const std::string& queue) {
   const absl::StatusOr<Event> answer =
       server_.Call({.method = Method::kQueueDeclare, .passive = true, .queue = queue}, deadline_);
   if (!answer.ok()) return answer.status();
+  if (answer->kind == EventKind::kChannelClosed && answer->code == kAccessRefused) return Refused(*answer);
   // Locked by another connection: it is there all the same.
   return answer->kind != EventKind::kChannelClosed || answer->code != kNotFound;
 }
 
-absl::Status TopologyLook::AddExchange(const std::string& name, TopologyItem item, std::vector<TopologyItem>* items) {
+// Of others: whether it is there is all that is asked.
+absl::Status TopologyLook::AddExisting(const TopicSpec& spec, TopologyItem item, std::vector<TopologyItem>* items) {
+  const bool read = !spec.groups.empty();
+  item.what = std::string(read ? "queue \"" : "exchange \"") + spec.existing + "\" of others";
+  const Request look{.method = read ? Method::kQueueDeclare : Method::kExchangeDeclare,
+                     .passive = true,
+                     .exchange = read ? std::string_view() : spec.existing,
+                     .queue = read ? spec.existing : std::string_view()};
+  const absl::StatusOr<Event> answer = server_.Call(look, deadline_);
+  if (!answer.ok()) return answer.status();
+  if (answer->kind == EventKind::kChannelClosed && answer->code == kNotFound) {
+    item.state = State::kRefused;
+    item.fields = {{"exists", "no", "yes"}};
+    item.advice = "correct the name in the pipeline, have it made by whom it belongs to, or remove `existing`";
+  }
+  items->push_back(std::move(item));
+  return absl::OkStatus();
+}
+
+absl::Status TopologyLook::AddExchange(const std::string& name, ExchangeKind kind, TopologyItem item,
+                                       std::vector<TopologyItem>* items) {
   item.what = "exchange \"" + name + "\"";
   const absl::StatusOr<Event> answer =
       server_.Call({.method = Method::kExchangeDeclare, .passive = true, .exchange = name}, deadline_);
   if (!answer.ok()) return answer.status();
   if (answer->kind == EventKind::kChannelClosed) {
     item.state = State::kMissing;
-    item.fields = {{"type", "", "direct"}, {"durable", "", "true"}};
+    item.fields = {{"type", "", kind == ExchangeKind::kFanout ? "fanout" : "direct"}, {"durable", "", "true"}};
   } else {
-    const auto differs = Declare({.method = Method::kExchangeDeclare, .exchange = name});
+    const auto differs = Declare({.method = Method::kExchangeDeclare, .exchange_kind = kind, .exchange = name});
     if (!differs.ok()) return differs.status();
     if (differs->has_value()) {
       item.state = State::kRefused;
@@ -61,17 +88,26 @@ absl::Status TopologyLook::AddQueue(const std::string& name, const QueueArgument
     item.state = State::kMissing;
     item.fields = {{"x-queue-type", "", "quorum"}};
     if (arguments.single_active_consumer) item.fields.push_back({"x-single-active-consumer", "", "true"});
+    if (!arguments.dead_letter_exchange.empty())
+      item.fields.push_back({"x-dead-letter-exchange", "", arguments.dead_letter_exchange});
   } else {
     const auto differs = Declare({.method = Method::kQueueDeclare, .queue = name, .arguments = &arguments});
     if (!differs.ok()) return differs.status();
     if (differs->has_value()) {
       item.state = State::kRefused;
+      const bool of_the_trap = (*differs)->name.rfind("x-dead-letter-", 0) == 0 || (*differs)->name == "x-overflow";
       item.fields = {**differs};
-      item.advice = kWayOut;
+      item.advice = std::string(kWayOut) + (of_the_trap ? "; or leave it, with trap=off in the bus URL" : "");
     }
   }
   items->push_back(std::move(item));
   return absl::OkStatus();
+}
+
+absl::Status TopologyLook::AddTrap(std::vector<TopologyItem>* items) {
+  if (trap_.empty()) return absl::OkStatus();
+  if (absl::Status s = AddExchange(trap_, ExchangeKind::kFanout, {}, items); !s.ok()) return s;
+  return AddQueue(trap_, KeepQueueArguments(), {}, items);
 }
 
 absl::StatusOr<std::optional<int32_t>> TopologyLook::OtherCount(const QueueTopic& topic, const std::string& group) {
@@ -101,8 +137,10 @@ absl::StatusOr<std::optional<int32_t>> TopologyLook::OtherCount(const QueueTopic
 absl::Status TopologyLook::Add(const TopicSpec& spec, const std::string& topic, std::vector<TopologyItem>* items) {
   TopologyItem item;
   item.topic = topic;
-  if (absl::Status s = AddExchange(spec.name, item, items); !s.ok()) return s;
-  const QueueTopic on_server = QueueTopicOf(spec);
+  if (!spec.existing.empty()) return AddExisting(spec, item, items);
+  if (absl::Status s = AddExchange(spec.name, ExchangeKind::kDirect, item, items); !s.ok()) return s;
+  QueueTopic on_server = QueueTopicOf(spec);
+  on_server.trap = trap_;
   for (const std::string& group : spec.groups) {
     if (on_server.ordered) {
       const absl::StatusOr<std::optional<int32_t>> other = OtherCount(on_server, group);
@@ -128,7 +166,7 @@ absl::Status TopologyLook::Add(const TopicSpec& spec, const std::string& topic, 
         return s;
     }
   }
-  return spec.keep ? AddQueue(KeepQueueName(spec.name), KeepQueueArguments(), item, items) : absl::OkStatus();
+  return spec.keep ? AddQueue(KeepQueueName(spec.name), KeepQueueArguments(trap_), item, items) : absl::OkStatus();
 }
 
 }  // namespace millrace::bus

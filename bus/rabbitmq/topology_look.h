@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bus/admin.h"
@@ -17,13 +18,19 @@ namespace millrace::bus {
 
 class TopologyLook {
  public:
-  TopologyLook(BlockingChannel& server, MonotonicTime deadline) : server_(server), deadline_(deadline) {}
+  // `trap` as in QueueTopic.
+  TopologyLook(BlockingChannel& server, std::string trap, MonotonicTime deadline)
+      : server_(server), trap_(std::move(trap)), deadline_(deadline) {}
 
   // `spec` with its names on the server; `topic`: the pipeline's name of it. Adds its parts to `items`.
   absl::Status Add(const TopicSpec& spec, const std::string& topic, std::vector<TopologyItem>* items);
+  // The trap: its exchange and its queue, which is the last item. Nothing where there is none.
+  absl::Status AddTrap(std::vector<TopologyItem>* items);
 
  private:
-  absl::Status AddExchange(const std::string& name, TopologyItem item, std::vector<TopologyItem>* items);
+  absl::Status AddExisting(const TopicSpec& spec, TopologyItem item, std::vector<TopologyItem>* items);
+  absl::Status AddExchange(const std::string& name, ExchangeKind kind, TopologyItem item,
+                           std::vector<TopologyItem>* items);
   absl::Status AddQueue(const std::string& name, const QueueArguments& arguments, TopologyItem item,
                         std::vector<TopologyItem>* items);
   // How many partitions a group has on the server, where that is another number than asked for.
@@ -33,6 +40,7 @@ class TopologyLook {
   absl::StatusOr<std::optional<TopologyItem::Field>> Declare(const Request& request);
 
   BlockingChannel& server_;
+  const std::string trap_;
   const MonotonicTime deadline_;
 };
 

@@ -1,7 +1,7 @@
 # What the scripts in ops/ share. Sourced, not run: `. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"`.
 #
-# Sets ROOT (the workspace), BAZEL (the command, an array; MILLRACE_BAZEL names another than `bazel`), BUILD_FLAGS, and HOME and USER where they are
-# missing.
+# Sets ROOT (the workspace), BAZEL (the command, an array; MILLRACE_BAZEL names another than `bazel`), and HOME and USER where they are missing.
+# find_build_flags sets BUILD_FLAGS.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
@@ -34,6 +34,24 @@ fi
 if [ -z "${USER:-}" ]; then USER=$(id -un 2>/dev/null) || USER=$(id -u); fi
 export USER
 
-# Flags for every build: on a terminal Bazel's own display; in a log one line of progress now and then.
-BUILD_FLAGS=()
-if [ ! -t 2 ]; then BUILD_FLAGS+=(--color=no --curses=no --show_progress_rate_limit=30); fi
+# Objects are kept by the digest of all that they are made of, so that a second clone, or CI's fresh one, compiles only what is new. Headers of the
+# system are no part of that digest: each state of the installed packages has a folder of its own. What nobody has read for two weeks goes.
+# MILLRACE_CACHE names another folder than millrace in the user's cache; empty: none.
+object_cache() {
+  local base=${MILLRACE_CACHE-${XDG_CACHE_HOME:-$HOME/.cache}/millrace} state
+  [ -n "$base" ] || return 0
+  state=$(dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' | sha256sum | cut -c1-16) || return 0
+  mkdir -p "$base/objects-$state" || return 0
+  find "$base" -path '*/objects-*' -type f -atime +14 -delete 2>/dev/null || true
+  printf '%s\n' "$base/objects-$state"
+}
+
+# Sets the flags for every build. To be called when the packages are there.
+find_build_flags() {
+  local cache
+  BUILD_FLAGS=()
+  # On a terminal Bazel's own display; in a log one line of progress now and then.
+  if [ ! -t 2 ]; then BUILD_FLAGS+=(--color=no --curses=no --show_progress_rate_limit=30); fi
+  cache=$(object_cache)
+  if [ -n "$cache" ]; then BUILD_FLAGS+=("--disk_cache=$cache"); fi
+}

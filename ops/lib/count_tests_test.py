@@ -2,6 +2,7 @@ import contextlib
 import io
 import json
 import os
+import pathlib
 import tempfile
 import unittest
 
@@ -53,6 +54,21 @@ class CountTest(unittest.TestCase):
             code, lines = self.count((test("//a:x", status) + test("//a:y", "PASSED"), 3))
             self.assertEqual(code, 1)
             self.assertEqual(lines, [f"step0: //a:x: {status}", "1 passed, 1 failed"])
+
+    def test_a_failed_test_is_told_with_the_end_of_its_log(self):
+        with tempfile.TemporaryDirectory() as folder:
+            log = os.path.join(folder, "a b.log")
+            with open(log, "w", encoding="utf-8") as file:
+                file.write("".join(f"line {n}\n" for n in range(100)))
+            def result(label, status, path):
+                return {"id": {"testResult": {"label": label}},
+                        "testResult": {"status": status, "testActionOutput": [{"name": "test.log", "uri": pathlib.Path(path).as_uri()}]}}
+            events = ([result("//a:x", "FAILED", log)] + test("//a:x", "FAILED") + [result("//a:y", "PASSED", log)] + test("//a:y", "PASSED") +
+                      [result("//a:z", "TIMEOUT", log + ".gone")] + test("//a:z", "TIMEOUT"))
+            code, lines = self.count((events, 3))
+        self.assertEqual(code, 1)
+        told = [f"  | line {n}" for n in range(100 - count_tests.TOLD_LINES, 100)]
+        self.assertEqual(lines, ["step0: //a:x: FAILED"] + told + ["step0: //a:z: TIMEOUT", "  | no log: No such file or directory", "1 passed, 2 failed"])
 
     def test_what_was_not_built_has_failed(self):
         events = [configured("//a:x"), completed("//a:x", False)] + test("//a:y", "PASSED")

@@ -9,6 +9,7 @@ namespace millrace::sim {
 extern const Checker kNoLoss;
 extern const Checker kSettledCorrectly;
 extern const Checker kSettleBeforeConfirm;
+extern const Checker kExactlyOnce;
 extern const Checker kAnnouncedLoss;
 extern const Checker kKeyOrder;
 extern const Checker kDuplicateEffect;

@@ -24,6 +24,17 @@ TEST(CommitRegression, WhatComesOverAConnectionThatIsGone) {
   ExpectPass("commit-regression", b.history());
 }
 
+// The broker has lost commits: from there the group goes on, and no further back.
+TEST(CommitRegression, WhatTheBrokerHasLost) {
+  HistoryBuilder b = TwoStages();
+  b.Committed("parse", 0, 5).Committed("parse", 0, 2);
+  b.record(b.last()).count = 3;
+  b.Committed("parse", 0, 4);
+  ExpectPass("commit-regression", b.history());
+  b.Committed("parse", 0, 3);
+  ExpectFail("commit-regression", b.history(), "offset went back", kNoJob, {b.last() - 1, b.last()});
+}
+
 // A client that says the same again, after trouble or not, has not been overtaken by anybody.
 TEST(CommitRegression, TroubleAloneExcusesNothing) {
   HistoryBuilder b = TwoStages();

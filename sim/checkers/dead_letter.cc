@@ -3,6 +3,7 @@
 
 #include "sim/checkers/checkers.h"
 #include "sim/checkers/findings.h"
+#include "sim/checkers/struck.h"
 
 namespace millrace::sim {
 namespace {
@@ -70,11 +71,14 @@ CheckResult Check(const CheckContext& context) {
   return findings.Take();
 }
 
+constexpr Excuse kExcuses[] = {{.concerns = DestroysAny, .why = "settlements of what was destroyed before"}};
+
 }  // namespace
 
 const Checker kDeadLetters = {
     .name = "dead-letter",
     .summary = "dead letters have a reason, a job and a message; what fails for good has one before it is settled",
-    .check = Check};
+    .check = Check,
+    .excuses = kExcuses};
 
 }  // namespace millrace::sim

@@ -5,8 +5,8 @@
 // What it had finished in front of an unfinished message is settled; on logs, what it had finished behind one is in the
 // partition's note, which the next owner skips by (it is delivered, and not run). Notes have room for about two hundred
 // ranges, and share it with parked keys: so stages with larger windows, or that park keys, are held to their settlements
-// only. Messages that were appended twice come twice, and are not looked at; nor are partitions whose committed offset
-// went back, nor a stage that lost partitions while it drained.
+// only, as are those that are exactly-once, whose results wait for all before them. Messages that were appended twice come twice, and are not
+// looked at; nor is what a committed offset went back over, nor a stage that lost partitions while it drained.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -23,6 +23,7 @@ struct Seal {
   uint32_t since = kNever;   // nothing may run after it
   uint32_t attempt = kNone;  // index into attempts(): finished, and perhaps not settled
   uint32_t settled = kNone;  // record: settled as well
+  uint32_t holding = kNone;  // in which it was
 };
 
 class Pass {
@@ -89,7 +90,7 @@ class Pass {
         const Holding& held = index_.holdings()[i];
         if (held.process != stopped.process || held.incarnation != stopped.incarnation || held.end > stop) continue;
         const bool given_back = index_.records()[held.end].kind != Kind::kLost && held.end > drain;
-        if (!given_back || index_.WentBack(held.slot) || WasThrownOut(held, drain, stop)) continue;
+        if (!given_back || WasThrownOut(held, drain, stop)) continue;
         sealed_[i] = 1;
         any = true;
       }
@@ -104,7 +105,7 @@ class Pass {
       const uint32_t holding = index_.HoldingOf(at);
       const uint32_t pair = index_.PairOf(record.stage, record.message);
       if (holding == kNone || pair == kNone || sealed_[holding] == 0 || at > index_.holdings()[holding].end) continue;
-      seals_[pair] = {.since = index_.holdings()[holding].end, .attempt = kNone, .settled = at};
+      seals_[pair] = {.since = index_.holdings()[holding].end, .attempt = kNone, .settled = at, .holding = holding};
     }
     if (index_.queue()) return;
     for (uint32_t number = 0; number < index_.attempts().size(); ++number) {
@@ -113,9 +114,9 @@ class Pass {
       if (holding == kNone || sealed_[holding] == 0 || index_.records()[attempt.record].value != 0) continue;
       const StageInfo& stage = history_.topology.stages[index_.pair(attempt.pair).stage];
       const uint32_t end = index_.holdings()[holding].end;
-      if (stage.window > kNotedWindow || stage.park_key || attempt.confirmed_at > end) continue;
+      if (stage.window > kNotedWindow || stage.park_key || stage.exactly_once || attempt.confirmed_at > end) continue;
       Seal& seal = seals_[attempt.pair];
-      if (seal.since == kNever) seal = {.since = end, .attempt = number, .settled = kNone};
+      if (seal.since == kNever) seal = {.since = end, .attempt = number, .settled = kNone, .holding = holding};
     }
   }
 
@@ -150,6 +151,20 @@ class Pass {
     return mine != kNone && settled != kNone && index_.records()[mine].value < index_.records()[settled].value;
   }
 
+  // Whether the group's committed offset went back behind it, after it was settled (in transactions, that is told after it has
+  // happened: in the same holding). What is only finished is in a note, which goes with the offset that it belongs to.
+  bool WentBackBehind(uint32_t at, const Seal& seal) const {
+    const Holding& held = index_.holdings()[seal.holding];
+    const bool exact = seal.settled != kNone && !history_.topology.stages[index_.records()[at].stage].exactly_once;
+    const uint32_t since = exact ? seal.settled : held.assigned;
+    for (const HistoryIndex::StepBack& step : index_.steps_back()) {
+      if (step.record >= at) break;
+      if (step.slot != held.slot || step.record < since) continue;
+      if (seal.settled == kNone || step.to <= index_.records()[seal.settled].sequence) return true;
+    }
+    return false;
+  }
+
   // The delivery that a record of a process is about: the last of the message, before it, under that epoch.
   uint32_t DeliveryOf(uint32_t at) const {
     const Record& record = index_.records()[at];
@@ -172,7 +187,7 @@ class Pass {
       if (number == kNone) continue;
       const Seal& seal = seals_[number];
       if (seal.since > at || index_.message(record.message).appends > 1) continue;
-      if (OfBefore(at, seal)) continue;
+      if (OfBefore(at, seal) || WentBackBehind(at, seal)) continue;
       const bool settled = seal.settled != kNone;
       if (!settled && (kind == Kind::kDelivered || !WasTold(seal))) continue;
       const char* signature = kind == Kind::kDelivered ? "settled work came again after a clean leave"
@@ -198,11 +213,16 @@ CheckResult Check(const CheckContext& context) {
   return Pass(context).Run();
 }
 
+constexpr Excuse kExcuses[] = {{.why = "what a committed offset went back over after it was settled (for what was only "
+                                       "finished: in that partition), and "
+                                       "stages that were put out of their group while they drained"}};
+
 }  // namespace
 
 const Checker kDrainKept = {
     .name = "drain",
     .summary = "a process that is asked to stop starts nothing, and what it had finished is not done again",
-    .check = Check};
+    .check = Check,
+    .excuses = kExcuses};
 
 }  // namespace millrace::sim

@@ -105,6 +105,37 @@ TEST(Drain, OnQueuesALowerCountCameBefore) {
   }
 }
 
+// That the offset went back some time excuses only what it went back over, after that was settled.
+TEST(Drain, WhatTheOffsetWentBackOverMayComeAgain) {
+  HistoryBuilder b = TwoStages();
+  const uint32_t one = b.Job("one", "raw"), two = b.Job("two", "raw");
+  b.Start(0).Feed(one).Feed(two).Assign(0, "parse").Work(0, "parse", b.Input(one));
+  HistoryBuilder early = b, ahead = b;
+  early.Committed("parse", 0, 0).Committed("parse", 0, 1);
+  for (HistoryBuilder* mine : {&b, &early, &ahead}) {
+    mine->Work(0, "parse", b.Input(two));
+    const uint32_t settled = mine->last() - 2;
+    mine->Drain(0).Release(0, "parse");
+    const uint32_t released = mine->last();
+    mine->Stopped(0);
+    if (mine == &b) mine->Committed("parse", 0, 1);
+    mine->Assign(1, "parse").Deliver(1, "parse", b.Input(mine == &ahead ? one : two));
+    const uint32_t again = mine->last();
+    if (mine == &ahead) mine->Committed("parse", 0, 0);  // too late for that
+    if (mine == &b) {
+      ExpectPass(kName, mine->history());
+    } else if (mine == &early) {
+      ExpectFail(kName, mine->history(), "settled work came again after a clean leave", two,
+                 {settled, released, again});
+    } else {
+      EXPECT_EQ(Judge(kName, mine->history()).verdict, Verdict::kFail);
+    }
+  }
+  // Only the second came back, and the first comes again.
+  b.Deliver(1, "parse", b.Input(one));
+  EXPECT_EQ(Judge(kName, b.history()).verdict, Verdict::kFail);
+}
+
 TEST(Drain, WhoeverIsPutOutWhileItDrainsHasNotLeft) {
   HistoryBuilder b = TwoStages();
   const uint32_t job = b.Job("a", "raw"), in = b.Input(job);

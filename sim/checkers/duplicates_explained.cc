@@ -3,16 +3,20 @@
 // A message comes again only when its partition has changed hands (or its owner has come back): then what was unsettled at
 // that time, which is at most two windows and what was fetched ahead of them (the settlements of one window may be on
 // their way while the next is worked on). Deliveries to a process that has trouble with the broker may go unsettled
-// beyond that, and each explains one more. A slot's first holding explains nothing.
+// beyond that, and each explains one more. Where the group's committed offset went back, so does what it went back over, to
+// holdings that begin before it is there again. A slot's first holding explains nothing.
 //
 // A message is published once for each time that it was made, and once more for each answer that was not OK. It is
-// appended as often as it was published or handed over; a client may repeat it on its own when a fault has struck.
+// appended as often as it was published or handed over; a client may repeat it on its own when a fault has struck, or its process
+// has had trouble. A stage that
+// is exactly-once publishes again what was in a transaction that did not end well, and what nobody has seen was not appended.
 #include <algorithm>
 #include <string>
 #include <vector>
 
 #include "sim/checkers/checkers.h"
 #include "sim/checkers/findings.h"
+#include "sim/checkers/struck.h"
 
 namespace millrace::sim {
 namespace {
@@ -33,7 +37,9 @@ class Redeliveries {
         seen_(index_.slots(), 0),
         first_(index_.holdings().size(), 0),
         last_(index_.slots(), kNone),
-        trouble_(static_cast<size_t>(index_.processes()) * history_.topology.stages.size(), 0) {}
+        trouble_(static_cast<size_t>(index_.processes()) * history_.topology.stages.size(), 0) {
+    for (const Strike& strike : history_.strikes) struck_ns_ = std::min(struck_ns_, strike.at_ns);
+  }
 
   void Run() {
     for (size_t i = 0; i < index_.holdings().size(); ++i) {
@@ -41,9 +47,6 @@ class Redeliveries {
       first_[i] = seen == 0;
       seen = 1;
     }
-    // On queues the broker may go on to another consumer, or come back to the same one, by itself, whenever something is
-    // wrong; then a window explains it, as after a new assignment.
-    if (index_.queue() && !index_.Of(Kind::kFault).empty()) std::fill(first_.begin(), first_.end(), 0);
     const auto troubles = index_.Of(Kind::kTrouble);
     size_t next = 0;
     for (uint32_t at : index_.Of(Kind::kDelivered)) {
@@ -84,9 +87,14 @@ class Redeliveries {
     }
     // A message that was appended twice comes twice; copies that are appended later are forgiven too.
     if (delivered_[number]++ < index_.message(record.message).appends) return;
-    const uint64_t allowed = first_[holding] != 0 ? 0 : SpanOf(record.stage) + spare_[slot] + index_.WentBack(slot);
+    // On queues the broker may go on to another consumer, or come back to the same one, by itself, once something is wrong; then
+    // a window explains it, as after a new assignment.
+    const bool first = first_[holding] != 0 && (!index_.queue() || record.at_ns < struck_ns_);
+    const uint64_t allowed =
+        first ? 0
+              : SpanOf(record.stage) + spare_[slot] + index_.WentBack(slot, at, index_.holdings()[holding].assigned);
     if (++again_[holding] != allowed + 1) return;
-    findings_.Add(first_[holding] != 0 ? "came again with no cause" : "more came again than was in flight",
+    findings_.Add(first ? "came again with no cause" : "more came again than was in flight",
                   ProcessName(history_, record) + ", " + StageName(history_, record.stage) + " was given " +
                       MessageName(history_, record.message) + " again, the " + std::to_string(again_[holding]) +
                       ". such message of " + PlaceName(history_, record.topic, record.partition) + " where " +
@@ -106,6 +114,7 @@ class Redeliveries {
   std::vector<uint8_t> first_;       // by holding
   std::vector<uint32_t> last_;       // by slot: the holding of its last delivery
   std::vector<uint8_t> trouble_;     // by process and stage
+  int64_t struck_ns_ = INT64_MAX;    // when the first fault struck
 };
 
 struct Counts {
@@ -114,6 +123,50 @@ struct Counts {
   uint32_t refused = 0;
   uint32_t last_publish = kNone;
 };
+
+// What was published in a transaction that was not committed counts as refused.
+void AddVoided(const CheckContext& context, std::vector<Counts>* counts) {
+  const HistoryIndex& index = context.index;
+  const size_t stages = context.history.topology.stages.size();
+  std::vector<std::vector<uint32_t>> published(index.processes() * stages);
+  index.ForEachOf({Kind::kPublish, Kind::kTransacted}, [&](uint32_t at) {
+    const Record& record = index.records()[at];
+    if (record.process >= index.processes() || record.stage >= stages) return true;
+    if (!context.history.topology.stages[record.stage].exactly_once) return true;
+    std::vector<uint32_t>& mine = published[record.process * stages + record.stage];
+    if (record.kind == Kind::kPublish) {
+      if (record.message < counts->size()) mine.push_back(record.message);
+      return true;
+    }
+    for (const uint32_t message : mine) (*counts)[message].refused += record.attempt == 0 || record.value != 0;
+    mine.clear();
+    return true;
+  });
+}
+
+// How often clients may have repeated the message on their own: once for each fault that had struck before it was appended last,
+// and for each trouble that a process that published it had by then. Where the broker's record says no time, all of them count.
+uint64_t RepeatsExplained(const CheckContext& context, uint32_t message) {
+  const HistoryIndex& index = context.index;
+  const uint32_t last = index.message(message).last_append;
+  const bool timed = !context.history.observed;
+  std::vector<uint8_t> publisher(index.processes(), 0);
+  for (uint32_t at : index.Of(Kind::kPublish)) {
+    const Record& record = index.records()[at];
+    if ((at < last || !timed) && record.message == message && record.process < publisher.size())
+      publisher[record.process] = 1;
+  }
+  uint64_t explained = 0;
+  for (const Strike& strike : context.history.strikes) {
+    if (!timed || strike.at_ns <= index.records()[last].at_ns) ++explained;
+  }
+  for (uint32_t at : index.Of(Kind::kTrouble)) {
+    const Record& record = index.records()[at];
+    if (timed && at > last) break;
+    if (record.value != 0 && record.process < publisher.size() && publisher[record.process] != 0) ++explained;
+  }
+  return explained;
+}
 
 void CheckPublishes(const CheckContext& context, Findings* findings) {
   const HistoryIndex& index = context.index;
@@ -134,13 +187,13 @@ void CheckPublishes(const CheckContext& context, Findings* findings) {
   for (uint32_t at : index.Of(Kind::kConfirm)) {
     if (Counts* c = of(at)) c->refused += index.records()[at].value != 0;
   }
+  if (HasTransactions(context.history.topology)) AddVoided(context, &counts);
   for (uint32_t at : index.Of(Kind::kSubmit)) {
     if (Counts* c = of(at)) {
       ++c->made;
       ++c->published;
     }
   }
-  const size_t struck = index.Of(Kind::kFault).size() + index.Of(Kind::kTrouble).size();
   for (uint32_t message = 0; message < counts.size() && !findings->full(); ++message) {
     const Counts& c = counts[message];
     const MessageFacts& facts = index.message(message);
@@ -151,7 +204,8 @@ void CheckPublishes(const CheckContext& context, Findings* findings) {
                         " times, made " + std::to_string(c.made) + " times and refused " + std::to_string(c.refused) +
                         " times",
                     kNoJob, message, {facts.first_output, c.last_publish});
-    } else if (facts.appends > c.published + struck && facts.role != MessageRole::kForeign) {
+    } else if (facts.appends > c.published && facts.role != MessageRole::kForeign &&
+               facts.appends > c.published + RepeatsExplained(context, message)) {
       findings->Add("appended more often than published",
                     MessageName(context.history, message) + " was appended " + std::to_string(facts.appends) +
                         " times and published " + std::to_string(c.published) + " times",
@@ -167,10 +221,20 @@ CheckResult Check(const CheckContext& context) {
   return findings.Take();
 }
 
+constexpr Excuse kExcuses[] = {
+    {.why =
+         "two windows and what was fetched ahead, each time that a partition changes hands, and what is delivered to a "
+         "process in trouble; on queues, the same of a consumer to whom the broker comes back; a repeat by a client "
+         "for each fault before it, and each trouble of who published it"},
+    {.concerns = GivesAgain, .why = "what the committed offset went back over, until it is there again"}};
+
 }  // namespace
 
 const Checker kDuplicatesExplained = {.name = "duplicates-explained",
-                                      .summary = "work is repeated only as far as crashes, moves and outages explain",
-                                      .check = Check};
+                                      .summary =
+                                          "work is repeated only as far as crashes, moves, outages and aborted "
+                                          "transactions explain",
+                                      .check = Check,
+                                      .excuses = kExcuses};
 
 }  // namespace millrace::sim

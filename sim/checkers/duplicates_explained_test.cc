@@ -37,8 +37,38 @@ TEST(DuplicatesExplained, AgainWithNoCause) {
 TEST(DuplicatesExplained, AQueueThatWentAwayAndCameBack) {
   HistoryBuilder b = TwoStages(/*queues=*/true);
   const auto inputs = Fill(b, 1);
-  b.Assign(0, "parse").Deliver(0, "parse", inputs[0]).Fault().Deliver(0, "parse", inputs[0]);
+  b.Assign(0, "parse").Deliver(0, "parse", inputs[0]);
+  const uint32_t first = b.last();
+  HistoryBuilder in_vain = b, late = b;
+  b.Fault().Deliver(0, "parse", inputs[0]);
   ExpectPass(kName, b.history());
+  in_vain.FaultInVain().Deliver(0, "parse", inputs[0]);
+  ExpectFail(kName, in_vain.history(), "came again with no cause", 0, {first - 1, first, in_vain.last()});
+  late.Deliver(0, "parse", inputs[0]).Fault();
+  ExpectFail(kName, late.history(), "came again with no cause", 0, {first - 1, first, first + 1});
+}
+
+// Its committed offset goes back by 100, before the next holding begins or while nobody can be given it again any more.
+TEST(DuplicatesExplained, WhatTheOffsetWentBackOver) {
+  HistoryBuilder b = TwoStages();
+  const auto inputs = Fill(b, 200);
+  b.Assign(0, "parse");
+  for (uint32_t m : inputs) b.Deliver(0, "parse", m);
+  b.Committed("parse", 0, 200);
+  HistoryBuilder back = b, after = b, recovered = b;
+  const auto again = [&](HistoryBuilder& mine) {
+    mine.Crash(0).Assign(1, "parse");
+    for (int i = 0; i < 145; ++i) mine.Deliver(1, "parse", inputs[i]);
+  };
+  back.Committed("parse", 0, 100);
+  again(back);
+  ExpectPass(kName, back.history());
+  again(after);
+  after.Committed("parse", 0, 100);
+  EXPECT_EQ(Judge(kName, after.history()).verdict, Verdict::kFail) << "it went back after that";
+  recovered.Committed("parse", 0, 100).Committed("parse", 0, 200);
+  again(recovered);
+  EXPECT_EQ(Judge(kName, recovered.history()).verdict, Verdict::kFail) << "it had been there again";
 }
 
 // Nothing is ever committed: each owner begins at the beginning.
@@ -86,9 +116,23 @@ TEST(DuplicatesExplained, PublishesAndAppends) {
   ExpectFail(kName, again.history(), "published more often than made", 0, {made, again.last()});
   const uint32_t first = made + 2;
   b.Append(out);
-  ExpectFail(kName, b.history(), "appended more often than published", 0, {first, b.last()});
-  b.Fault();  // a client may have repeated it on its own
-  ExpectPass(kName, b.history());
+  const uint32_t last = b.last();
+  ExpectFail(kName, b.history(), "appended more often than published", 0, {first, last});
+  HistoryBuilder before = b;
+  b.Fault().Trouble(0, "parse", 14);
+  ExpectFail(kName, b.history(), "appended more often than published", 0, {first, last});  // they came after it
+  before.history().records.pop_back();
+  HistoryBuilder other = before, well = before, own = before, in_vain = before;
+  before.Fault().Append(out);  // a client may have repeated it on its own
+  ExpectPass(kName, before.history());
+  own.Trouble(0, "parse", 14).Append(out);
+  ExpectPass(kName, own.history());
+  in_vain.FaultInVain().Append(out);
+  EXPECT_EQ(Judge(kName, in_vain.history()).verdict, Verdict::kFail);
+  other.Trouble(1, "parse", 14).Append(out);
+  EXPECT_EQ(Judge(kName, other.history()).verdict, Verdict::kFail) << "it was published by another process";
+  well.Trouble(0, "parse", 0).Append(out);
+  EXPECT_EQ(Judge(kName, well.history()).verdict, Verdict::kFail) << "that was no trouble";
 }
 
 }  // namespace

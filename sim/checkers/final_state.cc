@@ -1,6 +1,6 @@
 // What is left at the end is what the same plan leaves without faults, key by key.
 //
-// Some jobs are excused (sim/checkers/fired.h): those that became dead letters because a fault made a stage fail at them,
+// Some jobs are excused (sim/checkers/struck.h): those that became dead letters because a fault made a stage fail at them,
 // and those that were destroyed and announced. The run without faults is given without them; and what they left behind
 // before they ended (keys of their messages, what is named after them or their ids) is not compared.
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 #include "sim/checkers/checkers.h"
 #include "sim/checkers/findings.h"
-#include "sim/checkers/fired.h"
+#include "sim/checkers/struck.h"
 
 namespace millrace::sim {
 namespace {
@@ -116,11 +116,14 @@ CheckResult Check(const CheckContext& context) {
   return Comparison(context).Run();
 }
 
+constexpr Excuse kExcuses[] = {{.concerns = MakesFail, .why = "the keys of jobs that became dead letters by it"}};
+
 }  // namespace
 
 const Checker kFinalState = {.name = "final-state",
                              .summary = "what is left at the end is what the same plan leaves without faults",
                              .check = Check,
-                             .needs_faultless = true};
+                             .needs_faultless = true,
+                             .excuses = kExcuses};
 
 }  // namespace millrace::sim

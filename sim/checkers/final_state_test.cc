@@ -45,11 +45,16 @@ TEST(FinalState, KeysOfExcusedJobsAreNotCompared) {
   HistoryBuilder faultless = Base(), here = Base();
   here.history().final_state.erase(here.history().final_state.begin());  // k1, of job a
   const uint32_t letter = here.DeadLetter(here.Input(0), "parse");
-  here.Fault(0).Assign(0, "parse").Attempt(0, "parse", here.Input(0), {}, 3).Die(0, "parse", letter);
-  here.Sent(0, "parse", letter).Quiet();
+  HistoryBuilder in_vain = here;
+  for (HistoryBuilder* b : {&here, &in_vain}) {
+    b == &here ? b->Fault(0) : b->FaultInVain(0);
+    b->Assign(0, "parse").Attempt(0, "parse", here.Input(0), {}, 3).Die(0, "parse", letter);
+    b->Sent(0, "parse", letter).Quiet();
+  }
   Plan plan;
   plan.faults.push_back({.id = 7, .kind = "stage-poison", .trigger = {}, .target = 0, .part = 0});
   ExpectPass(kName, here.history(), &faultless.history(), plan);
+  EXPECT_EQ(Judge(kName, in_vain.history(), &faultless.history(), plan).verdict, Verdict::kFail) << "it met nothing";
   plan.faults[0].part = 1;  // of another job
   EXPECT_EQ(Judge(kName, here.history(), &faultless.history(), plan).verdict, Verdict::kFail);
   plan.faults[0] = {.id = 7, .kind = "crash", .trigger = {}, .target = 0};

@@ -41,7 +41,7 @@ CheckResult NotCheckable(std::string_view why) {
 std::string JobName(const History& history, uint32_t job) {
   if (job >= history.jobs.size()) return "no job we know";
   const JobInfo& info = history.jobs[job];
-  return "job '" + (info.name.empty() ? "#" + std::to_string(info.id) : info.name) + "'";
+  return "job " + std::to_string(info.id) + (info.name.empty() ? "" : " (" + info.name + ")");
 }
 
 std::string MessageName(const History& history, uint32_t message) {

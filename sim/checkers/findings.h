@@ -1,7 +1,7 @@
 // What checkers say, and how: findings in the order of time, and the names of things in sentences.
 //
 //   Findings findings(context, kNoLoss.name);
-//   findings.Add("nothing of it is left", "job 'a' …", job, message, {record, other});
+//   findings.Add("nothing of it is left", "job 7 (a) …", job, message, {record, other});
 //   return findings.Take();
 //
 // Threading: one thread at a time.
@@ -45,9 +45,9 @@ class Findings {
 
 CheckResult NotCheckable(std::string_view why);
 
-// "job 'a'", "a message of no job we know".
+// "job 7 (a)": its id in the plan, as everywhere else, and its id on the bus. "no job we know".
 std::string JobName(const History& history, uint32_t job);
-// "the input of job 'a'", "message 3f2c… of job 'a' on topic clean".
+// "the input of job 7 (a)", "message 3f2c… of job 7 (a) on topic clean".
 std::string MessageName(const History& history, uint32_t message);
 std::string StageName(const History& history, uint16_t stage);                      // "stage parse"
 std::string ProcessName(const History& history, const Record& record);              // "process 1 (life 2)"

@@ -11,6 +11,7 @@
 
 #include "sim/checkers/checkers.h"
 #include "sim/checkers/findings.h"
+#include "sim/checkers/struck.h"
 
 namespace millrace::sim {
 namespace {
@@ -203,10 +204,14 @@ class Pass {
 
 CheckResult Check(const CheckContext& context) { return Pass(context).Run(); }
 
+constexpr Excuse kExcuses[] = {{.concerns = MakesFail, .why = "what became a dead letter: its key goes on without it"},
+                               {.concerns = DestroysAny, .why = "what was destroyed"}};
+
 }  // namespace
 
 const Checker kKeyOrder = {.name = "key-order",
                            .summary = "per key, jobs, outputs and effects first happen in the order of their causes",
-                           .check = Check};
+                           .check = Check,
+                           .excuses = kExcuses};
 
 }  // namespace millrace::sim

@@ -6,6 +6,7 @@
 
 #include "sim/checkers/checkers.h"
 #include "sim/checkers/findings.h"
+#include "sim/checkers/struck.h"
 #include "sim/ledger.h"
 
 namespace millrace::sim {
@@ -76,11 +77,15 @@ CheckResult Check(const CheckContext& context) {
   return findings.Take();
 }
 
+constexpr Excuse kExcuses[] = {
+    {.concerns = DestroysAny, .why = "jobs of which something was destroyed, and announced as DataLoss"}};
+
 }  // namespace
 
 const Checker kNoLoss = {
     .name = "no-loss",
     .summary = "every accepted job ends: in a sink, a receipt, a dead letter, or destroyed and announced",
-    .check = Check};
+    .check = Check,
+    .excuses = kExcuses};
 
 }  // namespace millrace::sim

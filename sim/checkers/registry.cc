@@ -5,25 +5,10 @@ namespace millrace::sim {
 namespace {
 
 constexpr const Checker* kAll[] = {
-    &kNoLoss,
-    &kSettledCorrectly,
-    &kSettleBeforeConfirm,
-    &kAnnouncedLoss,
-    &kKeyOrder,
-    &kDuplicateEffect,
-    &kZombieEffect,
-    &kCommitAfterRevoke,
-    &kCommitRegression,
-    &kPhantom,
-    &kDeadLetters,
-    &kOneIdOneContent,
-    &kFinalState,
-    &kUnjustifiedDeadLetter,
-    &kDrainKept,
-    &kDuplicatesExplained,
-    &kLogConsistency,
-    &kBounded,
-    &kStarvation,
+    &kNoLoss,    &kSettledCorrectly,    &kSettleBeforeConfirm, &kExactlyOnce,       &kAnnouncedLoss,
+    &kKeyOrder,  &kDuplicateEffect,     &kZombieEffect,        &kCommitAfterRevoke, &kCommitRegression,
+    &kPhantom,   &kDeadLetters,         &kOneIdOneContent,     &kFinalState,        &kUnjustifiedDeadLetter,
+    &kDrainKept, &kDuplicatesExplained, &kLogConsistency,      &kBounded,           &kStarvation,
     &kLiveness,
 };
 

@@ -8,6 +8,7 @@
 
 #include "sim/checkers/checkers.h"
 #include "sim/checkers/findings.h"
+#include "sim/checkers/struck.h"
 
 namespace millrace::sim {
 namespace {
@@ -25,6 +26,7 @@ class Pass {
     settled_by_.assign(copies, kNone);
     delivered_to_.assign(copies, kNone);
     checked_.assign(index_.holdings().size(), kNone);
+    reached_.assign(index_.holdings().size(), 0);
   }
 
   CheckResult Run() {
@@ -83,6 +85,7 @@ class Pass {
   void Mark(uint32_t at, std::vector<uint32_t>* marks) {
     const uint32_t holding = index_.HoldingOf(at);
     if (holding == kNone) return;
+    if (marks == &delivered_to_) reached_[holding] = std::max(reached_[holding], index_.records()[at].sequence + 1);
     const uint32_t slot = index_.holdings()[holding].slot;
     const uint32_t partition = index_.PartitionOfSlot(slot);
     const uint64_t sequence = index_.records()[at].sequence;
@@ -105,16 +108,24 @@ class Pass {
       const Copy& copy = copies[checked];
       if (copy.record > at) break;
       end = copy.sequence + 1;
+      // Nobody sees what was aborted.
+      if (copy.visible == kNever) continue;
       const uint32_t mark = begin_[holding.slot] + checked;
       if (settled_by_[mark] == number || copy.destroyed < at) continue;
       const bool delivered = delivered_to_[mark] == number;
+      // Of a transaction the end comes first; whether it has what it settles is for exactly-once to say. Until it is told, a
+      // zombie may be given the same.
+      if (copy.sequence < reached_[number] && context_.history.topology.stages[record.stage].exactly_once) continue;
       findings_.Add(delivered ? "commit past an unfinished message" : "commit past a message that was not delivered",
                     ProcessName(context_.history, record) + ", " + StageName(context_.history, record.stage) +
                         " commits " + Place(record) + " past " + MessageName(context_.history, copy.message) +
                         (delivered ? ", which it has not settled" : ", which it was not given"),
                     kNoJob, copy.message, {copy.record, at});
     }
-    if (record.sequence > end) {
+    // Markers of transactions are no records, and their places are not known.
+    const bool marked = std::any_of(copies.begin(), copies.begin() + checked,
+                                    [](const Copy& copy) { return copy.visible != copy.record; });
+    if (record.sequence > end && !marked) {
       findings_.Add("commit beyond the end",
                     ProcessName(context_.history, record) + ", " + StageName(context_.history, record.stage) +
                         " commits " + Place(record) + ", behind the end of what is there",
@@ -131,15 +142,21 @@ class Pass {
   Findings findings_;
   // Logs: copies of slots, densely; by holding the first copy that no commit was checked for.
   std::vector<uint32_t> begin_, settled_by_, delivered_to_, checked_;
+  std::vector<uint64_t> reached_;  // by holding: behind what it was delivered
 };
 
 CheckResult Check(const CheckContext& context) { return Pass(context).Run(); }
+
+constexpr Excuse kExcuses[] = {{.concerns = DestroysOfLogs, .why = "commits past what was destroyed"}};
 
 }  // namespace
 
 const Checker kSettleBeforeConfirm = {
     .name = "settle-before-confirm",
-    .summary = "a process settles only what is confirmed, and commits no further than that",
-    .check = Check};
+    .summary =
+        "a process settles only what is confirmed (EXACTLY_ONCE: what it was told to be committed), and commits no "
+        "further than that",
+    .check = Check,
+    .excuses = kExcuses};
 
 }  // namespace millrace::sim

@@ -1,7 +1,7 @@
 // Without faults nobody waits for ever: what is delivered is run (or is a dead letter with no run), and each partition
 // that has messages is read.
 //
-// Runs in which a fault fired are not judged: there, liveness is what must hold.
+// Runs in which a fault struck are not judged: there, liveness is what must hold.
 #include <string>
 #include <vector>
 
@@ -13,7 +13,7 @@ namespace {
 
 CheckResult Check(const CheckContext& context) {
   const HistoryIndex& index = context.index;
-  if (index.Has(Kind::kFault)) return NotCheckable("faults fired: somebody may have had to wait for them");
+  if (!context.history.strikes.empty()) return NotCheckable("faults struck: somebody may have had to wait for them");
   if (!index.Has(Kind::kQuiet) && !index.Has(Kind::kStuck)) {
     return NotCheckable("the run was cut off: what waits at its end may have had its turn");
   }
@@ -49,9 +49,13 @@ CheckResult Check(const CheckContext& context) {
   return findings.Take();
 }
 
+constexpr Excuse kExcuses[] = {{.whole = true, .why = "somebody may have had to wait for the fault"}};
+
 }  // namespace
 
-const Checker kStarvation = {
-    .name = "starvation", .summary = "without faults every partition is read and every message run", .check = Check};
+const Checker kStarvation = {.name = "starvation",
+                             .summary = "without faults every partition is read and every message run",
+                             .check = Check,
+                             .excuses = kExcuses};
 
 }  // namespace millrace::sim

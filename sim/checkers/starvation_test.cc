@@ -42,6 +42,9 @@ TEST(Starvation, NotJudgedWithFaultsOrWhenCutOff) {
   HistoryBuilder cut = b;
   cut.Limit("600 s");
   ExpectNotCheckable(kName, cut.history());
+  HistoryBuilder in_vain = b;
+  in_vain.FaultInVain().Quiet();
+  EXPECT_EQ(Judge(kName, in_vain.history()).verdict, Verdict::kFail) << "nobody had to wait for it";
   b.Fault().Quiet();
   ExpectNotCheckable(kName, b.history());
 }

@@ -1,6 +1,6 @@
 // No job is dead-lettered that the same plan does without faults: crashes, outages and rebalances are no reason.
 //
-// Excused are jobs at which a fault that fired makes a stage fail, and where a stage parks keys, what follows such a dead
+// Excused are jobs at which a fault that struck makes a stage fail, and where a stage parks keys, what follows such a dead
 // letter under its key.
 #include <algorithm>
 #include <string>
@@ -9,7 +9,7 @@
 
 #include "sim/checkers/checkers.h"
 #include "sim/checkers/findings.h"
-#include "sim/checkers/fired.h"
+#include "sim/checkers/struck.h"
 
 namespace millrace::sim {
 namespace {
@@ -35,7 +35,7 @@ CheckResult Check(const CheckContext& context) {
   }
   const std::vector<bus::Digest128> expected = DeadIds(*context.faultless);
   std::vector<uint8_t> excused = JobsMadeToFail(context);
-  // Of jobs that the run without faults was not given (sim/checkers/fired.h) it says nothing.
+  // Of jobs that the run without faults was not given (sim/checkers/struck.h) it says nothing.
   for (size_t job = 0; job < excused.size(); ++job) {
     const auto same = [&](const JobInfo& other) { return other.id == history.jobs[job].id; };
     if (std::none_of(context.faultless->jobs.begin(), context.faultless->jobs.end(), same)) excused[job] = 1;
@@ -70,11 +70,14 @@ CheckResult Check(const CheckContext& context) {
   return findings.Take();
 }
 
+constexpr Excuse kExcuses[] = {{.concerns = MakesFail, .why = "jobs that a fault makes a stage fail at"}};
+
 }  // namespace
 
 const Checker kUnjustifiedDeadLetter = {.name = "unjustified-dead-letter",
                                         .summary = "faults alone make no dead letters",
                                         .check = Check,
-                                        .needs_faultless = true};
+                                        .needs_faultless = true,
+                                        .excuses = kExcuses};
 
 }  // namespace millrace::sim

@@ -36,6 +36,8 @@ TEST(UnjustifiedDeadLetter, AFaultMadeTheStageFailAtTheJob) {
   Plan plan;
   plan.faults.push_back({.id = 3, .kind = "stage-failing", .trigger = {}, .target = 0, .part = 0});
   EXPECT_EQ(Judge(kName, here.b.history(), &faultless.b.history(), plan).verdict, Verdict::kFail);  // not fired
+  here.b.FaultInVain(0);
+  EXPECT_EQ(Judge(kName, here.b.history(), &faultless.b.history(), plan).verdict, Verdict::kFail) << "it met nothing";
   here.b.Fault(0);
   ExpectPass(kName, here.b.history(), &faultless.b.history(), plan);
 }

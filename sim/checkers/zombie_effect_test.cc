@@ -47,6 +47,30 @@ TEST(ZombieEffect, OutOfOrder) {
   ExpectFail(kName, t.b.history(), "late effect out of order", t.one, {t.taken, t.b.last() - 1, t.b.last()});
 }
 
+TEST(ZombieEffect, WhatWasDestroyedIsLateWhereverItWasUnderWay) {
+  Superseded t;
+  t.b.Destroy("store", t.out1).Effect(1, "store", t.out2).Effect(0, "store", t.out1);
+  ExpectPass(kName, t.b.history());
+}
+
+// Its next owner could not process it; the key has gone on.
+TEST(ZombieEffect, WhatBecameADeadLetterIsLateWhereverItWasUnderWay) {
+  Superseded t;
+  const uint32_t letter = t.b.DeadLetter(t.out1, "store");
+  t.b.Die(1, "store", letter).Append(letter).Effect(1, "store", t.out2).Effect(0, "store", t.out1);
+  ExpectPass(kName, t.b.history());
+}
+
+// The dead letter came behind it and explains nothing.
+TEST(ZombieEffect, ALaterDeadLetterIsNoExcuse) {
+  Superseded t;
+  const uint32_t letter = t.b.DeadLetter(t.out1, "store");
+  t.b.Effect(1, "store", t.out2).Effect(0, "store", t.out1);
+  const uint32_t late = t.b.last();
+  t.b.Die(1, "store", letter).Append(letter);
+  ExpectFail(kName, t.b.history(), "late effect out of order", t.one, {t.taken, late - 1, late});
+}
+
 TEST(ZombieEffect, OwnersAreJudgedByOthers) {
   HistoryBuilder b = TwoStages();
   const uint32_t job = b.Job("a", "raw"), out = b.Derive(b.Input(job), "parse", "clean");

@@ -18,6 +18,7 @@ extern const FaultType kAlarm = {
     .name = "alarm",
     .summary = "the broker is short of memory or disk and reads from no publisher (queues)",
     .target = "none",
+    .duration = "how long",
     .applies = OnQueues,
     .draw = Draw,
     .fire = Fire,

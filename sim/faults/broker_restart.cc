@@ -18,6 +18,7 @@ extern const FaultType kBrokerRestart = {
     .name = "broker-restart",
     .summary = "the broker goes and is back before sessions end",
     .target = "none",
+    .duration = "how long",
     .applies = HasTopics,
     .draw = Draw,
     .fire = Fire,

@@ -19,6 +19,7 @@ extern const FaultType kBrokerStop = {
     .name = "broker-stop",
     .summary = "the broker is away for longer than sessions last",
     .target = "none",
+    .duration = "how long",
     .applies = HasTopics,
     .draw = Draw,
     .fire = Fire,

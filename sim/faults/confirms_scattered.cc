@@ -18,6 +18,7 @@ extern const FaultType kConfirmsScattered = {
     .name = "confirms-scattered",
     .summary = "confirms come out of order, singly and for many at once (queues)",
     .target = "none",
+    .duration = "how long",
     .applies = OnQueues,
     .draw = Draw,
     .fire = Fire,

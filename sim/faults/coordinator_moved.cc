@@ -18,6 +18,7 @@ extern const FaultType kCoordinatorMoved = {
     .name = "coordinator-moved",
     .summary = "the coordinator of the groups is not to be had for a while (logs)",
     .target = "none",
+    .duration = "how long",
     .applies = OnLogs,
     .draw = Draw,
     .fire = Fire,

@@ -36,6 +36,7 @@ extern const FaultType kCrash = {
     .name = "crash",
     .summary = "a process dies, with all it has in memory, and comes back",
     .target = "process",
+    .duration = "until it is back; 0: timing.restart",
     .amount = "1: it stays down until the faults are healed",
     .applies = HasProcesses,
     .draw = Draw,

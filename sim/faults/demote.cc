@@ -40,10 +40,8 @@ bool Fire(Surface& surface, const Fault& fault) {
 
 constexpr Suspension kSuspends[] = {
     {.promise = "zombie-effect",
-     .expect = Expect::kAnything,
      .why = "until its heartbeat notices, the old owner works on the messages that the new one has been given"},
     {.promise = "drain",
-     .expect = Expect::kAnything,
      .why = "what a demoted owner settles, even when it leaves cleanly, the broker has given to somebody else"},
 };
 
@@ -53,6 +51,7 @@ extern const FaultType kDemote = {
     .name = "demote",
     .summary = "the broker makes another consumer of a queue the active one, with no notice (queues)",
     .target = "stage",
+    .part = "a partition of the stage's input; -1: 0",
     .applies = Applies,
     .draw = Draw,
     .fire = Fire,

@@ -17,7 +17,9 @@ bool HasStages(const FaultScene& scene) { return !scene.topology->stages.empty()
 bool HasPorts(const FaultScene& scene) { return !scene.topology->ports.empty(); }
 bool HasWork(const FaultScene& scene) { return HasStages(scene) && !scene.job_ids.empty(); }
 
-bool MayStrikeFeed(std::string_view kind) { return kind.starts_with("net-") || kind == "publish-unknown"; }
+bool Transacts(const FaultScene& scene) {
+  return OnLogs(scene) && HasProcesses(scene) && HasTransactions(*scene.topology);
+}
 
 uint32_t ProcessOf(const Fault& fault) {
   return fault.target >= 0 ? static_cast<uint32_t>(fault.target) : fault.trigger.process;

@@ -20,7 +20,6 @@ namespace millrace::sim {
 // Fault::target of what strikes links: the feed's. FaultType::target is "process" for them too, so that the world finds the
 // acting process for -1.
 inline constexpr int32_t kFeedTarget = -2;
-bool MayStrikeFeed(std::string_view kind);
 
 inline constexpr int64_t kMillisecond = 1'000'000;
 inline constexpr int64_t kSecond = 1'000'000'000;
@@ -32,7 +31,8 @@ bool OnQueues(const FaultScene& scene);
 bool HasTopics(const FaultScene& scene);
 bool HasStages(const FaultScene& scene);
 bool HasPorts(const FaultScene& scene);
-bool HasWork(const FaultScene& scene);  // a stage, and a job that may meet it
+bool HasWork(const FaultScene& scene);    // a stage, and a job that may meet it
+bool Transacts(const FaultScene& scene);  // processes with a stage that is exactly-once
 
 // Whom a fault strikes: `target`, or, with -1, the process of its trigger. A world that fires one at a job's action
 // (TriggerKind::kAtJob) fills the acting process in as the target before.

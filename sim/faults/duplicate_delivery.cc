@@ -1,37 +1,36 @@
 // part: a partition of its input.
+#include <algorithm>
+
 #include "sim/faults/drawing.h"
 
 namespace millrace::sim {
 namespace {
 
-bool Applies(const FaultScene& scene) { return OnLogs(scene) && HasStages(scene); }
-
-void Draw(FaultDraw& draw, Fault& fault) { StrikePartition(draw, fault); }
+void Draw(FaultDraw& draw, Fault& fault) {
+  StrikePartition(draw, fault);
+  fault.amount = draw.Between(1, draw.OneIn(4) ? 100 : 5);
+}
 
 bool Fire(Surface& surface, const Fault& fault) {
   if (fault.target < 0 || fault.target >= surface.stages()) return false;
-  return surface.Redeliver(static_cast<uint16_t>(fault.target), static_cast<uint16_t>(fault.part < 0 ? 0 : fault.part));
+  return surface.Redeliver(static_cast<uint16_t>(fault.target), static_cast<uint16_t>(std::max(fault.part, 0)),
+                           static_cast<uint64_t>(std::max<int64_t>(fault.amount, 1)));
 }
-
-constexpr Suspension kSuspends[] = {
-    {.promise = "commit-regression",
-     .expect = Expect::kAnything,
-     .why = "the fault itself moves the committed offset back"},
-    {.promise = "drain",
-     .expect = Expect::kAnything,
-     .why = "what comes again after a clean leave came because the offset was moved"},
-};
 
 }  // namespace
 
 extern const FaultType kDuplicateDelivery = {
     .name = "duplicate-delivery",
-    .summary = "a group's committed offset goes back by one record, which comes again to the next owner (logs)",
+    .summary =
+        "a group gets again what it had settled: its committed offset goes back (logs), or an acknowledgement is "
+        "lost with its connection (queues)",
     .target = "stage",
-    .applies = Applies,
+    .part = "a partition of the stage's input; -1: 0",
+    .amount = "by how many records the offset goes back (logs)",
+    .traits = {.gives_again = true},
+    .applies = HasStages,
     .draw = Draw,
     .fire = Fire,
-    .suspends = kSuspends,
 };
 
 }  // namespace millrace::sim

@@ -12,13 +12,15 @@ uint32_t Count(FaultDraw& draw) {
   return static_cast<uint32_t>(1 + draw.Below(range));
 }
 
-Trigger AtJob(FaultDraw& draw, bool ports) {
+Trigger AtJob(FaultDraw& draw, bool ports, bool transactions) {
   // Those that concern a job and happen in every run. kPort is last, for runs that have any.
   static constexpr ActionKind kActions[] = {ActionKind::kDispatch, ActionKind::kPublish, ActionKind::kSettle,
                                             ActionKind::kPort};
   Trigger trigger = {.kind = TriggerKind::kAtJob, .job = draw.JobId()};
   trigger.action = kActions[draw.Below(std::size(kActions) - (ports ? 0 : 1))];
   trigger.count = static_cast<uint32_t>(draw.Between(1, 3));
+  // Where there are any: a transaction has settled, or is to be committed.
+  if (transactions && trigger.action == ActionKind::kSettle && draw.OneIn(2)) trigger.action = ActionKind::kCommit;
   return trigger;
 }
 
@@ -26,11 +28,12 @@ Trigger AtJob(FaultDraw& draw, bool ports) {
 
 Trigger FaultDraw::Any(uint32_t process) {
   const bool ports = !scene.topology->ports.empty();
+  const bool transactions = HasTransactions(*scene.topology);
   switch (Below(4)) {
     case 0:
       return Time();
     case 1:
-      if (!scene.job_ids.empty()) return AtJob(*this, ports);
+      if (!scene.job_ids.empty()) return AtJob(*this, ports, transactions);
       return Time();
     case 2:
       if (ports) {

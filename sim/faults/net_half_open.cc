@@ -13,6 +13,7 @@ extern const FaultType kNetHalfOpen = {
     .name = "net-half-open",
     .summary = "a connection breaks, and the broker does not learn of it (target -2: the feed)",
     .target = "process",
+    .traits = {.strikes_feed = true},
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

@@ -19,6 +19,7 @@ extern const FaultType kNetLoss = {
     .summary = "packets to the broker are lost and sent again, and those behind wait (target -2: the feed)",
     .target = "process",
     .amount = "how many packets",
+    .traits = {.strikes_feed = true},
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

@@ -28,6 +28,9 @@ extern const FaultType kNetPartition = {
     .summary =
         "nothing comes through between a process and the broker, one way or both, for a while (target -2: the feed)",
     .target = "process",
+    .part = "0: both ways, 1: only to the broker, 2: only from it",
+    .duration = "how long",
+    .traits = {.strikes_feed = true},
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

@@ -13,6 +13,7 @@ extern const FaultType kNetReset = {
     .name = "net-reset",
     .summary = "a connection breaks, and what was on its way is gone (target -2: the feed)",
     .target = "process",
+    .traits = {.strikes_feed = true},
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

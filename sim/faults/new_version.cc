@@ -13,16 +13,13 @@ bool Fire(Surface& surface, const Fault& fault) {
   const uint32_t process = ProcessOf(fault);
   const int64_t back_after = fault.duration_ns > 0 ? fault.duration_ns : surface.plan().timing.restart_ns;
   if (!surface.NewVersion(process)) return false;
-  // A process that is down cannot be stopped, and comes back with the next version all the same.
+  // A process that is down cannot be stopped, and comes back with the next version all the same: that has struck when it does.
   surface.Stop(process, back_after);
   return true;
 }
 
 constexpr Suspension kSuspends[] = {
-    {.promise = "one-id-one-content",
-     .expect = Expect::kAnything,
-     .why = "the next version may make another output of the same input"},
-    {.promise = "final-state", .expect = Expect::kAnything, .why = "the faultless run has no next version"},
+    {.promise = "final-state", .why = "the faultless run has no next version"},
 };
 
 }  // namespace
@@ -30,9 +27,12 @@ constexpr Suspension kSuspends[] = {
 extern const FaultType kNewVersion = {
     .name = "new-version",
     .summary =
-        "all processes are stopped as asked, one after the other, and come back with the next version of the stages",
+        "all processes are stopped as asked, one after the other, and come back with the next version of the stages "
+        "(needs one: next_registrar of millrace_pipeline)",
     .target = "process",
+    .duration = "until it is back; 0: timing.restart",
     .amount = "between two stops, in what is drawn; plans hold one fault for each process (sim/faults/rolling.h)",
+    .traits = {.asks_to_stop = true, .rolls = true, .needs_next_version = true},
     .applies = Applies,
     .draw = Draw,
     .fire = Fire,

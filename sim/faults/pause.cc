@@ -27,6 +27,7 @@ extern const FaultType kPause = {
     .name = "pause",
     .summary = "a process stands still and goes on later, not knowing of it: beyond its session it is a zombie",
     .target = "process",
+    .duration = "how long",
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

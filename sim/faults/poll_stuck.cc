@@ -28,6 +28,7 @@ extern const FaultType kPollStuck = {
     .name = "poll-stuck",
     .summary = "a process's loop is stuck and polls nothing, while its client libraries' heartbeats go on",
     .target = "process",
+    .duration = "how long",
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

@@ -22,6 +22,7 @@ extern const FaultType kPortOutage = {
     .name = "port-outage",
     .summary = "an outside system answers Unavailable for a while",
     .target = "port",
+    .duration = "how long",
     .applies = HasPorts,
     .draw = Draw,
     .fire = Fire,

@@ -22,6 +22,7 @@ extern const FaultType kPublishReturned = {
     .name = "publish-returned",
     .summary = "a topic's queues are not bound: publishes come back as unroutable (queues)",
     .target = "topic",
+    .duration = "how long",
     .applies = Applies,
     .draw = Draw,
     .fire = Fire,

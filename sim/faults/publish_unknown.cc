@@ -19,6 +19,7 @@ extern const FaultType kPublishUnknown = {
     .summary = "the broker takes publishes, and the connection breaks before it says so (target -2: the feed)",
     .target = "process",
     .amount = "how many confirms",
+    .traits = {.strikes_publishes = true, .strikes_feed = true},
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

@@ -15,15 +15,11 @@ bool Fire(Surface& surface, const Fault& fault) {
 }
 
 constexpr Suspension kSuspends[] = {
-    {.promise = "no-loss",
-     .expect = Expect::kAnnounced,
-     .why = "what was in the queue is gone, and what came before it was declared anew; the bus must say so"},
     {.promise = "key-order",
-     .expect = Expect::kAnything,
      .why = "who gives a partition back without having heard of it subscribes once more, to flush its settlements, and "
             "may "
             "be the first in the queue that was declared anew"},
-    {.promise = "final-state", .expect = Expect::kAnything, .why = "what was destroyed leaves nothing behind"},
+    {.promise = "final-state", .why = "what was destroyed leaves nothing behind"},
 };
 
 }  // namespace
@@ -32,6 +28,8 @@ extern const FaultType kQueueDeleted = {
     .name = "queue-deleted",
     .summary = "somebody deletes a stage's queue, with what is in it (queues)",
     .target = "stage",
+    .part = "a partition of the stage's input; -1: 0",
+    .traits = {.destroys = Destroys::kOfQueues},
     .applies = Applies,
     .draw = Draw,
     .fire = Fire,

@@ -13,6 +13,7 @@ extern const FaultType kRebalanceJoin = {
     .name = "rebalance-join",
     .summary = "another process comes, with the stages of this one, and stays",
     .target = "process",
+    .traits = {.adds_process = true},
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

@@ -19,6 +19,8 @@ extern const FaultType kRebalanceLeave = {
     .name = "rebalance-leave",
     .summary = "a process stops as asked (SIGTERM), and comes back",
     .target = "process",
+    .duration = "until it is back; 0: timing.restart",
+    .traits = {.asks_to_stop = true},
     .applies = HasProcesses,
     .draw = Draw,
     .fire = Fire,

@@ -35,7 +35,9 @@
   FAULT(kWallJump)             \
   FAULT(kRollingDeployment)    \
   FAULT(kNewVersion)           \
-  FAULT(kPollStuck)
+  FAULT(kPollStuck)            \
+  FAULT(kTransactionTimeout)   \
+  FAULT(kTwin)
 
 namespace millrace::sim {
 

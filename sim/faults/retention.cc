@@ -34,10 +34,7 @@ bool Fire(Surface& surface, const Fault& fault) {
 }
 
 constexpr Suspension kSuspends[] = {
-    {.promise = "no-loss",
-     .expect = Expect::kAnnounced,
-     .why = "what retention destroys before it is read is gone; the bus must say so"},
-    {.promise = "final-state", .expect = Expect::kAnything, .why = "what was destroyed leaves nothing behind"},
+    {.promise = "final-state", .why = "what was destroyed leaves nothing behind"},
 };
 
 }  // namespace
@@ -46,7 +43,9 @@ extern const FaultType kRetention = {
     .name = "retention",
     .summary = "the oldest records of a partition are destroyed, read or not (logs)",
     .target = "topic",
+    .part = "a partition; -1: 0",
     .amount = "how many records",
+    .traits = {.destroys = Destroys::kOfLogs},
     .applies = Applies,
     .draw = Draw,
     .fire = Fire,

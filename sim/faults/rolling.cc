@@ -14,7 +14,8 @@ void DrawRolling(FaultDraw& draw, Fault& fault) {
 }
 
 std::vector<Fault> ExpandRolling(const FaultScene& scene, const Fault& fault) {
-  if (fault.kind != "rolling-deployment" && fault.kind != "new-version") return {fault};
+  const FaultType* type = FindFault(fault.kind);
+  if (type == nullptr || !type->traits.rolls) return {fault};
   std::vector<Fault> faults;
   for (uint32_t process = 0; process < scene.processes; ++process) {
     Fault one = fault;

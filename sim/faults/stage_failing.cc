@@ -1,4 +1,3 @@
-// part: the job's id.
 #include "sim/faults/drawing.h"
 
 namespace millrace::sim {
@@ -22,7 +21,9 @@ extern const FaultType kStageFailing = {
     .name = "stage-failing",
     .summary = "a stage fails on a job a few times, then works",
     .target = "stage",
+    .part = "the job's id",
     .amount = "how many attempts",
+    .traits = {.at_job = JobEffect::kFails},
     .applies = HasWork,
     .draw = Draw,
     .fire = Fire,

@@ -1,4 +1,3 @@
-// part: the job's id.
 #include "sim/faults/drawing.h"
 
 namespace millrace::sim {
@@ -30,7 +29,10 @@ extern const FaultType kStageKill = {
     .name = "stage-kill",
     .summary = "a job kills the process that a stage runs in",
     .target = "stage",
+    .part = "the job's id",
     .amount = "how many attempts; 0: all",
+    .amount_kind = AmountKind::kCountZeroAll,
+    .traits = {.at_job = JobEffect::kFails},
     .applies = HasWork,
     .draw = Draw,
     .fire = Fire,

@@ -1,4 +1,3 @@
-// part: the job's id.
 #include "sim/faults/drawing.h"
 
 namespace millrace::sim {
@@ -18,6 +17,8 @@ extern const FaultType kStagePoison = {
     .name = "stage-poison",
     .summary = "a stage can never do a job",
     .target = "stage",
+    .part = "the job's id",
+    .traits = {.at_job = JobEffect::kFails},
     .applies = HasWork,
     .draw = Draw,
     .fire = Fire,

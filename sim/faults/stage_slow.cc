@@ -1,4 +1,3 @@
-// part: the job's id. duration_ns: by how much longer.
 #include "sim/faults/drawing.h"
 
 namespace millrace::sim {
@@ -22,7 +21,10 @@ extern const FaultType kStageSlow = {
     .name = "stage-slow",
     .summary = "a stage takes long over a job",
     .target = "stage",
+    .part = "the job's id",
+    .duration = "by how much longer an attempt takes",
     .amount = "how many attempts",
+    .traits = {.at_job = JobEffect::kSlows},
     .applies = HasWork,
     .draw = Draw,
     .fire = Fire,

@@ -1,4 +1,3 @@
-// part: the job's id.
 #include "sim/faults/drawing.h"
 
 namespace millrace::sim {
@@ -21,7 +20,9 @@ extern const FaultType kStageThrowing = {
     .name = "stage-throwing",
     .summary = "a stage throws on a job a few times, then works",
     .target = "stage",
+    .part = "the job's id",
     .amount = "how many attempts",
+    .traits = {.at_job = JobEffect::kFails},
     .applies = HasWork,
     .draw = Draw,
     .fire = Fire,

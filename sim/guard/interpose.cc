@@ -99,9 +99,15 @@ constexpr InterposedCall kCalls[] = {
     {"pthread_create", StageFindingKind::kThread},
 #endif
 };
-static_assert(kCalls[kSecureGetenv].name == "secure_getenv" && std::size(kCalls) <= 64);
+static_assert(kCalls[kSecureGetenv].name == "secure_getenv" && std::size(kCalls) < 64);
 
-void Seen(Call call) { StageMarker::Report(kCalls[call].kind, kCalls[call].name, call); }
+// A program that runs a pipeline in earnest has these functions, too: outside of stages of simulations they go on to the
+// real ones at once.
+inline void Seen(Call call) {
+  if (StageMarker::Current() == nullptr) [[likely]]
+    return;
+  StageMarker::Report(kCalls[call].kind, kCalls[call].name, call);
+}
 
 // Whether code at `address` is the program's own, or what is linked into it: shared libraries look for settings of their
 // own in the environment (simdjson does at its first document), and no stage can do anything about it.

@@ -4,7 +4,12 @@
 // finding. A stage does not sleep: the call returns at once, as if the time had passed. The environment is told only where
 // the program itself asks for it, as shared libraries have settings there that a stage knows nothing of.
 //
-//   cc_test(name = "my_test", deps = ["//sim/guard:interpose", …])      // only binaries that simulate
+//   cc_test(name = "my_test", deps = ["//sim/guard:interpose", …])      // only binaries that can simulate
+//
+// The program of a pipeline can, so it has these definitions when it runs in earnest, too: there a call costs a load, a
+// branch and a jump more than the real one, 17 instructions for clock_gettime (docs/decisions/0013).
+//
+// Calls that end the process are refused while a simulation is under way (sim/guard/exit_guard.h).
 //
 // What cannot be seen this way: system calls made directly, the processor's own counters (rdtsc, rdrand), waits on
 // condition variables and locks with a time-out, calls from within libc itself, and libraries that were linked with

@@ -20,6 +20,10 @@ std::string_view NameOf(StageFindingKind kind) {
       return "static-state";
     case StageFindingKind::kEndlessLoop:
       return "endless-loop";
+    case StageFindingKind::kProcessExit:
+      return "process-exit";
+    case StageFindingKind::kUndeclaredPort:
+      return "undeclared-port";
   }
   return "unknown";
 }

@@ -29,6 +29,8 @@ enum class StageFindingKind : uint8_t {
   kEnvironment,       // reads an environment variable
   kStaticState,       // a run in a fresh process ends otherwise than one in a warm process
   kEndlessLoop,       // does not return
+  kProcessExit,       // ends the process
+  kUndeclaredPort,    // calls a port that its kind does not name
 };
 // "not-deterministic", …: stable, for signatures and JSON.
 std::string_view NameOf(StageFindingKind kind);
@@ -36,8 +38,8 @@ std::string_view NameOf(StageFindingKind kind);
 struct StageFinding {
   StageFindingKind kind = StageFindingKind::kNotDeterministic;
   std::string stage;
-  std::string input;          // id of the message; empty where it is no single one
-  std::string what;           // the call ("clock_gettime"), or what differs ("the body of output 2 to parsed")
+  std::string input;  // id of the message; empty where it is no single one
+  std::string what;   // the call ("clock_gettime"), the port, or what differs ("the body of output 2 to parsed")
   std::string first, second;  // kNotDeterministic: both, shortened to what can be read
   std::string text;           // one sentence for people
 };

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <deque>
 #include <exception>
-#include <optional>
 #include <utility>
+
+#include "bus/digest.h"
+#include "sim/guard/difference.h"
 
 namespace millrace::sim {
 namespace {
 
 constexpr size_t kSegmentBytes = 16 << 10;
-constexpr size_t kShownBytes = 48;  // of a value, around the difference
 
 // Runs `call`; what it throws is kept, and a status that says so stands for it.
 template <class Call>
@@ -26,67 +27,18 @@ absl::Status Caught(const Call& call, std::exception_ptr* thrown) {
   }
 }
 
-// The bytes around `at`, with what is no printable ASCII as \xHH.
-std::string Shown(std::string_view bytes, size_t at) {
-  const size_t from = at > kShownBytes / 2 ? at - kShownBytes / 2 : 0;
-  std::string text = from > 0 ? "…" : "";
-  for (char c : bytes.substr(std::min(from, bytes.size()), kShownBytes)) {
-    if (c >= ' ' && c <= '~') {
-      text.push_back(c);
-      continue;
-    }
-    constexpr char kHex[] = "0123456789abcdef";
-    const auto byte = static_cast<unsigned char>(c);
-    text.append("\\x").append(1, kHex[byte >> 4]).append(1, kHex[byte & 15]);
-  }
-  if (from + kShownBytes < bytes.size()) text.append("…");
-  return "\"" + text + "\" (" + std::to_string(bytes.size()) + " bytes)";
+// Both calls' effects on one port for one message: the last of each, as a port may be asked more than once.
+const PortLog::Effect* LastLike(const PortLog& log, const PortLog::Effect& like) {
+  const auto at = std::find_if(log.effects.rbegin(), log.effects.rend(), [&like](const PortLog::Effect& each) {
+    return each.port == like.port && each.id == like.id;
+  });
+  return at == log.effects.rend() ? nullptr : &*at;
 }
 
-struct Difference {
-  std::string what, first, second;
-  std::string name;  // of the output, where it has one
-};
-
-std::optional<Difference> Differ(std::string what, std::optional<std::string_view> first,
-                                 std::optional<std::string_view> second) {
-  if (first == second) return std::nullopt;
-  size_t at = 0;
-  if (first.has_value() && second.has_value()) {
-    const size_t common = std::min(first->size(), second->size());
-    while (at < common && (*first)[at] == (*second)[at]) ++at;
-  }
-  return Difference{.what = std::move(what),
-                    .first = first.has_value() ? Shown(*first, at) : "none",
-                    .second = second.has_value() ? Shown(*second, at) : "none"};
-}
-
-std::optional<Difference> FirstDifference(const stages::Outputs& first, const stages::Outputs& second) {
-  for (size_t i = 0; i < std::min(first.emitted(), second.emitted()); ++i) {
-    const stages::Emission a = first.Emitted(i), b = second.Emitted(i);
-    const std::pair<const char*, std::pair<std::optional<std::string_view>, std::optional<std::string_view>>> parts[] =
-        {{"the destination", {a.to, b.to}},
-         {"the name", {a.name, b.name}},
-         {"the key", {a.key, b.key}},
-         {"the type", {a.type, b.type}},
-         {"the content type", {a.content_type, b.content_type}},
-         {"the subject", {a.subject, b.subject}},
-         {"the headers", {a.headers.block(), b.headers.block()}},
-         {"the body", {a.body, b.body}}};
-    for (const auto& [part, values] : parts) {
-      if (values.first == values.second) continue;
-      const std::string what = std::string(part) + " of output " + std::to_string(i) + " to " + std::string(a.to);
-      auto found = Differ(what, values.first, values.second);
-      found->name = a.name;
-      return found;
-    }
-  }
-  if (first.emitted() != second.emitted()) {
-    return Difference{.what = "the number of outputs",
-                      .first = std::to_string(first.emitted()),
-                      .second = std::to_string(second.emitted())};
-  }
-  return Differ("the reason for emitting nothing", first.drop_reason(), second.drop_reason());
+std::string Hex(uint64_t value) {
+  std::string hex(16, '0');
+  bus::WriteHex(value, hex.data());
+  return hex;
 }
 
 }  // namespace
@@ -95,11 +47,12 @@ Comparison::Comparison(std::string stage, bool uses_ports, const GuardContext& g
     : stage_(std::move(stage)), uses_ports_(uses_ports), guard_(guard), pool_(kSegmentBytes), arena_(&pool_) {}
 
 bool Comparison::Again(const StageCall& first) {
-  if (!guard_.twice) return false;
-  if (!uses_ports_ && first.port_calls == 0) return true;
+  if (!may_compare()) return false;
+  if (guard_.ports_twice || first.port_calls == 0) return true;
   if (!std::exchange(told_, true)) {
     guard_.sink->NotCheckable(stage_,
-                              "whether it is deterministic: it uses ports, and a second call would repeat effects");
+                              "whether it is deterministic: it calls ports that its kind does not name "
+                              "(StageKind::ports), and a second call would repeat effects");
   }
   return false;
 }
@@ -120,6 +73,7 @@ void Comparison::Tell(std::string_view input, std::string what, std::string firs
 
 void Comparison::Compare(std::string_view input, const absl::Status& first_status, const stages::Outputs& first,
                          const absl::Status& second_status, const stages::Outputs& second) {
+  if (guard_.compared != nullptr) guard_.compared->emplace(stage_);
   if (first_status != second_status) {
     Tell(input, "its status", first_status.ToString(), second_status.ToString());
     return;
@@ -132,6 +86,18 @@ void Comparison::Compare(std::string_view input, const absl::Status& first_statu
   }
 }
 
+void Comparison::CompareEffects(const PortLog& first, const PortLog& second) {
+  for (const PortLog::Effect& again : second.effects) {
+    const PortLog::Effect* const before = LastLike(first, again);
+    // What the second call does not do any more it may have found to be done.
+    if (before != nullptr && before->digest == again.digest) continue;
+    if (before == nullptr && again.repeat) continue;
+    Tell(again.id, "the effect on port " + again.port + " under that id",
+         before == nullptr ? "none" : Hex(before->digest), Hex(again.digest));
+    return;
+  }
+}
+
 void Comparison::Forget() {
   arena_.TakeSegments(&used_);
   used_.clear();
@@ -140,16 +106,21 @@ void Comparison::Forget() {
 absl::Status GuardedStage::Process(stages::Context& context, const bus::Message& message, stages::Outputs& outputs) {
   std::exception_ptr thrown, thrown_again;
   StageCall call = comparison_.CallFor(context);
-  const auto process = [&](stages::Outputs& into, std::exception_ptr* threw) {
+  PortLog ports, ports_again;
+  const auto process = [&](stages::Outputs& into, std::exception_ptr* threw, PortLog* log) {
+    if (comparison_.logs_ports()) call.ports = log;
     InStage in(&call);
     return Caught([&] { return stage_->Process(context, message, into); }, threw);
   };
-  absl::Status status = process(outputs, &thrown);
+  absl::Status status = process(outputs, &thrown, &ports);
   if (comparison_.Again(call)) {
     stages::Outputs second(outputs.settings(), comparison_.arena());
     second.BeginAgain(outputs);
-    const absl::Status second_status = process(second, &thrown_again);
-    comparison_.Compare(context.id(), status, outputs, second_status, second);
+    const absl::Status second_status = process(second, &thrown_again, &ports_again);
+    comparison_.CompareEffects(ports, ports_again);
+    // Ports that answer otherwise the second time are not the stage's doing, and neither is it that time has run out.
+    if (!ports.refused && !ports_again.refused && !context.cancelled())
+      comparison_.Compare(context.id(), status, outputs, second_status, second);
     comparison_.Forget();
   }
   if (thrown != nullptr) std::rethrow_exception(thrown);
@@ -160,7 +131,9 @@ void GuardedBatchStage::Process(std::span<stages::BatchItem> batch) {
   if (batch.empty()) return stage_->Process(batch);
   std::exception_ptr thrown, thrown_again;
   StageCall call = comparison_.CallFor(batch.front().context);
-  const auto process = [&](std::span<stages::BatchItem> items, std::exception_ptr* threw) {
+  PortLog ports, ports_again;
+  const auto process = [&](std::span<stages::BatchItem> items, std::exception_ptr* threw, PortLog* log) {
+    if (comparison_.logs_ports()) call.ports = log;
     InStage in(&call);
     return Caught(
         [&] {
@@ -177,37 +150,18 @@ void GuardedBatchStage::Process(std::span<stages::BatchItem> batch) {
     outputs.BeginAgain(item.outputs);
     second.push_back({.context = item.context, .message = item.message, .outputs = outputs, .status = item.status});
   }
-  const absl::Status whole = process(batch, &thrown);
+  const absl::Status whole = process(batch, &thrown, &ports);
   if (comparison_.Again(call)) {
-    const absl::Status whole_again = process(second, &thrown_again);
-    for (size_t i = 0; i < batch.size(); ++i) {
+    const absl::Status whole_again = process(second, &thrown_again, &ports_again);
+    comparison_.CompareEffects(ports, ports_again);
+    for (size_t i = 0; i < batch.size() && !ports.refused && !ports_again.refused; ++i) {
+      if (batch[i].context.cancelled()) continue;
       comparison_.Compare(batch[i].context.id(), whole.ok() ? batch[i].status : whole, batch[i].outputs,
                           whole_again.ok() ? second[i].status : whole_again, second[i].outputs);
     }
     comparison_.Forget();
   }
   if (thrown != nullptr) std::rethrow_exception(thrown);
-}
-
-stages::StageKind Guarded(stages::StageKind kind, const GuardContext& guard) {
-  const bool uses_ports = !kind.ports.empty();
-  if (kind.make) {
-    kind.make = [make = std::move(kind.make), uses_ports,
-                 guard](const stages::StageConfig& config) -> absl::StatusOr<std::unique_ptr<stages::Stage>> {
-      absl::StatusOr<std::unique_ptr<stages::Stage>> made = make(config);
-      if (!made.ok()) return made.status();
-      return std::make_unique<GuardedStage>(config.name, std::move(*made), uses_ports, guard);
-    };
-  }
-  if (kind.make_batch) {
-    kind.make_batch = [make = std::move(kind.make_batch), uses_ports, guard](
-                          const stages::StageConfig& config) -> absl::StatusOr<std::unique_ptr<stages::BatchStage>> {
-      absl::StatusOr<std::unique_ptr<stages::BatchStage>> made = make(config);
-      if (!made.ok()) return made.status();
-      return std::make_unique<GuardedBatchStage>(config.name, std::move(*made), uses_ports, guard);
-    };
-  }
-  return kind;
 }
 
 }  // namespace millrace::sim

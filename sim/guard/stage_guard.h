@@ -3,17 +3,19 @@
 //
 //   StageFindings findings;
 //   GuardContext guard{.sink = &findings};
-//   const stages::StageKind kind = Guarded(*registry.FindStage("property.parse"), guard);
-//   auto stage = kind.make(config);                  // as before
+//   GuardedStage stage("parse", *kind.make(config), /*uses_ports=*/!kind.ports.empty(), guard);
 //
-// A stage that uses ports is called once only: a second call would make its effects again. That it is not checkable is
-// told to the sink. What it does to clocks and the like is seen all the same (sim/guard/interpose.h).
+// A stage that uses ports is called once only, as a second call would make its effects again: but in runs that nobody
+// judges (GuardContext::ports_twice). There both calls go to the same stand-ins, as after a crash, and what they do to them
+// is compared as well: the same ids, with the same digests. What a stage does to clocks and the like is seen in any case
+// (sim/guard/interpose.h).
 //
 // Threading: as the stage within.
 #ifndef MILLRACE_SIM_GUARD_STAGE_GUARD_H_
 #define MILLRACE_SIM_GUARD_STAGE_GUARD_H_
 
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,7 +25,6 @@
 #include "sim/guard/stage_finding.h"
 #include "sim/guard/stage_marker.h"
 #include "stages/outputs.h"
-#include "stages/registry.h"
 #include "stages/stage.h"
 
 namespace millrace::sim {
@@ -31,12 +32,11 @@ namespace millrace::sim {
 // What a guard tells, and whom. All outlive the stages.
 struct GuardContext {
   StageFindingSink* sink = nullptr;
-  StageWatch* watch = nullptr;  // may be null
-  bool twice = true;            // false: marks calls, and compares nothing
+  StageWatch* watch = nullptr;                // may be null
+  bool twice = true;                          // false: marks calls, and compares nothing
+  bool ports_twice = false;                   // also calls of stages that use ports
+  std::set<std::string>* compared = nullptr;  // stages that were; may be null; of one thread
 };
-
-// The kind with factories that give guarded stages. Stages of kinds that name ports are called once.
-stages::StageKind Guarded(stages::StageKind kind, const GuardContext& guard);
 
 // What both kinds of guard share: the second attempt's memory, and telling.
 class Comparison {
@@ -44,15 +44,25 @@ class Comparison {
   Comparison(std::string stage, bool uses_ports, const GuardContext& guard);
 
   StageCall CallFor(const stages::Context& first) const {
-    return {.stage = stage_, .input = first.id(), .job = first.root(), .sink = guard_.sink, .watch = guard_.watch};
+    // Whoever logs the calls of this guard (call_log.h) is told of ports what the stage does there.
+    const StageCall* const outer = StageMarker::Current();
+    return {.stage = stage_,
+            .input = first.id(),
+            .job = first.root(),
+            .sink = guard_.sink,
+            .watch = guard_.watch,
+            .ports = outer != nullptr ? outer->ports : nullptr};
   }
-  bool may_compare() const { return guard_.twice && !uses_ports_; }
+  bool may_compare() const { return guard_.twice && (guard_.ports_twice || !uses_ports_); }
+  bool logs_ports() const { return guard_.ports_twice; }
   // Whether to make a second call after `first` has ended; tells why not.
   bool Again(const StageCall& first);
   stages::OutputArena& arena() { return arena_; }
   // Compares what two calls for one message gave, and tells the first difference.
   void Compare(std::string_view input, const absl::Status& first_status, const stages::Outputs& first,
                const absl::Status& second_status, const stages::Outputs& second);
+  // … and what they did to ports.
+  void CompareEffects(const PortLog& first, const PortLog& second);
   // Gives back the second attempt's memory.
   void Forget();
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -198,24 +199,54 @@ TEST_F(StageGuardTest, WhatIsThrownInTheFirstCallIsThrownAndInTheSecondIsADiffer
   EXPECT_EQ(findings_.all()[0].second, "UNKNOWN: threw something that is no std::exception");
 }
 
-TEST_F(StageGuardTest, StagesWithPortsAreCalledOnceAndThatIsTold) {
-  const auto ok = [](auto&, auto&, auto&) { return absl::OkStatus(); };
-  EXPECT_TRUE(Run(ok, true).ok());
-  EXPECT_TRUE(Run(ok, true).ok());
+// As a world would have it.
+void CallPort(const std::string& id, uint64_t digest, bool repeat, bool refused = false) {
+  StageCall* const call = StageMarker::Pause();
+  ASSERT_NE(call, nullptr);
+  EXPECT_EQ(StageMarker::Current(), nullptr);
+  if (call->ports != nullptr) {
+    call->ports->effects.push_back({"store", id, digest, repeat});
+    call->ports->refused = call->ports->refused || refused;
+  }
+  StageMarker::Restore(call);
+  EXPECT_EQ(StageMarker::Current(), call);
+}
+
+TEST_F(StageGuardTest, StagesWithPortsAreCalledOnce) {
+  EXPECT_TRUE(Run([](auto&, auto&, auto&) { return absl::OkStatus(); }, true).ok());
+  EXPECT_EQ(calls_, 1);
+  // One that uses a port without having said so.
+  EXPECT_TRUE(Run([](auto&, auto&, auto&) {
+                CallPort("a", 1, false);
+                return absl::OkStatus();
+              }).ok());
   EXPECT_EQ(calls_, 2);
   ASSERT_EQ(findings_.not_checkable().size(), 1u);
   EXPECT_EQ(findings_.not_checkable()[0].first, "split");
-  // One that uses a port without having said so.
-  calls_ = 0;
-  EXPECT_TRUE(Run([](auto&, auto&, auto&) {
-                StageCall* const call = StageMarker::Pause();
-                EXPECT_NE(call, nullptr);
-                EXPECT_EQ(StageMarker::Current(), nullptr);
-                StageMarker::Restore(call);
-                EXPECT_EQ(StageMarker::Current(), call);
-                return absl::OkStatus();
-              }).ok());
-  EXPECT_EQ(calls_, 1);
+}
+
+TEST_F(StageGuardTest, WhereNobodyJudgesStagesWithPortsAreCalledTwiceAndTheirEffectsCompared) {
+  std::set<std::string> compared;
+  guard_.ports_twice = true;
+  guard_.compared = &compared;
+  const auto puts = [&](uint64_t second_digest, bool refused = false) {
+    return [this, second_digest, refused](auto&, auto&, stages::Outputs& outputs) {
+      const bool second = calls_ % 2 == 0;
+      CallPort("a", second ? second_digest : 1, second, refused);
+      return outputs.Emit({.body = refused && second ? "other" : "same"});
+    };
+  };
+  EXPECT_TRUE(Run(puts(1), true).ok());
+  EXPECT_EQ(calls_, 2);
+  EXPECT_TRUE(compared.contains("split"));
+  EXPECT_TRUE(Run(puts(1, /*refused=*/true), true).ok());
+  EXPECT_TRUE(findings_.all().empty()) << "what follows from another answer is not the stage's doing";
+  EXPECT_TRUE(Run(puts(2), true).ok());
+  ASSERT_EQ(findings_.all().size(), 1u);
+  EXPECT_EQ(findings_.all()[0].what, "the effect on port store under that id");
+  EXPECT_EQ(findings_.all()[0].input, "a");
+  EXPECT_EQ(findings_.all()[0].first, "0000000000000001");
+  EXPECT_EQ(findings_.all()[0].second, "0000000000000002");
 }
 
 TEST_F(StageGuardTest, TheWatchAndTheMarkerKnowWhatRuns) {
@@ -237,22 +268,22 @@ TEST_F(StageGuardTest, TheWatchAndTheMarkerKnowWhatRuns) {
   EXPECT_EQ(findings_.all()[0].what, "sleep");
   EXPECT_EQ(findings_.all()[0].input, "job-1");
   EXPECT_EQ(findings_.count(findings_.all()[0]), 1u) << "once for each attempt";
-  EXPECT_EQ(findings_.all()[1].text, "stage split reads the real clock: take Context::now() (time, for input job-1)");
+  EXPECT_EQ(findings_.all()[1].text,
+            "stage split reads the real clock: call context.now(), of the Context that Process is given (time, for "
+            "input job-1)");
 }
 
 TEST_F(StageGuardTest, BatchesAreComparedMessageByMessage) {
-  stages::StageKind kind{.kind = "batch", .summary = "s"};
   int calls = 0;
-  kind.make_batch = [&](const stages::StageConfig&) -> absl::StatusOr<std::unique_ptr<stages::BatchStage>> {
-    return std::make_unique<FunctionBatchStage>(
-        [&](stages::Context& context, const bus::Message& message, stages::Outputs& outputs) {
-          ++calls;
-          if (context.id() == "bad") return absl::InvalidArgumentError("bad");
-          return outputs.Emit({.body = context.id() == "odd" ? std::to_string(calls) : std::string(*message.body)});
-        });
-  };
-  auto stage = Guarded(kind, guard_).make_batch({.name = "batch"});
-  ASSERT_TRUE(stage.ok());
+  GuardedBatchStage stage("batch",
+                          std::make_unique<FunctionBatchStage>(
+                              [&](stages::Context& context, const bus::Message& message, stages::Outputs& outputs) {
+                                ++calls;
+                                if (context.id() == "bad") return absl::InvalidArgumentError("bad");
+                                const std::string body(*message.body);
+                                return outputs.Emit({.body = context.id() == "odd" ? std::to_string(calls) : body});
+                              }),
+                          /*uses_ports=*/false, guard_);
   const std::vector<std::string> ids = {"fine", "bad", "odd"};
   std::vector<stages::Context::Input> inputs(3);
   std::vector<std::unique_ptr<stages::Context>> contexts;
@@ -265,7 +296,7 @@ TEST_F(StageGuardTest, BatchesAreComparedMessageByMessage) {
     outputs.back()->Begin(message_, envelope_, ids[i]);
     items.push_back({*contexts[i], message_, *outputs[i], absl::UnknownError("not set")});
   }
-  (*stage)->Process(items);
+  stage.Process(items);
   EXPECT_EQ(calls, 6);
   EXPECT_TRUE(items[0].status.ok());
   EXPECT_EQ(items[1].status.code(), absl::StatusCode::kInvalidArgument);
@@ -275,23 +306,14 @@ TEST_F(StageGuardTest, BatchesAreComparedMessageByMessage) {
   EXPECT_EQ(findings_.all()[0].stage, "batch");
 }
 
-TEST_F(StageGuardTest, FactoriesKeepTheirErrorsAndPortsMakeOneCall) {
-  stages::StageKind kind{.kind = "k", .summary = "s"};
-  kind.make = [](const stages::StageConfig&) -> absl::StatusOr<std::unique_ptr<stages::Stage>> {
-    return absl::InvalidArgumentError("no");
-  };
-  EXPECT_EQ(Guarded(kind, guard_).make({.name = "x"}).status().message(), "no");
-  EXPECT_EQ(Guarded(kind, guard_).make_batch, nullptr);
-  kind.ports = {"store"};
-  kind.make = [&](const stages::StageConfig&) -> absl::StatusOr<std::unique_ptr<stages::Stage>> {
-    return std::make_unique<FunctionStage>([&](auto&, auto&, auto&) {
-      ++calls_;
-      return absl::OkStatus();
-    });
-  };
-  auto stage = Guarded(kind, guard_).make({.name = "x"});
+TEST_F(StageGuardTest, WhoUsesPortsIsCalledOnce) {
+  GuardedStage stage("x", std::make_unique<FunctionStage>([&](auto&, auto&, auto&) {
+                       ++calls_;
+                       return absl::OkStatus();
+                     }),
+                     /*uses_ports=*/true, guard_);
   outputs_.Begin(message_, envelope_, "job-1");
-  EXPECT_TRUE((*stage)->Process(context_, message_, outputs_).ok());
+  EXPECT_TRUE(stage.Process(context_, message_, outputs_).ok());
   EXPECT_EQ(calls_, 1);
 }
 

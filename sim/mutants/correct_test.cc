@@ -11,7 +11,7 @@ namespace {
 constexpr uint64_t kSeeds = 300;
 
 void FindsNothing(std::string_view pipeline) {
-  auto hunt = Hunt::Make(pipeline, std::nullopt, {});
+  auto hunt = Hunt::Make(pipeline, std::nullopt);
   ASSERT_TRUE(hunt.ok()) << hunt.status();
   uint64_t effective = 0, accepted = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
@@ -28,6 +28,15 @@ void FindsNothing(std::string_view pipeline) {
 
 TEST(CorrectTest, OneStage) { FindsNothing("one"); }
 TEST(CorrectTest, FanOut) { FindsNothing("fan"); }
+TEST(CorrectTest, ExactlyOnce) { FindsNothing("once"); }
+TEST(CorrectTest, Store) { FindsNothing("store"); }
+
+TEST(ExpectedTest, OnlyUnderAPromiseThatTheBugNames) {
+  const PlantedBug bug = {
+      .name = "x", .bug = "x", .expects = {"no-loss", "drain"}, .pipeline = "one", .semantics = std::nullopt};
+  EXPECT_TRUE(Expected(bug, {.promise = "drain", .signature = "", .text = "", .job = ""}));
+  EXPECT_FALSE(Expected(bug, {.promise = "liveness", .signature = "", .text = "", .job = ""}));
+}
 
 }  // namespace
 }  // namespace millrace::sim

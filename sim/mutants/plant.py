@@ -1,10 +1,10 @@
 """Plants a bug: applies an edit file to production sources and writes the edited copies.
 
-    plant.py 03_commit_highest_done.edit out/folder --bug out/folder/planted_bug.cc stages/worker.cc=path/of/stages/worker.cc ...
+    plant.py 03_commit_highest_done.edit out/folder --bug out/folder/planted_bug.cc stages/worker_settle.cc=path/of/stages/worker_settle.cc ...
 
 An edit file begins with lines `name: value` (bug, expects, pipeline, and semantics where the bug needs one), then has blocks:
 
-    edit stages/worker.cc
+    edit stages/worker_settle.cc
     <<<
     text that is there exactly once
     ===
@@ -20,7 +20,7 @@ import re
 import sys
 
 FIELDS = {"bug": True, "expects": True, "pipeline": True, "semantics": False}
-PIPELINES = ("one", "fan")
+PIPELINES = ("one", "fan", "once", "store")
 
 
 class EditError(Exception):

@@ -32,20 +32,20 @@ namespace millrace::sim {
 struct PlantedBug {
   std::string_view name;               // of the edit file
   std::string_view bug;                // one line for people
-  std::vector<std::string> expects;    // promises by which it may be found
-  std::string_view pipeline;           // "one" or "fan"
+  std::vector<std::string> expects;    // promises under which a search reports it
+  std::string_view pipeline;           // "one", "fan", "once" or "store"
   std::optional<Semantics> semantics;  // where it needs one; nothing: the seed draws it
 };
 
 // The one that this program has. Defined by the generated source of each program.
 extern const PlantedBug kPlantedBug;
 
-// A pipeline to search, with inputs: "one" (sim/example/one_stage.textproto) or "fan" (sim/mutants/fan.textproto). Read
-// from the working folder, which is the workspace's.
+// A pipeline to search, with inputs: "one" (sim/example/one_stage.textproto), "fan", "once" or "store" (a .textproto in this
+// folder). Read from the working folder, which is the workspace's. All promises are checked, as for anybody's pipeline: a
+// checker that takes the bug for another one is seen.
 class Hunt {
  public:
-  static absl::StatusOr<std::unique_ptr<Hunt>> Make(std::string_view pipeline, std::optional<Semantics> semantics,
-                                                    std::vector<std::string> promises);
+  static absl::StatusOr<std::unique_ptr<Hunt>> Make(std::string_view pipeline, std::optional<Semantics> semantics);
   Campaign& campaign() { return *campaign_; }
 
  private:
@@ -68,6 +68,9 @@ struct Find {
 
 // Seeds from `first` on, until one fails or `tries_max` have not.
 Find Search(Campaign& campaign, uint64_t first, uint64_t tries_max);
+
+// Whether the failure is told under a promise that the bug breaks.
+bool Expected(const PlantedBug& bug, const Failure& failure);
 
 }  // namespace millrace::sim
 

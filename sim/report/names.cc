@@ -53,6 +53,10 @@ std::string ActionWords(ActionKind action, std::string_view object) {
       return "leave, with " + it;
     case ActionKind::kPort:
       return "call a port for " + it;
+    case ActionKind::kCommit:
+      return "commit the transaction that settles " + it;
+    case ActionKind::kAbort:
+      return "abort a transaction, with " + it;
   }
   return "do something with " + it;
 }

@@ -45,7 +45,11 @@ function shapeOf(r) {
     case "dispatch": return "ring";
     case "attempt": return r.value !== 0 || r.flags & SKIPPED ? "cross" : "disc";
     case "effect": return "diamond";
+    case "refused": return "cross";
     case "settle": case "commit": case "committed": case "acked": return "square";
+    case "transact": return "ring";
+    case "transacted": return r.value !== 0 || r.attempt === 0 ? "cross" : "check";
+    case "ended": return r.attempt === 0 ? "cross" : "square";
     case "output": case "moved": return "tick";
     default: return "disc";
   }
@@ -69,12 +73,16 @@ function shortLabel(model, r) {
     case "dispatch": return "runs " + stage;
     case "attempt": return r.flags & SKIPPED ? "skipped" : r.value !== 0 ? "failed" : "done";
     case "effect": return r.flags & REPEAT ? "known already" : "effect";
+    case "refused": return r.count > 0 ? "not answered" : "unavailable";
     case "publish": return "publish";
     case "confirm": return r.value !== 0 ? "refused" : "confirmed";
     case "settle": return "settle";
     case "commit": return "commit " + r.sequence;
     case "committed": return "committed " + r.sequence;
     case "acked": return "acked";
+    case "transact": return r.attempt === 0 ? "abort" : "commit all";
+    case "transacted": return r.value !== 0 || r.attempt === 0 ? "was aborted" : "was committed";
+    case "ended": return (r.attempt === 0 ? "aborts " : "commits ") + r.value;
     case "appended": return model.data.queue ? "stored" : "offset " + r.sequence;
     case "destroyed": return "destroyed";
     case "moved": return "generation " + r.value;

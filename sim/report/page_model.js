@@ -7,7 +7,8 @@ const COLUMNS = ["index", "at", "kind", "flags", "process", "life", "stage", "to
 // As Kind in sim/history.h, in its order.
 const KINDS = ["submit", "accepted", "start", "crash", "drain", "stopped", "paused", "resumed", "assigned", "revoking",
   "released", "lost", "trouble", "delivered", "dispatch", "effect", "attempt", "output", "publish", "confirm", "settle",
-  "commit", "appended", "committed", "acked", "destroyed", "moved", "fault", "healed", "quiet", "stuck", "limit", "end"];
+  "commit", "transact", "transacted", "refused", "appended", "committed", "ended", "acked", "destroyed", "moved", "fault",
+  "healed", "quiet", "stuck", "limit", "end"];
 
 // Toggles: name, kinds, shown at first.
 const GROUPS = [
@@ -15,8 +16,8 @@ const GROUPS = [
   ["attempts", ["dispatch", "attempt", "output"], true],
   ["publishes", ["submit", "publish", "appended", "destroyed"], true],
   ["confirms", ["confirm", "accepted"], false],
-  ["settlements", ["settle", "commit", "committed", "acked"], true],
-  ["effects", ["effect"], true],
+  ["settlements", ["settle", "commit", "transact", "transacted", "committed", "ended", "acked"], true],
+  ["effects", ["effect", "refused"], true],
   ["partitions", ["assigned", "revoking", "released", "lost", "moved", "trouble"], true],
 ];
 const GROUP_OF = new Map(GROUPS.flatMap(([name, kinds]) => kinds.map((kind) => [kind, name])));
@@ -71,7 +72,7 @@ class Model {
     let feed = false;
     for (const r of this.records) {
       if (r.kind === "submit" || r.kind === "accepted") feed = true;
-      if (r.kind === "effect") ports.add(r.topic);
+      if (r.kind === "effect" || r.kind === "refused") ports.add(r.topic);
       else if (r.topic >= 0) {
         if (!touched.has(r.topic)) touched.set(r.topic, new Set());
         touched.get(r.topic).add(r.partition);
@@ -105,7 +106,7 @@ class Model {
     if (used) {
       for (const row of rows) {
         const r = this.records[row];
-        const other = r.kind === "effect" ? this.laneOf.get("o" + r.topic) : r.kind === "delivered" ? this.partitionLane(r) : undefined;
+        const other = r.kind === "effect" || r.kind === "refused" ? this.laneOf.get("o" + r.topic) : r.kind === "delivered" ? this.partitionLane(r) : undefined;
         if (other) used.add(other);
       }
     }
@@ -170,7 +171,7 @@ class Model {
       else if (r.kind === "acked") {
         const waiting = settles.get(r.stage + " " + r.message) || [];
         if (waiting.length) links.push({ type: "commit", from: waiting.shift(), to: r.row, message: r.message });
-      } else if (r.kind === "effect") {
+      } else if (r.kind === "effect" || r.kind === "refused") {
         links.push({ type: "effect", from: r.row, to: -1, message: r.message, lane: this.laneOf.get("o" + r.topic) });
       }
     }

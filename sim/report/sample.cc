@@ -1,192 +1,11 @@
 #include "sim/report/sample.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
+#include "sim/report/sample_builder.h"
+
 namespace millrace::sim {
-namespace {
-
-constexpr int64_t kMicrosecond = 1000;
-
-class Builder {
- public:
-  explicit Builder(Sample& sample) : sample_(sample), history_(sample.history) {}
-
-  uint32_t AddJob(uint32_t id, const std::string& key) {
-    const auto job = static_cast<uint32_t>(history_.jobs.size());
-    history_.keys.push_back(key);
-    const uint32_t message = AddMessage({.role = MessageRole::kInput, .topic = 0, .job = job});
-    history_.messages[message].key = job;
-    history_.jobs.push_back({.id = id, .input = id, .message = message, .name = "order-" + std::to_string(id)});
-    sample_.plan.jobs.push_back({.id = id, .input = id});
-    return message;
-  }
-
-  uint32_t AddDerived(uint32_t of, uint16_t topic, uint16_t stage) {
-    MessageInfo info = history_.messages[of];
-    info.role = MessageRole::kDerived;
-    info.topic = topic;
-    info.stage = stage;
-    return AddMessage(std::move(info));
-  }
-
-  // The index of the record.
-  uint32_t Add(int64_t microseconds, Record record) {
-    record.at_ns = microseconds * kMicrosecond;
-    history_.records.push_back(record);
-    return static_cast<uint32_t>(history_.records.size()) - 1;
-  }
-
- private:
-  uint32_t AddMessage(MessageInfo info) {
-    info.id.low = history_.messages.size() + 1;
-    history_.messages.push_back(std::move(info));
-    return static_cast<uint32_t>(history_.messages.size()) - 1;
-  }
-
-  Sample& sample_;
-  History& history_;
-};
-
-// Where a message is and who has it.
-struct Spot {
-  uint16_t process = 0;
-  uint16_t incarnation = 0;
-  uint16_t stage = 0;
-  uint16_t topic = 0;
-  uint16_t partition = 0;
-  uint64_t offset = 0;
-  uint64_t epoch = 1;
-
-  Record Of(Kind kind, uint32_t message) const {
-    return {.kind = kind,
-            .process = process,
-            .incarnation = incarnation,
-            .stage = stage,
-            .topic = topic,
-            .partition = partition,
-            .message = message,
-            .sequence = offset,
-            .epoch = epoch};
-  }
-  Record Commit() const {
-    Record record = Of(Kind::kCommit, kNoMessage);
-    record.sequence = offset + 1;
-    return record;
-  }
-  Record Committed() const {
-    return {.kind = Kind::kCommitted,
-            .stage = stage,
-            .topic = topic,
-            .partition = partition,
-            .sequence = offset + 1,
-            .value = offset};
-  }
-  Record Assigned(Kind kind) const {
-    Record record = Of(kind, kNoMessage);
-    record.sequence = 0;
-    record.value = kind == Kind::kAssigned ? offset : 0;
-    return record;
-  }
-};
-
-Record Appended(uint32_t message, uint16_t topic, uint16_t partition, uint64_t offset) {
-  return {.kind = Kind::kAppended, .topic = topic, .partition = partition, .message = message, .sequence = offset};
-}
-
-Record Life(Kind kind, uint16_t process, uint16_t incarnation) {
-  return {.kind = kind, .process = process, .incarnation = incarnation};
-}
-
-void Feed(Builder& b, int64_t at, uint32_t message, uint16_t partition, uint64_t offset) {
-  b.Add(at, {.kind = Kind::kSubmit, .message = message});
-  b.Add(at + 1'100, Appended(message, 0, partition, offset));
-  b.Add(at + 1'950, {.kind = Kind::kAccepted, .message = message});
-}
-
-// An attempt at what stands at `spot`, with its output going to `topic`; the right order of things.
-void Parse(Builder& b, int64_t at, const Spot& spot, uint32_t in, uint32_t out, uint16_t topic, uint64_t out_offset) {
-  b.Add(at, spot.Of(Kind::kDelivered, in));
-  Record record = spot.Of(Kind::kDispatch, in);
-  record.attempt = 1;
-  b.Add(at + 150, record);
-  record.kind = Kind::kAttempt;
-  record.count = 1;
-  b.Add(at + 1'600, record);
-  record = {.kind = Kind::kOutput,
-            .process = spot.process,
-            .incarnation = spot.incarnation,
-            .stage = spot.stage,
-            .message = out};
-  record.value = in;
-  b.Add(at + 1'600, record);
-  record.kind = Kind::kPublish;
-  record.value = out;
-  b.Add(at + 1'600, record);
-  b.Add(at + 2'700, Appended(out, topic, spot.partition, out_offset));
-  record.kind = Kind::kConfirm;
-  record.value = 0;
-  b.Add(at + 3'500, record);
-  b.Add(at + 3'500, spot.Of(Kind::kSettle, in));
-  b.Add(at + 3'500, spot.Commit());
-  b.Add(at + 4'400, spot.Committed());
-}
-
-void Store(Builder& b, int64_t at, const Spot& spot, uint32_t in) {
-  b.Add(at, spot.Of(Kind::kDelivered, in));
-  Record record = spot.Of(Kind::kDispatch, in);
-  record.attempt = 1;
-  b.Add(at + 100, record);
-  Record effect = spot.Of(Kind::kEffect, in);
-  effect.topic = 0;
-  b.Add(at + 900, effect);
-  record.kind = Kind::kAttempt;
-  b.Add(at + 1'700, record);
-  b.Add(at + 1'700, spot.Of(Kind::kSettle, in));
-  b.Add(at + 1'700, spot.Commit());
-  b.Add(at + 2'900, spot.Committed());
-}
-
-void Sort(Sample& sample) {
-  std::stable_sort(sample.history.records.begin(), sample.history.records.end(),
-                   [](const Record& a, const Record& b) { return a.at_ns < b.at_ns; });
-}
-
-// Index of the first record of the kind about the message (or, with kNoMessage, of the process).
-uint32_t Find(const Sample& sample, Kind kind, uint32_t message, uint16_t process = kNoProcess) {
-  const auto& records = sample.history.records;
-  for (uint32_t i = 0; i < records.size(); ++i) {
-    const Record& r = records[i];
-    if (r.kind == kind && r.message == message && (process == kNoProcess || r.process == process)) return i;
-  }
-  return 0;
-}
-
-// Both stages' partitions of one number change their owner.
-void Hands(Builder& b, int64_t at, Kind kind, Spot spot, uint64_t raw_from, uint64_t parsed_from) {
-  spot.stage = spot.topic = 0;
-  spot.offset = raw_from;
-  b.Add(at, spot.Assigned(kind));
-  spot.stage = spot.topic = 1;
-  spot.offset = parsed_from;
-  b.Add(at + 40, spot.Assigned(kind));
-}
-
-void SetScene(Sample& sample, uint16_t processes, uint16_t partitions) {
-  sample.plan.seed = 4711;
-  sample.plan.processes = processes;
-  Topology& topology = sample.history.topology;
-  topology.processes = processes;
-  topology.topics = {{.name = "raw", .partitions = partitions, .readers = {0}},
-                     {.name = "parsed", .partitions = partitions, .readers = {1}},
-                     {.name = "dead", .dead_letter = true}};
-  topology.stages = {{.name = "parse", .group = "parse", .input = 0, .dead_letter = 2, .outputs = {1}},
-                     {.name = "store", .group = "store", .input = 1, .dead_letter = 2, .sink = true}};
-  topology.ports = {"store"};
-}
-
-}  // namespace
 
 Sample CommitBeforePublish() {
   Sample sample;
@@ -196,7 +15,7 @@ Sample CommitBeforePublish() {
                          .trigger = {.kind = TriggerKind::kAtJob, .job = 7, .action = ActionKind::kPublish},
                          .target = -1,
                          .duration_ns = 500'000'000}};
-  Builder b(sample);
+  SampleBuilder b(sample);
   const uint32_t job_3 = b.AddJob(3, "parcel-110"), job_7 = b.AddJob(7, "parcel-110"),
                  job_12 = b.AddJob(12, "parcel-204");
   const uint32_t parsed_3 = b.AddDerived(job_3, 1, 0), parsed_7 = b.AddDerived(job_7, 1, 0);
@@ -299,7 +118,7 @@ Sample BusyRun(uint32_t records) {
       {.id = 1, .kind = "cut-network", .trigger = {.at_ns = 60'000'000}, .target = 2, .duration_ns = 90'000'000},
       {.id = 4, .kind = "crash", .trigger = {.at_ns = 0}, .target = 1},
       {.id = 9, .kind = "pause", .trigger = {.at_ns = 300'000'000}, .target = 3, .duration_ns = 40'000'000}};
-  Builder b(sample);
+  SampleBuilder b(sample);
   for (uint16_t p = 0; p < 4; ++p) {
     b.Add(0, Life(Kind::kStart, p, 0));
     Hands(b, 4'000 + p * 100, Kind::kAssigned, {.process = p, .partition = p}, 0, 0);

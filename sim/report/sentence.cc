@@ -28,8 +28,12 @@ constexpr std::array<std::array<std::string_view, 2>, kKinds> kNouns = {{
     {"confirm", "confirms"},
     {"settlement", "settlements"},
     {"commit", "commits"},
+    {"end of a transaction that is asked for", "ends of transactions that are asked for"},
+    {"end of a transaction that is heard of", "ends of transactions that are heard of"},
+    {"refusal by a port", "refusals by ports"},
     {"append", "appends"},
     {"commit taken by the broker", "commits taken by the broker"},
+    {"end of a transaction", "ends of transactions"},
     {"acknowledgement taken by the broker", "acknowledgements taken by the broker"},
     {"destroyed message", "destroyed messages"},
     {"change of hands", "changes of hands"},
@@ -94,6 +98,11 @@ std::string OfAttempt(const Names& names, const Record& r) {
   return names.Stage(r.stage) + " is done with " + what + number + ": " + outputs;
 }
 
+std::string OfRefusal(const Names& names, const Record& r) {
+  return "is answered by port " + names.Port(r.topic) + ", asked for " + names.Message(r.message) + ": " +
+         StatusName(r.value) + (r.count > 0 ? ", although it was done" : ", and nothing was done");
+}
+
 std::string OfMessage(const Names& names, const Record& r) {
   const std::string what = names.Message(r.message);
   switch (r.kind) {
@@ -122,12 +131,42 @@ std::string OfMessage(const Names& names, const Record& r) {
   }
 }
 
+std::string OfTransaction(const Names& names, const Record& r) {
+  const std::string stage = names.Stage(r.stage);
+  if (r.kind == Kind::kTransacted) {
+    if (r.value != 0) return "hears that the transaction of " + stage + " was aborted: " + StatusName(r.value);
+    return "hears that the transaction of " + stage + " is " + (r.attempt != 0 ? "committed" : "aborted, as asked");
+  }
+  if (r.attempt == 0) return "asks the broker to abort the transaction of " + stage;
+  return "asks the broker to commit the transaction of " + stage + ", with offsets of " + Number(r.count) +
+         (r.count == 1 ? " partition" : " partitions");
+}
+
+std::string OfEnd(const Names& names, const Record& r) {
+  const std::string whose = r.process == kNoProcess ? "" : " of " + names.Process(r.process, r.incarnation);
+  const std::string what = "transaction " + Number(r.value) + whose;
+  if (r.attempt != 0) return "commits " + what + ": what it holds is seen from now on";
+  const auto why = static_cast<TransactionEnd>(r.count);
+  return "aborts " + what +
+         (why == TransactionEnd::kTimedOut ? ", which has run out of time"
+          : why == TransactionEnd::kFenced ? ", as another producer has begun under its id"
+                                           : ", as asked") +
+         ": what it holds is never seen";
+}
+
 std::string OfBroker(const Names& names, const Record& r) {
   const std::string what = names.Message(r.message);
   switch (r.kind) {
     case Kind::kAppended:
-      return "stores " + what + " in " + names.Place(r);
+      return "stores " + what + " in " + names.Place(r) +
+             (r.value == 0 ? "" : ", to be seen once transaction " + Number(r.value) + " is committed");
+    case Kind::kEnded:
+      return OfEnd(names, r);
     case Kind::kCommitted:
+      if (r.count > 0) {
+        return "has lost the last commits: " + names.Stage(r.stage) + " is back at offset " + Number(r.sequence) +
+               " in " + names.Partition(r.topic, r.partition) + " (before: " + Number(r.value) + ")";
+      }
       return "takes the commit: " + names.Stage(r.stage) + " goes on in " + names.Partition(r.topic, r.partition) +
              " at offset " + Number(r.sequence) + " (before: " + Number(r.value) + ")";
     case Kind::kAcked:
@@ -166,6 +205,8 @@ std::string Sentence(const Names& names, const Record& record) {
   if (record.kind <= Kind::kTrouble) return OfLife(names, record);
   if (record.kind == Kind::kDispatch || record.kind == Kind::kAttempt) return OfAttempt(names, record);
   if (record.kind <= Kind::kCommit) return OfMessage(names, record);
+  if (record.kind <= Kind::kTransacted) return OfTransaction(names, record);
+  if (record.kind == Kind::kRefused) return OfRefusal(names, record);
   if (record.kind <= Kind::kMoved) return OfBroker(names, record);
   return OfWorld(names, record);
 }

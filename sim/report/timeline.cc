@@ -21,6 +21,7 @@ struct Traces {
   std::vector<bool> messages;                  // by message: is of the job
   std::map<Spot, std::set<uint64_t>> offsets;  // where the broker has had it
   std::set<uint16_t> processes;
+  std::set<uint64_t> transactions;  // that have held it, or settled it
 
   bool Has(uint32_t message) const { return message < messages.size() && messages[message]; }
   bool Touches(const Record& r) const { return offsets.contains({r.topic, r.partition}); }
@@ -38,7 +39,8 @@ Traces Trace(const History& history, const Finding& finding) {
   for (const Record& r : history.records) {
     if (!traces.Has(r.message)) continue;
     if (r.process != kNoProcess) traces.processes.insert(r.process);
-    if (r.topic == kNoTopic || r.kind == Kind::kEffect) continue;
+    if (r.kind == Kind::kAppended && r.value != 0) traces.transactions.insert(r.value);
+    if (r.topic == kNoTopic || r.kind == Kind::kEffect || r.kind == Kind::kRefused) continue;
     if (r.kind == Kind::kAppended || r.kind == Kind::kDelivered) {
       traces.offsets[{r.topic, r.partition}].insert(r.sequence);
     }
@@ -56,6 +58,7 @@ uint8_t OwnWeight(const Record& r) {
     case Kind::kAccepted:
     case Kind::kDelivered:
     case Kind::kAttempt:
+    case Kind::kRefused:
     case Kind::kAppended:
     case Kind::kAcked:
       return 3;
@@ -104,6 +107,11 @@ class Weigher {
       case Kind::kCommit:
       case Kind::kCommitted:
         return Commit(r);
+      case Kind::kEnded:
+        return traces_.transactions.contains(r.value) ? 3 : 0;
+      case Kind::kTransact:
+      case Kind::kTransacted:
+        return traces_.processes.contains(r.process) ? (r.value == 0 ? 5 : 4) : 0;
       case Kind::kMoved:
         return Moved(r) ? 4 : 0;
       case Kind::kQuiet:
@@ -178,7 +186,8 @@ void DropRepetitions(const History& history, const Weights& weights, std::vector
   using Shape = std::tuple<Kind, uint8_t, uint16_t, uint16_t, uint16_t, uint16_t, uint32_t, uint64_t>;
   const auto shape = [&](uint32_t index) {
     const Record& r = history.records[index];
-    const bool status = r.kind == Kind::kAttempt || r.kind == Kind::kConfirm || r.kind == Kind::kFault;
+    const bool status =
+        r.kind == Kind::kAttempt || r.kind == Kind::kRefused || r.kind == Kind::kConfirm || r.kind == Kind::kFault;
     return Shape(r.kind, r.flags, r.process, r.stage, r.topic, r.partition, r.message, status ? r.value : 0);
   };
   std::map<Shape, std::pair<uint32_t, uint32_t>> seen;  // how many, the last

@@ -142,6 +142,21 @@ TEST(WordsTest, OnQueuesThereAreDeliveriesAndAcknowledgements) {
   EXPECT_THAT(text, HasSubstr("gets raw/0 for parse\n"));
 }
 
+TEST(WordsTest, WhatAPortAnswersIsPartOfTheStory) {
+  Sample sample = CommitBeforePublish();
+  History& history = sample.history;
+  history.topology.ports = {"warehouse"};
+  Record record = {.at_ns = history.records.back().at_ns, .kind = Kind::kRefused, .process = 1, .stage = 1, .topic = 0};
+  record.message = history.jobs[1].message;
+  record.value = 14;
+  history.records.insert(history.records.end() - 1, record);
+  record.count = 1;
+  history.records.insert(history.records.end() - 1, record);
+  const std::string text = TellFirst(sample);
+  EXPECT_THAT(text, HasSubstr("is answered by port warehouse, asked for job 7: UNAVAILABLE, and nothing was done"));
+  EXPECT_THAT(text, HasSubstr("UNAVAILABLE, although it was done"));
+}
+
 TEST(NamesTest, ProcessesOfOneStageAreCalledByIt) {
   Sample sample = CommitBeforePublish();
   EXPECT_EQ(Names(sample.plan, sample.history).Process(0, 1), "process-1 (2nd life)");

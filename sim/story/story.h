@@ -4,8 +4,9 @@
 //   std::cout << StoryText(*story);
 //
 // Jobs come to three services in a row. The second is slow for a while, one process dies and comes back, later one more
-// process comes. The synchronous chain and the Queuer are small programs (sim/story/comparators.h); the dataflow is the
-// real worker in the simulator, and auto-commit is the same over a client that commits on a timer.
+// process comes. All four run in the simulator, over the same broker model, by one plan (sim/story/architectures.h): the
+// synchronous chain is a stage that calls all three services, the Queuer the same with an executor that acknowledges on
+// receipt, auto-commit the dataflow over a client that commits on a timer.
 //
 // Errors: what its pipeline says, should it be broken. Threading: pure functions.
 #ifndef MILLRACE_SIM_STORY_STORY_H_

@@ -14,7 +14,7 @@ inline constexpr int64_t kStoryMs = 1'000'000;
 // Jobs come steadily to three services. The second is slow for a while; meanwhile one process dies and comes back; later
 // one more process comes.
 struct Workload {
-  uint64_t salt = 1;  // of the network's luck, where there is a network
+  uint64_t salt = 1;  // of the run's luck
   uint32_t jobs = 200;
   uint32_t keys = 100;
   int64_t gap_ns = 10 * kStoryMs;
@@ -33,13 +33,13 @@ struct Workload {
 struct Architecture {
   std::string name;
   uint32_t jobs = 0;
-  uint32_t accepted = 0;             // whoever handed it over was told that it is safe
-  uint32_t settled = 0;              // all three services have done their work on it
-  uint32_t lost = 0;                 // accepted, and never settled
-  uint32_t duplicates = 0;           // work of a service on a job that it had done before
-  uint32_t accepted_while_slow = 0;  // until the second service is well again
-  int64_t all_done_ns = -1;          // the last job that is settled; -1: something accepted never is
-  int64_t longest_wait_ns = 0;       // from a job's coming to its end, of those that end
+  uint32_t accepted = 0;         // whoever handed it over was told that it is safe
+  uint32_t settled = 0;          // all three services have done their work on it
+  uint32_t lost = 0;             // accepted, and never settled
+  uint32_t duplicates = 0;       // work on a job that was done before
+  uint32_t done_while_slow = 0;  // until the second service is well again
+  int64_t all_done_ns = -1;      // the last job that is settled; -1: something accepted never is
+  int64_t longest_wait_ns = 0;   // from a job's coming to its end, of those that end
   std::string why;
 };
 

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -42,6 +43,7 @@ class HistoryBuilder {
                         std::string_view dead_letter = "");
   HistoryBuilder& Sink();  // the stage declared last keeps receipts in its effects
   HistoryBuilder& ParkKey();
+  HistoryBuilder& ExactlyOnce();
   HistoryBuilder& Window(uint32_t messages);
   HistoryBuilder& Branch(std::string_view branch);
   uint16_t topic(std::string_view name) const;
@@ -87,10 +89,27 @@ class HistoryBuilder {
                           std::initializer_list<uint32_t> outputs = {}, uint64_t code = 0);
   HistoryBuilder& Die(uint16_t process, std::string_view stage, uint32_t dead_letter);  // made, not published yet
   HistoryBuilder& Effect(uint16_t process, std::string_view stage, uint32_t message, bool repeat = false);
+  // A port has answered Unavailable.
+  HistoryBuilder& Refused(uint16_t process, std::string_view stage, uint32_t message, bool done = false);
   HistoryBuilder& Publish(uint16_t process, std::string_view stage, uint32_t message);
   HistoryBuilder& Confirm(uint16_t process, std::string_view stage, uint32_t message, uint64_t code = 0);
   HistoryBuilder& Settle(uint16_t process, std::string_view stage, uint32_t message);
   HistoryBuilder& Commit(uint16_t process, std::string_view stage, uint16_t partition, uint64_t next);
+
+  // ---- transactions, by number; each ends with a marker in every partition that it has written to
+  HistoryBuilder& AppendIn(uint64_t transaction, uint32_t message);
+  HistoryBuilder& Transact(uint16_t process, std::string_view stage, bool commit = true);
+  HistoryBuilder& Ended(uint64_t transaction, uint16_t process, std::string_view stage, bool commit = true,
+                        TransactionEnd why = TransactionEnd::kAsked);
+  HistoryBuilder& CommittedIn(uint64_t transaction, std::string_view stage, uint16_t partition, uint64_t next);
+  HistoryBuilder& Transacted(uint16_t process, std::string_view stage, bool commit = true, uint64_t code = 0);
+  // Published, appended in it, and confirmed.
+  HistoryBuilder& SentIn(uint64_t transaction, uint16_t process, std::string_view stage, uint32_t message);
+  // Asked, done, told, settled: commits it with the settlement of the message.
+  HistoryBuilder& SettledIn(uint64_t transaction, uint16_t process, std::string_view stage, uint32_t message);
+  // As Work.
+  HistoryBuilder& WorkIn(uint64_t transaction, uint16_t process, std::string_view stage, uint32_t message,
+                         std::initializer_list<uint32_t> outputs = {});
 
   // All of it: delivered and dispatched; done; published, appended and confirmed; settled, and that taken.
   HistoryBuilder& Work(uint16_t process, std::string_view stage, uint32_t message,
@@ -99,7 +118,8 @@ class HistoryBuilder {
   HistoryBuilder& Settled(uint16_t process, std::string_view stage, uint32_t message);  // settled, and that taken
 
   // ---- records of the world
-  HistoryBuilder& Fault(uint64_t number = 0);
+  HistoryBuilder& Fault(uint64_t number = 0);        // it fires, and strikes
+  HistoryBuilder& FaultInVain(uint64_t number = 0);  // it fires, and nothing meets it
   HistoryBuilder& Quiet();
   HistoryBuilder& Stuck(std::string_view text, bool livelock = false);
   HistoryBuilder& Limit(std::string_view text);
@@ -126,6 +146,7 @@ class HistoryBuilder {
   std::map<std::pair<uint16_t, uint16_t>, uint64_t> appended_;   // by topic and partition
   std::map<std::pair<uint16_t, uint16_t>, uint64_t> committed_;  // by stage and partition
   std::map<Place, uint64_t> epoch_, tag_;
+  std::map<uint64_t, std::set<std::pair<uint16_t, uint16_t>>> written_;  // by transaction: topic and partition
   std::map<std::tuple<uint16_t, uint16_t, uint32_t>, uint32_t> attempts_;
   std::map<std::tuple<uint16_t, uint16_t, uint32_t>, uint64_t> delivered_;  // queues: the tag
   std::map<uint16_t, uint16_t> life_;

@@ -3,7 +3,7 @@
 import os
 import re
 
-BROKER_CLIENTS = ("@system//:rdkafka", "@system//:rabbitmq")
+BROKER_CLIENTS = ("@system//:rdkafka", "@system//:rabbitmq", "@system//:openssl")
 # A driver's folder holds its shim over the client library; the logic in core/ sees no client and may be simulated.
 _SHIM = re.compile(r"//bus/(?:kafka|rabbitmq)(?!/core\b)[:/]")
 _CLIENT_HEADER = re.compile(r"^(?:librdkafka/|rdkafka|rabbitmq-c/|amqp(?:_\w+)?\.h)")

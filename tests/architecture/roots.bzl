@@ -18,6 +18,7 @@ ROOTS = {
         "//sim/guard",
         "//sim/guard:interpose",
         "//sim/mutants:planted_main",
+        "//sim/observed:observation",
         "//sim/report:page",
         "//sim/report:words",
         "//sim/story",

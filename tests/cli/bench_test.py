@@ -25,6 +25,11 @@ class BenchTest(unittest.TestCase):
         result = bench("fill", "--bus", "mem:", "--count", "1000", "--rate", "20000")
         self.assertEqual((result.returncode, result.stdout), (0, "confirmed=1000\n"), result.stderr)
 
+    def test_topics_are_made_and_nothing_else(self):
+        result = bench("topics", "--bus", "mem:", "--in", "orders", "--out", "marked")
+        self.assertEqual((result.returncode, result.stdout), (0, ""), result.stderr)
+        self.assertEqual(bench("topics", "--bus", "mem:", "--partitions", "0").returncode, 2)
+
     def test_memory_has_nothing_but_what_it_is_given(self):
         result = bench("stage", "--bus", "mem:", "--count", "10")
         self.assertEqual(result.returncode, 2)

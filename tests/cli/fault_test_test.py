@@ -51,6 +51,47 @@ class FaultTestTest(unittest.TestCase):
         self.assertEqual(self.seeds(few)[0], 7)
         self.assertIn("seeds from 500 on", few.stdout)
 
+    def test_bad_arguments(self):
+        for share in ("7", "-1", "nan"):
+            self.assertIn("--max-dead-share", self.run_test(f"--max-dead-share={share}", code=2).stderr)
+        self.assertIn("--min-seeds", self.run_test("--min-seeds=-1", code=2).stderr)
+        self.assertIn("--budget-seconds", self.run_test("--budget-seconds=inf", code=2).stderr)
+        self.assertIn("port-slow can never strike here", self.run_test("--faults=port-slow", code=2).stderr)
+
+    def test_a_corpus_plan_that_went_stale(self):
+        plan = ('version: 1\nexpect { promise: "no-loss" signature: "lost" }\nFIRES'
+                'fault { id: 1 kind: "crash" at: "900s" target: 0 }\njob { id: 1 }\n')
+        for fires, says in (('fires: "crash"\n', "the plan has gone stale: .* strike nothing now: crash; .* --plan stale.plan --renew"),
+                            ("", "none of the plan's faults strikes anything, so it shows nothing; ")):
+            (self.folder / "stale.plan").write_text(plan.replace("FIRES", fires), encoding="utf-8")
+            result = self.run_test("--min-seeds=5", "--corpus=stale.plan", code=1)
+            self.assertRegex(result.stdout, "(?m)^finding: stale.plan: " + says)
+        (self.folder / "good.plan").write_text(plan.replace("900s", "1ms").replace("FIRES", 'fires: "crash"\n'), encoding="utf-8")
+        self.run_test("--min-seeds=5", "--corpus=good.plan")
+
+    def test_an_old_corpus_plan_that_does_not_say_what_must_strike(self):
+        two = ('version: 1\nexpect { promise: "no-loss" signature: "lost" }\nFIRES'
+               'fault { id: 1 kind: "crash" at: "1ms" target: 0 }\nfault { id: 2 kind: "crash" at: "LATER" target: 1 }\njob { id: 1 }\n')
+        old = self.folder / "old.plan"
+        old.write_text(two.replace("FIRES", "").replace("LATER", "2ms"), encoding="utf-8")
+        result = self.run_test("--min-seeds=5", "--corpus=old.plan")
+        self.assertRegex(result.stdout, r"(?m)^old\.plan: holds; once broken was no-loss\n"
+                         r"old\.plan: what strikes is crash \(2\); the plan does not say that it must: .* --plan old\.plan --renew writes it there$")
+        subprocess.run([PROGRAM, "sim", PIPELINE, "--plan=old.plan", "--renew"], check=True, capture_output=True, cwd=self.folder)
+        self.assertIn('fires: ["crash", "crash"]', old.read_text(encoding="utf-8"))
+        self.assertNotIn("what strikes", self.run_test("--min-seeds=5", "--corpus=old.plan").stdout)
+        # One of two is less than what it was kept for.
+        old.write_text(two.replace("FIRES", 'fires: ["crash", "crash"]\n').replace("LATER", "900s"), encoding="utf-8")
+        self.assertRegex(self.run_test("--min-seeds=5", "--corpus=old.plan", code=1).stdout,
+                         r"(?m)^finding: old\.plan: the plan has gone stale: .* strike nothing now: crash \(1 of 2 still do\);")
+
+    def test_a_range_that_there_was_no_time_for(self):
+        result = self.run_test(code=1, MILLRACE_FIRST_SEED="500", MILLRACE_SEEDS="100000000", MILLRACE_BUDGET_SECONDS="1")
+        runs = self.seeds(result)[0]
+        self.assertIn(f" of the 100,000,000 seeds that MILLRACE_SEEDS asks for: go on with MILLRACE_FIRST_SEED={500 + runs} "
+                      f"MILLRACE_SEEDS={100000000 - runs}, or give it more time by MILLRACE_BUDGET_SECONDS", result.stdout)
+        self.assertRegex(result.stdout, r"(?m)^[\d,]+ seeds \(stopped before the end\)")
+
     def test_a_bad_environment(self):
         for name, value in (("MILLRACE_SEEDS", "0"), ("MILLRACE_SEEDS", "many"), ("MILLRACE_FIRST_SEED", "-1"),
                             ("MILLRACE_BUDGET_SECONDS", "1.5")):
@@ -78,20 +119,35 @@ class FaultTestTest(unittest.TestCase):
 
     def test_a_stage_that_is_no_function_of_its_message(self):
         result = self.run_test("--min-seeds=5", *FAILING, pipeline=self.with_stage("hidden"), code=1)
-        self.assertRegex(result.stdout, r"(?m)^  static-state: ")
+        self.assertRegex(result.stdout, r"(?m)^  static-state: the stage relay keeps state .*: called for input job-\d+, the body of output 0 ")
+        self.assertLess(result.stdout.index("about your stages"), result.stdout.find(" is broken") % len(result.stdout))
+
+    def test_inputs_may_lie_elsewhere_for_whoever_replays(self):
+        (self.folder / "made.jsonl").write_text("".join(f"job number {i}\n" for i in range(50)), encoding="utf-8")
+        result = self.run_test("--min-seeds=20", "--inputs=made.jsonl", "--inputs-in-replay=bazel-bin/x/made.jsonl", *FAILING,
+                               pipeline=self.with_stage("hidden"), code=1)
+        self.assertIn("with 50 inputs of made.jsonl", result.stdout)
+        self.assertIn("sim --inputs bazel-bin/x/made.jsonl ", result.stdout)
 
     def test_a_failure_leaves_its_plan_and_its_page_and_the_corpus_keeps_it(self):
         hidden = self.with_stage("hidden")
         result = self.run_test("--min-seeds=20", *FAILING, pipeline=hidden, code=1)
         self.assertRegex(result.stdout, r"(?m)^(one-id-one-content|final-state) is broken: ")
-        plans = sorted(self.outputs.glob("*.plan"))
+        plans = sorted(plan for plan in self.outputs.glob("*.plan") if plan.with_suffix(".html").exists())
         self.assertGreater(len(plans), 0)
-        self.assertTrue(plans[0].with_suffix(".html").exists())
         text = plans[0].read_text(encoding="utf-8")
         self.assertIn("expect {", text)
         salt = re.search(r"(?m)^salt: .*$", text)
         self.assertIn(salt.group(0) if salt else "version: 1", result.stdout, "the plan is in the log, too")
         self.assertIn(f"replay:  bazel run //x:y -- sim --promises one-id-one-content,final-state --plan ./{plans[0].name}", result.stdout)
+
+        # Those that fail alike can be run, too.
+        alike = re.search(r"(?m)^so fail \d+ more runs?:\n  (\d+):  bazel run //x:y -- (sim .* --seed \1)$", result.stdout)
+        self.assertTrue((self.outputs / f"seed-{alike.group(1)}.plan").exists())
+        run = subprocess.run([PROGRAM, *alike.group(2).replace("sim ", f"sim {hidden} ", 1).split()], capture_output=True, text=True,
+                             check=False, cwd=self.folder)
+        self.assertEqual(run.returncode, 1, run.stdout + run.stderr)
+        self.assertIn(" is broken: ", run.stdout)
 
         again = self.run_test("--min-seeds=5", *FAILING, f"--corpus={plans[0]}", pipeline=hidden, code=1)
         self.assertRegex(again.stdout, r"(?m)^.*\.plan: \S+ is broken, as it was once$")

@@ -53,6 +53,22 @@ class LintTest(unittest.TestCase):
         self.assertEqual(result.returncode, 2)
         self.assertIn("none.textproto", result.stderr)
 
+    def test_options_of_the_bus_count(self):
+        pipeline = "stages/property/property.textproto"
+        rabbit = (pipeline, "--bus", "amqp://host/")
+        self.assertNotIn("warning", lint(*rabbit).stdout)
+        result = lint(*rabbit, "--bus-option", "consumer_timeout=1")
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertRegex(result.stdout, r"property\.textproto:\d+: warning: stage .* takes back what is unsettled for 1 s")
+        result = lint(*rabbit, "--bus-option", "consumer_timeout=never", "--bus-option", "password=s3cret")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("consumer_timeout", result.stdout)
+        self.assertNotIn("s3cret", result.stdout + result.stderr)
+        result = lint(*rabbit, "--bus-option", "s3cret")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("not of the form name=value", result.stderr)
+        self.assertNotIn("s3cret", result.stdout + result.stderr)
+
     def test_a_bus_from_the_command_line(self):
         result = lint("stages/property/property.textproto", "--bus", "mme:")
         self.assertEqual(result.returncode, 2)

@@ -44,8 +44,8 @@ class Operating:
         stages = self.command("lag", "--format=json", *more, expect=expect)["stages"]
         return {stage["stage"]: stage for stage in stages}
 
-    def start_worker(self):
-        worker = subprocess.Popen([DEMO, "work", PIPELINE, "--bus", self.bus, "--stage", "check", "--out", str(self.folder / "work")],
+    def start_worker(self, pipeline=PIPELINE, bus=None, name="work"):
+        worker = subprocess.Popen([DEMO, "work", str(pipeline), "--bus", bus or self.bus, "--stage", "check", "--out", str(self.folder / name)],
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
         def stop():
@@ -53,9 +53,12 @@ class Operating:
             worker.communicate(timeout=60)
 
         self.addCleanup(stop)
-        line = worker.stdout.readline()
-        self.assertIn("at work on", line)
-        return worker
+        said = []
+        for line in worker.stdout:  # what lint warns of goes before
+            said.append(line)
+            if "at work on" in line:
+                return worker
+        return self.fail("it has not begun to work: " + "".join(said))
 
     def changed(self, old, new):
         text = pathlib.Path(PIPELINE).read_text(encoding="utf-8")

@@ -300,7 +300,7 @@ class RunTest(unittest.TestCase):
                 (("fly",), "there is no command \"fly\"; known: run, work, lint"),
                 (("rnu",), "did you mean \"run\"?"),
                 (("run", "none.textproto"), "none.textproto"),
-                (("run", PIPELINE, "--bus", "nats://host"), 'no backend for the bus "nats://host"; known: amqp:, kafka:, mem:'),
+                (("run", PIPELINE, "--bus", "nats://host"), 'no backend for the bus "nats://host"; known: amqp:, amqps:, kafka:, mem:'),
                 (("run", PIPELINE, "--format", "xml"), "xml"),
                 (("run", PIPELINE, "--input", "count"), "KEY=VALUE"),
                 (("run", PIPELINE, "--input", "cuont=3"), 'did you mean "count"?'),

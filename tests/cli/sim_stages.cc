@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sim/example/one_stage.h"
+#include "tests/cli/rough_stages.h"
 
 namespace millrace::demo {
 namespace {
@@ -91,6 +92,7 @@ absl::Status RegisterSimStages(stages::Registry& registry) {
                                        return std::make_unique<Worked>(make());
                                      }}));
   }
+  status.Update(RegisterRoughStages(registry));
   return status;
 }
 

@@ -7,9 +7,9 @@
 
 namespace millrace::demo {
 
-// Beside the stages of sim/example/one_stage.h: "moody" (another body each time), "hidden" (numbers its objects with a
-// static), "clock" (reads the machine's), "refuse" (refuses everything), "picky" (refuses three of four), "endless" (does
-// not return for job number 7), "abort" (ends the process at job number 7).
+// Beside the stages of sim/example/one_stage.h and tests/cli/rough_stages.h: "moody" (another body each time), "hidden"
+// (numbers its objects with a static), "clock" (reads the machine's), "refuse" (refuses everything), "picky" (refuses
+// three of four), "endless" (does not return for job number 7), "abort" (ends the process at job number 7).
 absl::Status RegisterSimStages(stages::Registry& registry);
 
 }  // namespace millrace::demo

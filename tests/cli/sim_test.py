@@ -14,6 +14,8 @@ DEMO = os.path.abspath(BUILT + "tests/cli/sim_demo")
 SMALL = os.path.abspath(BUILT + "tests/cli/sim_demo_sim")  # only simulates
 MILLRACE = os.path.abspath(BUILT + "ops/millrace")
 PIPELINE = os.path.abspath("tests/example/one.textproto")
+VERSIONS = os.path.abspath(BUILT + "tests/example/versions_sim")
+HASTY = os.path.abspath(BUILT + "tests/example/versions_hasty_sim")
 PROPERTY = os.path.abspath("stages/property/property.textproto")
 # What a stage does wrong shows under few promises, and they are all that these tests are about.
 QUIET = ("--faults=crash", "--semantics=log", "--jobs=20", "--promises=no-loss")
@@ -120,6 +122,49 @@ class SimTest(unittest.TestCase):
         self.sim("--seed=3", "--report=run.html")
         self.assertIn("</html>", (self.folder / "run.html").read_text(encoding="utf-8"))
 
+    def page(self, path):
+        text = (self.folder / path).read_text(encoding="utf-8")
+        self.assertIn("</html>", text)
+        return text
+
+    def test_a_page_says_how_to_run_it_again(self):
+        self.sim("--seed=3", "--report=run.html")
+        self.assertIn(f"{DEMO} sim {PIPELINE} --seed 3", self.page("run.html"))
+
+    def test_a_page_where_nothing_fails(self):
+        out = self.sim("--seeds=30", "--report=well.html").stdout
+        seed = re.search(r"(?m)^page:    well\.html \(seed (\d+), the first that was effective\)$", out).group(1)
+        self.assertIn(f"--seed {seed}", self.page("well.html"))
+        self.assertRegex(self.sim(f"--seed={seed}").stdout, r"(?m)^effective: yes")
+        self.assertFalse((self.folder / "sim-failures").exists())
+        out = self.sim("--exhaustive", "--jobs=1", "--semantics=log", "--budget-seconds=5", "--report=crash.html").stdout
+        self.assertIn("page:    crash.html (the first schedule with a crash)", out)
+        self.page("crash.html")
+        self.sim("--seeds=5", "--report=refused.html", pipeline=self.with_stage("refuse"), code=1)
+        self.page("refused.html")
+
+    def test_what_strikes_is_told_from_what_is_armed(self):
+        plan = "version: 1\njob { id: 1 }\nfault { id: 1 kind: \"net-loss\" at: \"20s\" target: -2 amount: 1 }\n"
+        (self.folder / "late.plan").write_text(plan, encoding="utf-8")
+        out = self.sim("--plan=late.plan").stdout
+        self.assertRegex(out, r"(?m)^  1  net-loss: (fired at .*, and nothing ever met it|never fired: .*)$")
+        self.assertRegex(out, r"(?m)^effective: no, no fault struck")
+        (self.folder / "met.plan").write_text(plan.replace("20s", "1us"), encoding="utf-8")
+        self.assertRegex(self.sim("--plan=met.plan").stdout, r"(?m)^  1  net-loss: struck at ")
+
+    def test_a_plan_is_renewed_in_its_file(self):
+        text = ('# Why it is kept.\nversion: 1\nexpect { promise: "no-loss" signature: "lost" }\n'
+                'fault { id: 1 kind: "crash" at: "1ms" target: 0 }\njob { id: 1 }  # and this\n')
+        (self.folder / "kept.plan").write_text(text, encoding="utf-8")
+        self.assertIn("renewed: kept.plan", self.sim("--plan=kept.plan", "--renew").stdout)
+        lines = text.splitlines(keepends=True)
+        self.assertEqual((self.folder / "kept.plan").read_text(encoding="utf-8"),
+                         "".join(lines[:3]) + 'fires: ["crash"]\n' + "".join(lines[3:]))
+        (self.folder / "idle.plan").write_text(text.replace("1ms", "900s"), encoding="utf-8")
+        out = self.sim("--plan=idle.plan", "--renew", code=1).stdout
+        self.assertIn("finding: idle.plan: none of its faults strikes anything", out)
+        self.refused("--renew", says="name it with --plan")
+
     def test_nothing_to_shrink(self):
         self.assertIn("nothing to shrink", self.sim("--seed=3", "--shrink").stdout)
 
@@ -141,6 +186,27 @@ class SimTest(unittest.TestCase):
         report = self.report("--inputs=in.jsonl", "--seeds=10")
         self.assertEqual(report["inputs"], 30)
         self.assertEqual(report["without_faults"][0]["settled"], 30)
+
+    def test_the_next_version_is_deployed_in_the_middle_of_the_work(self):
+        report = self.report("--seeds=40", "--faults=new-version", pipeline=None, program=VERSIONS)
+        self.assertEqual(report["failures"], [])
+        self.assertGreater(report["faults_fired"]["new-version"], 20)
+
+    def test_a_next_version_that_cannot_read_what_is_there(self):
+        report = self.report("--seeds=40", "--faults=new-version", pipeline=None, program=HASTY, code=1)
+        failure = report["failures"][0]
+        self.assertEqual(failure["promise"], "unjustified-dead-letter")
+        self.assertIn("stage unpack", failure["text"])
+        self.sim("--plan=" + failure["plan"], pipeline=None, program=HASTY, code=1)
+        self.sim("--plan=" + failure["plan"], pipeline=None, program=VERSIONS)
+
+    def test_where_there_is_no_next_version(self):
+        self.refused("--faults=new-version", says="--faults new-version: there is no next version")
+        self.assertRegex(self.sim("--faults=help").stdout, r"(?m)^\| `new-version` .*next_registrar")
+        (self.folder / "next.plan").write_text('version: 1\njob { id: 1 }\nfault { id: 1 kind: "new-version" target: 0 }\n',
+                                               encoding="utf-8")
+        self.refused("--plan=next.plan", says="next.plan:3: ")
+        self.assertNotIn("new-version", self.report("--seeds=40")["faults_fired"])
 
     def test_budget(self):
         report = self.report("--seeds=100000000", "--budget-seconds=1", "--threads=1")
@@ -169,7 +235,7 @@ class SimTest(unittest.TestCase):
         report = self.report("--seeds=5", "--jobs=30", pipeline=PROPERTY, program=MILLRACE)
         self.assertEqual(report["seeds"], 5)
         self.assertEqual(report["stage_findings"], [])
-        self.assertEqual([stage["stage"] for stage in report["stages_not_checkable"]], ["store"])
+        self.assertEqual(report["stages_not_checkable"], [], "the store is called twice in runs that nobody judges")
 
     # ---- findings
 
@@ -206,7 +272,11 @@ class SimTest(unittest.TestCase):
         hidden = self.with_stage("hidden")
         self.assertEqual(self.report("--seeds=3", *QUIET, pipeline=hidden)["stage_findings"], [])
         report = self.report("--seeds=3", *QUIET, "--isolate", pipeline=hidden, code=1)
-        self.assertEqual([finding["kind"] for finding in report["stage_findings"]], ["static-state"])
+        self.assertEqual([(finding["kind"], finding["stage"]) for finding in report["stage_findings"]], [("static-state", "relay")])
+        finding = report["stage_findings"][0]
+        self.assertRegex(finding["input"], r"^job-\d+$")
+        self.assertEqual(finding["what"], "the body of output 0")
+        self.assertNotEqual(finding["first"], finding["second"])
         self.assertEqual(self.report("--seeds=3", *QUIET, "--isolate")["stage_findings"], [])
 
     def test_a_stage_that_does_not_return(self):
@@ -224,6 +294,13 @@ class SimTest(unittest.TestCase):
     def failing(self):
         return ("--promises=one-id-one-content,final-state", "--faults=crash", "--semantics=log"), self.with_stage("hidden")
 
+    def test_what_is_wrong_with_a_stage_is_said_before_what_breaks_of_it(self):
+        options, pipeline = self.failing()
+        out = self.sim("--seeds=30", "--isolate", *options, pipeline=pipeline, code=1).stdout
+        self.assertRegex(out, r"(?m)^  static-state: the stage relay keeps state outside of its object .*called for input job-\d+, ")
+        self.assertLess(out.index("about your stages"), re.search(r"(?m)(^|: )(one-id-one-content|final-state) is broken", out).start())
+        self.assertRegex(out, r"(?m)^\S+ is broken: .*\nthis may follow from what is said above about your stage relay: correct that first$")
+
     def test_a_failure_is_shrunk_and_its_plan_fails_again(self):
         options, pipeline = self.failing()
         report = self.report("--seeds=30", *options, pipeline=pipeline, code=1)
@@ -236,6 +313,12 @@ class SimTest(unittest.TestCase):
         self.assertEqual(first["plan"], f"sim-failures/seed-{first['seed']}.plan")
         self.assertIn("</html>", (self.folder / first["page"]).read_text(encoding="utf-8"))
         self.assertEqual({failure["like"] for failure in report["failures"][1:]} - {None, first["seed"]}, set())
+        self.assertEqual({failure["shrink_ended_by"] for failure in report["failures"]}, {None}, "nothing cut it short")
+        for failure in report["failures"]:
+            text = (self.folder / failure["plan"]).read_text(encoding="utf-8")
+            if "fault {" in text:
+                self.assertRegex(text, r'(?m)^fires: \["crash"(, "crash")*\]$', failure["plan"])
+            self.assertIn(failure["plan"], failure["replay"])
         again = subprocess.run(first["replay"] + " --format json", shell=True, capture_output=True, text=True, check=False,
                                cwd=self.folder)
         self.assertEqual(again.returncode, 1, again.stdout + again.stderr)
@@ -270,7 +353,17 @@ class SimTest(unittest.TestCase):
         self.refused("--budget-seconds=-1", says="--budget-seconds")
         self.refused("--jobs=0", says="--jobs")
         self.refused("--threads=-1", says="--threads")
-        self.refused("--max-dead-share=2", says="--max-dead-share")
+        for share in ("2", "-0.1", "nan"):
+            self.refused(f"--max-dead-share={share}", says="--max-dead-share")
+        for option in ("--first-seed", "--seed", "--jobs", "--partitions", "--min-effective"):
+            self.refused(f"{option}=-1", says=f'{option}: "-1" is no whole number from 0 on')
+        self.refused("--seeds=5..9", "--first-seed=3", says="--seeds 5..9 says already which is the first")
+        self.refused("--seed=5", "--first-seed=3", says="--first-seed is of many seeds")
+        self.refused("--plan=", says="--plan: 1 required FILE missing")
+        self.refused("--report=", says="--report: 1 required FILE")
+        self.refused("--faults=crash,port-slow", says="port-slow can never strike here: the pipeline has no ports")
+        self.refused("--faults=alarm", "--semantics=log", says="alarm can never strike here: it strikes on queues, and only logs")
+        self.refused("--faults=twin", says="twin can never strike here: no stage is EXACTLY_ONCE")
         self.refused("--seed=1", "--plan=x.plan", says="give one of them")
         self.refused("--seed=1", "--exhaustive", says="leave out")
         self.refused("--faults=crahs", says='there is no fault "crahs"; did you mean "crash"')
@@ -284,13 +377,26 @@ class SimTest(unittest.TestCase):
         self.refused("--seeds=3", pipeline="none.textproto", says="none.textproto")
         (self.folder / "empty.jsonl").write_text("\n\n", encoding="utf-8")
         self.refused("--inputs=empty.jsonl", says="has no line")
-        self.refused("--seeds=3", "--report=no/such/folder/run.html", says="no/such/folder/run.html", code=3)
-        self.refused("--seeds=3", "--report=.", says="--report", code=3)
+        self.refused("--seeds=3", "--report=no/such/folder/run.html", says="--report: cannot write no/such/folder/run.html")
+        self.refused("--seeds=3", "--report=.", says="--report")
+        os.mkfifo(self.folder / "fifo")
+        self.refused("--seeds=3", "--report=fifo", says="--report")
+        for endless in ("/dev/zero", "fifo"):
+            self.refused(f"--inputs={endless}", says=f"--inputs: {endless} is a device or a pipe")
+            self.refused(f"--plan={endless}", says=f"{endless} is a device or a pipe")
+        with open(self.folder / "huge", "wb") as file:
+            file.truncate(1 << 40)
+        self.refused("--inputs=huge", says="huge is too large (over 1 GiB)")
 
     def test_plans(self):
         for text, says in (('fault { id: 1 kind: "crahs" at: "1ms" }', 'there is no fault "crahs"'),
                            ('fault { id: 1 kind: "crash" at: "-1ms" }', "the time is negative"),
                            ('fault { id: 1 kind: "crash" after_action { process: 99 } target: 0 }', "process"),
+                           ('fault { id: 1 kind: "net-loss" at: "1ms" target: 0 amount: -4 }', "the amount -4 (how many packets)"),
+                           ('fault { id: 1 kind: "retention" at: "1ms" target: 0 amount: 99999999999 }', "the amount 99999999999"),
+                           ('fault { id: 1 kind: "pause" at: "1ms" target: 0 duration: "9000000s" }', "over 30 days"),
+                           ('job { id: 2 }', "it has input 0, which job 1 has"),
+                           ('fires: "crash"', 'the plan has no fault "crash"'),
                            ('nonsense', "nonsense")):
             with self.subTest(text=text):
                 (self.folder / "bad.plan").write_text(f"version: 1\njob {{ id: 1 }}\n{text}\n", encoding="utf-8")
@@ -308,20 +414,21 @@ class SimTest(unittest.TestCase):
 
     def test_lists(self):
         faults = self.sim("--faults=help", pipeline=None).stdout
-        self.assertRegex(faults, r"(?m)^crash +process +\w")
+        self.assertRegex(faults, r"(?m)^\| `crash` \| a process dies")
         self.assertEqual(faults, self.sim("--faults=help", pipeline=None, program=SMALL).stdout)
 
-    def test_the_table_of_promises_is_in_the_reference(self):
-        """After a change on purpose: MILLRACE_UPDATE=1 python3 tests/cli/sim_test.py, run from the workspace, rewrites it."""
-        table = self.sim("--promises=help", pipeline=None).stdout
-        path = pathlib.Path(HERE) / "docs/reference/promises.md"
-        text = path.read_text(encoding="utf-8")
-        mark = "<!-- printed by: millrace sim --promises help -->\n\n"
-        self.assertIn(mark, text)
-        if os.environ.get("MILLRACE_UPDATE"):
-            path.write_text(text.split(mark)[0] + mark + table, encoding="utf-8")
+    def test_the_tables_of_promises_and_faults_are_in_the_reference(self):
+        """After a change on purpose: MILLRACE_UPDATE=1 python3 tests/cli/sim_test.py, run from the workspace, rewrites them."""
+        for what in ("promises", "faults"):
+            table = self.sim(f"--{what}=help", pipeline=None).stdout
+            path = pathlib.Path(HERE) / f"docs/reference/{what}.md"
             text = path.read_text(encoding="utf-8")
-        self.assertEqual(text.split(mark)[1], table)
+            mark = f"<!-- printed by: millrace sim --{what} help -->\n\n"
+            self.assertIn(mark, text)
+            if os.environ.get("MILLRACE_UPDATE"):
+                path.write_text(text.split(mark)[0] + mark + table, encoding="utf-8")
+                text = path.read_text(encoding="utf-8")
+            self.assertEqual(text.split(mark)[1], table)
 
     def test_the_reference_names_every_option_and_field(self):
         reference = (pathlib.Path(HERE) / "docs/reference/simulator.md").read_text(encoding="utf-8")

@@ -219,6 +219,8 @@ TEST_P(Conformance, GapsInOffsetsAreNormal) {
   if (capabilities().lag) {
     EXPECT_TRUE(world->RunUntil([&] { return world->Lag("g", "t") == 0; }))
         << "a trailing gap is not lag: " << world->Lag("g", "t");
+    EXPECT_TRUE(world->RunUntil([&] { return world->OffsetsBehind("g", "t") == 0; }))
+        << "a trailing gap is settled: " << world->OffsetsBehind("g", "t") << " offsets are left";
   }
 }
 

@@ -61,14 +61,18 @@ MonotonicTime RealClock::Now() const { return {std::chrono::steady_clock::now().
 WallTime RealClock::Wall() const { return {std::chrono::system_clock::now().time_since_epoch().count()}; }
 
 KafkaHarness::KafkaHarness(Rebalance rebalance)
-    : rebalance_(rebalance),
-      timing_{.session_timeout = std::chrono::seconds(3),
-              .heartbeat_interval = std::chrono::milliseconds(200),
-              .revoke_timeout = std::chrono::seconds(3),
-              .limit = std::chrono::seconds(40),
-              .quiet = std::chrono::milliseconds(1500)},
-      prefix_(NewPrefix()),
-      url_(UrlOfBroker()) {
+    : KafkaHarness(rebalance, UrlOfBroker(),
+                   {.session_timeout = std::chrono::seconds(3),
+                    .heartbeat_interval = std::chrono::milliseconds(200),
+                    .revoke_timeout = std::chrono::seconds(3),
+                    .limit = std::chrono::seconds(40),
+                    .quiet = std::chrono::milliseconds(1500)}) {}
+
+KafkaHarness::KafkaHarness(const std::string& url, const Timing& timing)
+    : KafkaHarness(Rebalance::kEager, url, timing) {}
+
+KafkaHarness::KafkaHarness(Rebalance rebalance, const std::string& url, const Timing& timing)
+    : timing_(timing), prefix_(NewPrefix()), url_(url) {
   auto opened =
       bus::OpenKafkaBus(url_ + "?rebalance=" + (rebalance == Rebalance::kCooperative ? "cooperative" : "eager") +
                             "&queued.min.messages=1",

@@ -22,6 +22,9 @@ class KafkaHarness final : public Harness {
   enum class Rebalance { kEager, kCooperative };
   // Ends the process with a word on how to start a Kafka where there is none.
   explicit KafkaHarness(Rebalance rebalance);
+  // The same of the Kafka at a URL, eager, with other times.
+  KafkaHarness(const std::string& url, const Timing& timing);
+  bus::KafkaBus& kafka() { return *bus_; }
 
   bus::Bus& bus() override { return *bus_; }
   std::string Name(const std::string& name) override { return prefix_ + name; }
@@ -33,11 +36,12 @@ class KafkaHarness final : public Harness {
   void MakeGap(const std::string& topic, int32_t partition) override;
 
  private:
-  const Rebalance rebalance_;
+  KafkaHarness(Rebalance rebalance, const std::string& url, const Timing& timing);
+
   const Timing timing_;
   const std::string prefix_;
   RealClock clock_;
-  std::string url_;
+  const std::string url_;
   std::unique_ptr<bus::KafkaBus> bus_;
 };
 

@@ -8,15 +8,19 @@
 namespace millrace::conformance {
 
 LogModelHarness::LogModelHarness()
-    : timing_{.session_timeout = std::chrono::seconds(10),
-              .heartbeat_interval = std::chrono::seconds(3),
-              .revoke_timeout = std::chrono::seconds(5),
-              .limit = std::chrono::seconds(120),
-              .quiet = std::chrono::seconds(30)},
-      broker_(bus::LogBrokerOptions{}) {
+    : LogModelHarness(Timing{.session_timeout = std::chrono::seconds(10),
+                             .heartbeat_interval = std::chrono::seconds(3),
+                             .revoke_timeout = std::chrono::seconds(5),
+                             .limit = std::chrono::seconds(120),
+                             .quiet = std::chrono::seconds(30)},
+                      bus::LogBrokerOptions{}) {}
+
+LogModelHarness::LogModelHarness(const Timing& timing, const bus::LogBrokerOptions& options)
+    : timing_(timing), broker_(options) {
   capabilities_.backend = "log model";
   capabilities_.settlement = bus::Settlement::kPrefix;
   capabilities_.replay = true;
+  capabilities_.transactions = true;
   capabilities_.lag = true;
   capabilities_.notes = true;
   capabilities_.crash_model = "survives: restarts of the model";
@@ -53,7 +57,7 @@ void LogModelHarness::Destroy(const std::string& topic, int32_t partition) {
 }
 
 void LogModelHarness::MakeGap(const std::string& topic, int32_t partition) {
-  broker_.AppendGap({broker_.TopicId(topic), partition}, 3);
+  broker_.AppendGap({broker_.TopicId(topic), partition}, 2);  // a record that was taken back, and its marker
 }
 
 void LogModelHarness::RefusePublishes(const std::string& topic, int32_t, int count) {
@@ -79,8 +83,9 @@ absl::StatusOr<std::unique_ptr<bus::ConsumerDriver>> LogModelHarness::OpenConsum
 absl::StatusOr<std::unique_ptr<bus::ProducerDriver>> LogModelHarness::OpenProducer(const bus::ProducerOptions& options,
                                                                                    bus::Waker& waker) {
   if (absl::Status s = CheckTopics(specs_, options.topics); !s.ok()) return s;
-  auto producer = std::make_unique<bus::LogProducer>(options.topics, bus::LogProducerOptions{},
-                                                     std::make_unique<bus::LogDirectLink>(broker_, waker), Now());
+  auto producer =
+      std::make_unique<bus::LogProducer>(options.topics, bus::LogProducerOptions{.transaction = options.transaction},
+                                         std::make_unique<bus::LogDirectLink>(broker_, waker), Now());
   return std::make_unique<TimedProducer<bus::LogProducer>>(std::move(producer), clock_);
 }
 
@@ -96,7 +101,7 @@ absl::StatusOr<std::vector<bus::PartitionLag>> LogModelHarness::Lag(const std::s
     lag.partition = p;
     lag.settled = broker_.SettledUpTo(group, at);
     lag.end = broker_.Log(at).end();
-    lag.lag = lag.end - lag.settled;
+    lag.lag = static_cast<int64_t>(broker_.CommittedFrom(at, lag.settled));
   }
   return lags;
 }

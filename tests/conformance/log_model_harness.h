@@ -16,6 +16,9 @@ namespace millrace::conformance {
 class LogModelHarness final : public Harness, private bus::Bus {
  public:
   LogModelHarness();
+  LogModelHarness(const Timing& timing, const bus::LogBrokerOptions& options);
+  // The model itself, for what a harness has no word for.
+  bus::LogBroker& broker() { return broker_; }
 
   bus::Bus& bus() override { return *this; }
   std::string Name(const std::string& name) override { return name; }

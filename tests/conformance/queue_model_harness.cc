@@ -8,13 +8,16 @@
 
 namespace millrace::conformance {
 QueueModelHarness::QueueModelHarness(bus::ConfirmStyle confirms)
-    : timing_{.session_timeout = std::chrono::seconds(10),
-              .heartbeat_interval = std::chrono::seconds(3),
-              .revoke_timeout = std::chrono::seconds(5),
-              .limit = std::chrono::seconds(120),
-              .quiet = std::chrono::seconds(30)},
-      capabilities_(bus::MemoryQueueCapabilities()),
-      broker_({.confirms = confirms}) {}
+    : QueueModelHarness({.confirms = confirms},
+                        {.session_timeout = std::chrono::seconds(10),
+                         .heartbeat_interval = std::chrono::seconds(3),
+                         .revoke_timeout = std::chrono::seconds(5),
+                         .limit = std::chrono::seconds(120),
+                         .quiet = std::chrono::seconds(30)},
+                        "") {}
+
+QueueModelHarness::QueueModelHarness(const bus::QueueBrokerOptions& options, const Timing& timing, std::string prefix)
+    : timing_(timing), prefix_(std::move(prefix)), capabilities_(bus::MemoryQueueCapabilities()), broker_(options) {}
 
 bool QueueModelHarness::Has(Ability ability) const {
   switch (ability) {
@@ -48,14 +51,14 @@ void QueueModelHarness::ExpireSession(const std::string& instance) {
 }
 
 void QueueModelHarness::Destroy(const std::string& topic, int32_t partition) {
-  const bus::TopicSpec& spec = specs_.at(topic);
+  const bus::TopicSpec& spec = specs_.at(Name(topic));
   for (const std::string& group : spec.groups) {
     broker_.DeleteQueue(bus::WorkQueueName(bus::QueueTopicOf(spec), group, partition), Now());
   }
 }
 
 void QueueModelHarness::RefusePublishes(const std::string& topic, int32_t partition, int count) {
-  const bus::TopicSpec& spec = specs_.at(topic);
+  const bus::TopicSpec& spec = specs_.at(Name(topic));
   broker_.RefuseNext(bus::WorkQueueName(bus::QueueTopicOf(spec), spec.groups.at(0), partition),
                      static_cast<uint64_t>(count));
 }

@@ -19,9 +19,13 @@ namespace millrace::conformance {
 class QueueModelHarness final : public Harness, private bus::Bus {
  public:
   explicit QueueModelHarness(bus::ConfirmStyle confirms);
+  // `prefix` stands before names on the broker: owners of partitions are found by hashing those.
+  QueueModelHarness(const bus::QueueBrokerOptions& options, const Timing& timing, std::string prefix);
+  // The model itself, for what a harness has no word for.
+  bus::QueueBroker& broker() { return broker_; }
 
   bus::Bus& bus() override { return *this; }
-  std::string Name(const std::string& name) override { return name; }
+  std::string Name(const std::string& name) override { return prefix_ + name; }
   const Timing& timing() const override { return timing_; }
   bool Has(Ability ability) const override;
   MonotonicTime Now() override { return clock_.Now(); }
@@ -49,6 +53,7 @@ class QueueModelHarness final : public Harness, private bus::Bus {
   std::vector<bus::QueueTopic> TopicsOf(const std::vector<std::string>& names) const;
 
   const Timing timing_;
+  const std::string prefix_;
   const bus::Capabilities capabilities_;
   HandClock clock_;
   NoWaker no_waker_;

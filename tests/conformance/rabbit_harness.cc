@@ -27,6 +27,12 @@ std::string ServerUrl() {
   std::exit(1);
 }
 
+std::string NewPrefix() {
+  static std::atomic<uint64_t> harnesses{0};
+  return "c" + std::to_string(getpid()) + "-" + std::to_string(ops::SystemClock().Wall().ns % 1'000'000'000'000) + "-" +
+         std::to_string(++harnesses) + "-";
+}
+
 // A plain client of the same server, for what an operator does.
 class Operator {
  public:
@@ -57,21 +63,26 @@ class Operator {
 }  // namespace
 
 RabbitHarness::RabbitHarness()
-    : timing_{.session_timeout = std::chrono::milliseconds(500),
-              .heartbeat_interval = std::chrono::milliseconds(300),
-              .revoke_timeout = std::chrono::seconds(2),
-              .limit = std::chrono::seconds(40),
-              .quiet = std::chrono::milliseconds(700)} {
-  const auto url = bus::ParseAmqpUrl(ServerUrl());
+    : RabbitHarness(ServerUrl(),
+                    {.session_timeout = std::chrono::milliseconds(500),
+                     .heartbeat_interval = std::chrono::milliseconds(300),
+                     .revoke_timeout = std::chrono::seconds(2),
+                     .limit = std::chrono::seconds(40),
+                     .quiet = std::chrono::milliseconds(700)},
+                    NewPrefix(), "") {}
+
+RabbitHarness::RabbitHarness(const std::string& server, const Timing& timing, const std::string& prefix,
+                             const std::string& instance)
+    : timing_(timing), prefix_(prefix) {
+  const auto url = bus::ParseAmqpUrl(server);
   MR_CHECK(url.ok()) << url.status().ToString();
   server_port_ = url->connection.hosts.front().port;
-  static std::atomic<uint64_t> harnesses{0};
-  prefix_ = "c" + std::to_string(getpid()) + "-" + std::to_string(clock_.Wall().ns % 1'000'000'000'000) + "-" +
-            std::to_string(++harnesses) + "-";
   proxy_ = std::make_unique<TcpProxy>(server_port_);
-  auto opened = bus::OpenRabbitBus("amqp://guest:guest@127.0.0.1:" + std::to_string(proxy_->port()) + "/", clock_);
+  auto opened = bus::OpenRabbitBus("amqp://guest:guest@127.0.0.1:" + std::to_string(proxy_->port()) + "/" +
+                                       (instance.empty() ? "" : "?instance=" + instance),
+                                   clock_);
   if (!opened.ok()) {
-    std::fprintf(stderr, "No RabbitMQ at MILLRACE_RABBITMQ_URL: %s\nStart one: ops/rabbitmq start\n",
+    std::fprintf(stderr, "No RabbitMQ at %s: %s\nStart one: ops/rabbitmq start\n", bus::WithoutPassword(server).c_str(),
                  opened.status().ToString().c_str());
     std::exit(1);
   }
@@ -125,6 +136,12 @@ void RabbitHarness::Destroy(const std::string& topic, int32_t partition) {
   Operator people(server_port_);
   const std::string full = Name(topic);
   for (const std::string& group : names_) people.DeleteQueue(full + ":" + group + ":" + std::to_string(partition));
+}
+
+void RabbitHarness::Delete(const std::vector<std::string>& queues, const std::vector<std::string>& exchanges) {
+  Operator people(server_port_);
+  for (const std::string& queue : queues) people.DeleteQueue(queue);
+  for (const std::string& exchange : exchanges) people.DeleteExchange(exchange);
 }
 
 void RabbitHarness::BlockPublishing(bool on) {

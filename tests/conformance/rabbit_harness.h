@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "ops/system_clock.h"
 #include "tests/conformance/harness.h"
@@ -18,6 +19,9 @@ class RabbitHarness final : public Harness {
  public:
   // Ends the process where no server is.
   RabbitHarness();
+  // The server at a URL, with other times, and names that begin with `prefix`; `instance` tells members from those of other
+  // processes.
+  RabbitHarness(const std::string& url, const Timing& timing, const std::string& prefix, const std::string& instance);
   // Deletes what its names have left on the server.
   ~RabbitHarness() override;
 
@@ -33,6 +37,8 @@ class RabbitHarness final : public Harness {
   void StartBroker() override { proxy_->Restore(); }
   void Destroy(const std::string& topic, int32_t partition) override;
   void BlockPublishing(bool on) override;
+  // As an operator does, by their names on the server. What is not there is none.
+  void Delete(const std::vector<std::string>& queues, const std::vector<std::string>& exchanges);
 
  private:
   const Timing timing_;

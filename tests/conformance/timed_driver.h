@@ -22,6 +22,9 @@ class TimedConsumer final : public bus::ConsumerDriver {
   void Settle(const struct bus::Settle& settle) override { At().Settle(settle); }
   void Flow(bus::Holding holding, bool on) override { At().Flow(holding, on); }
   void Release(bus::Holding holding) override { At().Release(holding); }
+  bus::TransactionOffsets Prepare(std::span<const struct bus::Settle> settles) override {
+    return At().Prepare(settles);
+  }
   absl::Status Close(MonotonicTime deadline) override { return At().Close(deadline); }
 
  private:
@@ -40,6 +43,8 @@ class TimedProducer final : public bus::ProducerDriver {
   size_t Publish(std::span<const bus::Outgoing> messages, uint64_t first_token) override {
     return At().Publish(messages, first_token);
   }
+  void Commit(const bus::TransactionOffsets& offsets) override { At().Commit(offsets); }
+  void Abort() override { At().Abort(); }
   void Poll(bus::ProducerHandler& handler) override { At().Poll(handler); }
   MonotonicTime NextTimer() const override { return driver_->NextTimer(); }
   absl::Status Close(bus::ProducerHandler& handler, MonotonicTime deadline) override {

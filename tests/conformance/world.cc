@@ -24,6 +24,7 @@ Member::Member(std::string instance, const bus::Capabilities& capabilities, Sign
     : waker(signal), instance_(std::move(instance)), settlement_(capabilities.settlement) {}
 
 void Member::OnAssigned(std::span<const bus::Assignment> assignments) {
+  if (witness != nullptr) witness->OnAssigned(assignments);
   for (const bus::Assignment& a : assignments) {
     assigned.push_back(a);
     progress_[a.holding.epoch][a.holding.partition] = {.open = {}, .next = a.start, .delivered_end = a.start};
@@ -31,6 +32,7 @@ void Member::OnAssigned(std::span<const bus::Assignment> assignments) {
 }
 
 void Member::OnRevoking(std::span<const Holding> holdings, MonotonicTime deadline) {
+  if (witness != nullptr) witness->OnRevoking(holdings, deadline);
   for (const Holding& holding : holdings) {
     revoked.push_back({holding, deadline});
     if (!release_at_once) continue;
@@ -38,9 +40,13 @@ void Member::OnRevoking(std::span<const Holding> holdings, MonotonicTime deadlin
   }
 }
 
-void Member::OnLost(std::span<const Holding> holdings) { lost.insert(lost.end(), holdings.begin(), holdings.end()); }
+void Member::OnLost(std::span<const Holding> holdings) {
+  if (witness != nullptr) witness->OnLost(holdings);
+  lost.insert(lost.end(), holdings.begin(), holdings.end());
+}
 
 void Member::OnDelivered(const bus::DeliveryBatch& batch) {
+  if (witness != nullptr) witness->OnDelivered(batch);
   largest_batch = std::max(largest_batch, batch.deliveries.size());
   Progress& progress = progress_[batch.holding.epoch][batch.holding.partition];
   for (const bus::Delivery& delivery : batch.deliveries) {
@@ -52,9 +58,15 @@ void Member::OnDelivered(const bus::DeliveryBatch& batch) {
   for (size_t i = got.size() - batch.deliveries.size(); i < got.size(); ++i) MR_CHECK(Finish(got[i]).ok());
 }
 
-void Member::OnNoted(Holding holding, const absl::Status& status) { noted.push_back({holding, status}); }
+void Member::OnNoted(Holding holding, const absl::Status& status) {
+  if (witness != nullptr) witness->OnNoted(holding, status);
+  noted.push_back({holding, status});
+}
 
-void Member::OnTrouble(const absl::Status& status) { troubles.push_back(status); }
+void Member::OnTrouble(const absl::Status& status) {
+  if (witness != nullptr) witness->OnTrouble(status);
+  troubles.push_back(status);
+}
 
 absl::Status Member::Finish(const Got& message) {
   Progress& progress = progress_[message.holding.epoch][message.holding.partition];
@@ -106,6 +118,22 @@ bool Member::Settled(const Got& message) const {
 
 const Member::Progress& Member::ProgressOf(const Got& message) const {
   return progress_.at(message.holding.epoch).at(message.holding.partition);
+}
+
+struct bus::Settle Member::Whole(Holding holding, const std::string& note) {
+  const Progress& progress = progress_[holding.epoch][holding.partition];
+  return {.holding = holding, .ranges = {}, .next = progress.delivered_end, .has_note = !note.empty(), .note = note};
+}
+
+absl::StatusOr<bus::TransactionOffsets> Member::Prepare(Holding holding, const std::string& note) {
+  const struct bus::Settle settle = Whole(holding, note);
+  return consumer->Prepare({&settle, 1});
+}
+
+void Member::Committed(Holding holding, const std::string& note) {
+  struct bus::Settle settle = Whole(holding, note);
+  settle.committed = true;
+  MR_CHECK(consumer->Settle(settle).ok());
 }
 
 absl::Status Member::Note(Holding holding, const std::string& note) {
@@ -236,10 +264,17 @@ Member& World::Join(const bus::ConsumerOptions& options) {
   return *members_.back();
 }
 
-Feeder& World::OpenFeeder(const std::vector<std::string>& topics) {
+bus::TransactionOptions World::Transaction(const std::string& id, const std::vector<std::string>& inputs) {
+  bus::TransactionOptions options{.id = harness_->Name(id), .inputs = {}};
+  for (const std::string& topic : inputs) options.inputs.push_back(harness_->Name(topic));
+  return options;
+}
+
+Feeder& World::OpenFeeder(const std::vector<std::string>& topics, const bus::TransactionOptions& transaction) {
   auto feeder = std::make_unique<Feeder>(signal_);
   bus::ProducerOptions options;
   options.name = "feeder";
+  options.transaction = transaction;
   for (const std::string& topic : topics) options.topics.push_back(harness_->Name(topic));
   auto driver = bus().OpenProducer(options, feeder->waker);
   MR_CHECK(driver.ok()) << driver.status().ToString();
@@ -321,7 +356,7 @@ void World::RunFor(Duration time) {
   RunUntil([] { return false; }, time);
 }
 
-int64_t World::Lag(const std::string& group, const std::string& topic) {
+std::vector<bus::PartitionLag> World::Lags(const std::string& group, const std::string& topic) {
   auto lag = bus().Lag(harness_->Name(group), harness_->Name(topic));
   // While a partition is handed over a broker may not be able to tell.
   for (const MonotonicTime end = Now() + timing().limit; absl::IsUnavailable(lag.status()) && Now() < end;) {
@@ -329,8 +364,18 @@ int64_t World::Lag(const std::string& group, const std::string& topic) {
     lag = bus().Lag(harness_->Name(group), harness_->Name(topic));
   }
   MR_CHECK(lag.ok()) << lag.status().ToString();
+  return *lag;
+}
+
+int64_t World::Lag(const std::string& group, const std::string& topic) {
   int64_t sum = 0;
-  for (const bus::PartitionLag& partition : *lag) sum += partition.lag;
+  for (const bus::PartitionLag& partition : Lags(group, topic)) sum += partition.lag;
+  return sum;
+}
+
+int64_t World::OffsetsBehind(const std::string& group, const std::string& topic) {
+  int64_t sum = 0;
+  for (const bus::PartitionLag& partition : Lags(group, topic)) sum += partition.end - partition.settled;
   return sum;
 }
 

@@ -86,6 +86,9 @@ class Member final : public bus::ConsumerHandler {
   bool finish_at_once = false;  // finishes each delivery inside the call
   bool release_at_once = true;  // releases inside OnRevoking
   bool frozen = false;          // is not polled
+  // Told everything too, before it is written down here; outlives the member's consumer. For tests that want the order of
+  // what is told.
+  bus::ConsumerHandler* witness = nullptr;
 
   // ---- what it was told, since it joined
   std::vector<Got> got;
@@ -105,6 +108,9 @@ class Member final : public bus::ConsumerHandler {
   // Also those of a holding released or lost; sees whether the settlement that covers it was taken by the front.
   bool Settled(const Got& message) const;
   absl::Status Note(Holding holding, const std::string& note);
+  // What a transaction has to carry to settle all that was delivered of a holding; Committed once it was committed.
+  absl::StatusOr<bus::TransactionOffsets> Prepare(Holding holding, const std::string& note = "");
+  void Committed(Holding holding, const std::string& note = "");
   absl::Status Release(Holding holding) { return consumer->Release(holding); }
   void ReleaseRevoked();
 
@@ -136,6 +142,7 @@ class Member final : public bus::ConsumerHandler {
   const bus::Settlement settlement_;
   // Where the holding of `message` has one; every delivery does.
   const Progress& ProgressOf(const Got& message) const;
+  struct bus::Settle Whole(Holding holding, const std::string& note);
   std::map<bus::Epoch, std::map<Partition, Progress>> progress_;
 };
 
@@ -160,11 +167,13 @@ class Feeder final : public bus::ProducerHandler {
   size_t taken = 0;  // the first so many of `sent`
   size_t answered = 0;
   size_t writable_calls = 0;
+  std::vector<absl::Status> ends;  // of transactions
   bool AllAnswered() const { return answered == sent.size(); }
   size_t CountOf(absl::StatusCode code) const;
 
   void OnConfirmed(const bus::Confirm& confirm) override;
   void OnWritable() override;
+  void OnEnded(const absl::Status& status) override { ends.push_back(status); }
   // Offers what waits, where the last offer was taken whole or OnWritable has come since.
   void Offer();
 
@@ -196,7 +205,9 @@ class World {
   // Ends the process where the bus refuses: for tests that are not about that.
   Member& Join(const std::string& group, const std::vector<std::string>& topics);
   Member& Join(const bus::ConsumerOptions& options);
-  Feeder& OpenFeeder(const std::vector<std::string>& topics);
+  Feeder& OpenFeeder(const std::vector<std::string>& topics, const bus::TransactionOptions& transaction = {});
+  // The options of a transactional producer under this id, beside consumers of `inputs`.
+  bus::TransactionOptions Transaction(const std::string& id, const std::vector<std::string>& inputs);
 
   void Kill(Member& member);
   void Kill(Feeder& feeder);
@@ -214,11 +225,16 @@ class World {
 
   // Sum of lag over the partitions of a topic.
   int64_t Lag(const std::string& group, const std::string& topic);
+  // The same in offsets, whether there is something to read at them or not.
+  int64_t OffsetsBehind(const std::string& group, const std::string& topic);
 
   std::deque<std::unique_ptr<Member>>& members() { return members_; }
+  // Raise it to have RunUntil look again: for what a test runs beside consumers and producers.
+  Signal& signal() { return signal_; }
 
  private:
   MonotonicTime NextTimer() const;
+  std::vector<bus::PartitionLag> Lags(const std::string& group, const std::string& topic);
   // Who keeps the loop from letting time pass, for people.
   std::string Awake() const;
 

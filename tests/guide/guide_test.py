@@ -39,8 +39,11 @@ class GuideTest(unittest.TestCase):
         return result.returncode, result.stdout + result.stderr
 
     def test_files_are_those_that_are_tested(self):
-        files = {what.removeprefix("file: orders/"): text for what, text in blocks() if what.startswith("file: ")}
-        self.assertEqual(sorted(files), ["BUILD", "orders.cc", "orders.textproto"])
+        files = {what.removeprefix("file: ").removeprefix("orders/"): text for what, text in blocks() if what.startswith("file: ")}
+        self.assertEqual(sorted(files), [".bazelrc", "BUILD", "orders.cc", "orders.textproto"])
+        flags = [line for line in files[".bazelrc"].split("\n") if line and not line.startswith("#")]
+        self.assertEqual(flags, ["build --cxxopt=-std=c++20 --host_cxxopt=-std=c++20", "build -c opt --dynamic_mode=off"],
+                         "as tests/consumer/.bazelrc has them")
         for name in ("orders.cc", "orders.textproto"):
             self.assertEqual(files[name], (FOLDER / name).read_text(encoding="utf-8"))
         build = (FOLDER / "BUILD").read_text(encoding="utf-8")
@@ -67,7 +70,7 @@ class GuideTest(unittest.TestCase):
                     for line in text.strip("\n").split("\n"):
                         lines += 1
                         self.assertRegex(output, "(?m)^" + pattern(line))
-            self.assertEqual((runs, lines), (4, 10))
+            self.assertEqual((runs, lines), (4, 11))
 
 
 if __name__ == "__main__":

@@ -7,14 +7,11 @@
 // Prints elapsed_s= cpu_s= messages_per_second= from the first record to the end of the last commit. It takes the same
 // care of the happy path as Millrace and none of the unhappy ones: any error ends it.
 #include <librdkafka/rdkafka.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include "tests/peers/derived.h"
+#include "tests/peers/measure.h"
 
 enum { kPartitionsMax = 1024, kBatch = 1024, kWindow = 20000 };
 static const char kStage[] = "mark";
@@ -24,28 +21,6 @@ static int64_t next_commit[kPartitionsMax];  // behind the last record whose out
 static int64_t committed[kPartitionsMax];
 static long confirmed = 0;
 static int commits_under_way = 0;
-
-static void Die(const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fprintf(stderr, "kafka_stage: ");
-  vfprintf(stderr, format, arguments);
-  fprintf(stderr, "\n");
-  va_end(arguments);
-  exit(1);
-}
-
-static double Now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double Cpu(void) {
-  struct rusage u;
-  getrusage(RUSAGE_SELF, &u);
-  return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
-}
 
 // Reports come in order within a partition, because the producer is idempotent; opaque is partition and offset.
 static void OnReport(rd_kafka_t* producer, const rd_kafka_message_t* message, void* opaque) {
@@ -204,7 +179,7 @@ int main(int argc, char** argv) {
   rd_kafka_queue_destroy(queue);
   if (rd_kafka_consumer_close(consumer)) Die("cannot leave the group");
   const double elapsed = Now() - start;
-  printf("elapsed_s=%.3f cpu_s=%.3f messages_per_second=%.0f\n", elapsed, Cpu() - cpu, (double)confirmed / elapsed);
+  PrintMeasured(elapsed, Cpu() - cpu, confirmed);
   rd_kafka_flush(producer, 10000);
   rd_kafka_topic_destroy(out);
   rd_kafka_destroy(producer);

@@ -10,9 +10,8 @@ namespace {
 
 constexpr std::string_view kScheme = "kafka://";
 constexpr std::string_view kKnown =
-    "session.timeout.ms=N, rebalance=eager|cooperative, replication=N, prefix=TEXT, message_bytes_max=N, and "
-    "properties of "
-    "librdkafka, which have a dot in their name";
+    "session.timeout.ms=N, rebalance=eager|cooperative, transaction.timeout.ms=N, replication=N, prefix=TEXT, "
+    "message_bytes_max=N, and properties of librdkafka, which have a dot in their name";
 
 struct Fixed {
   std::string_view name;
@@ -88,6 +87,9 @@ absl::Status CheckBrokers(std::string_view brokers) {
   return absl::OkStatus();
 }
 
+// Of those with a dot: what the driver sets itself.
+bool Own(std::string_view name) { return name == "session.timeout.ms" || name == "transaction.timeout.ms"; }
+
 absl::Status SetOwn(std::string_view name, const std::string& value, KafkaUrl& url) {
   uint64_t number = 0;
   bool good = true;
@@ -95,6 +97,9 @@ absl::Status SetOwn(std::string_view name, const std::string& value, KafkaUrl& u
     good = Number(value, 100, 1'800'000, number);
     url.session_timeout = std::chrono::milliseconds(number);
     url.session_timeout_asked = true;
+  } else if (name == "transaction.timeout.ms") {
+    good = Number(value, 1000, 900'000, number);
+    url.transaction_timeout = std::chrono::milliseconds(number);
   } else if (name == "rebalance") {
     good = value == "eager" || value == "cooperative";
     url.cooperative = value == "cooperative";
@@ -137,7 +142,7 @@ absl::StatusOr<KafkaUrl> ParseKafkaUrl(std::string_view url) {
         std::find_if(std::begin(kFixed), std::end(kFixed), [&](const Fixed& f) { return f.name == name; });
     if (fixed != std::end(kFixed))
       return Bad("\"" + std::string(name) + "\" is not to be set: " + std::string(fixed->why));
-    if ((name.find('.') != std::string_view::npos || name == "debug") && name != "session.timeout.ms") {
+    if ((name.find('.') != std::string_view::npos || name == "debug") && !Own(name)) {
       parsed.properties.emplace_back(name, *value);
     } else if (absl::Status s = SetOwn(name, *value, parsed); !s.ok()) {
       return s;

@@ -6,6 +6,7 @@
 // Parameters, `?name=value&name=value`; values may be percent-encoded:
 //   session.timeout.ms=N            10000; how long the group waits for a member that has gone silent
 //   rebalance=eager|cooperative     eager
+//   transaction.timeout.ms=N        10000; how long a transaction may take before the broker aborts it
 //   replication=N                   of topics that are made; 0 (the default): as the broker is set up
 //   prefix=TEXT                     stands before the names of topics and groups, so that several can share a Kafka
 //   message_bytes_max=N             1000000; key + body + headers of one message
@@ -33,6 +34,7 @@ struct KafkaUrl {
   Duration session_timeout = std::chrono::seconds(10);
   bool session_timeout_asked = false;
   bool cooperative = false;
+  Duration transaction_timeout = Duration::zero();  // zero: not asked
   int replication = 0;
   std::string prefix;
   size_t message_bytes_max = 1'000'000;

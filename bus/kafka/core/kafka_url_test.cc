@@ -12,16 +12,20 @@ TEST(KafkaUrl, BrokersAlone) {
   EXPECT_TRUE(url->properties.empty());
   EXPECT_EQ(url->session_timeout, std::chrono::seconds(10));
   EXPECT_FALSE(url->cooperative);
+  EXPECT_EQ(url->transaction_timeout, Duration::zero());
   EXPECT_TRUE(ParseKafkaUrl("kafka://a:1/?rebalance=eager").ok());
 }
 
 TEST(KafkaUrl, ParametersAndProperties) {
   const auto url = ParseKafkaUrl(
-      "kafka://a:1?session.timeout.ms=6000&rebalance=cooperative&replication=3&prefix=a.&message_bytes_max=2000000&"
+      "kafka://"
+      "a:1?session.timeout.ms=6000&transaction.timeout.ms=3000&rebalance=cooperative&replication=3&prefix=a.&message_"
+      "bytes_max=2000000&"
       "sasl.username=me%26you&debug=cgrp&fetch.wait.max.ms=");
   ASSERT_TRUE(url.ok()) << url.status();
   EXPECT_EQ(url->session_timeout, std::chrono::seconds(6));
   EXPECT_TRUE(url->session_timeout_asked);
+  EXPECT_EQ(url->transaction_timeout, std::chrono::seconds(3));
   EXPECT_TRUE(url->cooperative);
   EXPECT_EQ(url->replication, 3);
   EXPECT_EQ(url->prefix, "a.");
@@ -43,6 +47,8 @@ TEST(KafkaUrl, WhatIsWrongIsNamed) {
       {"kafka://a:1?retries_max=4", "no parameter \"retries_max\""},
       {"kafka://a:1?replication=many", "\"many\" is no value of replication"},
       {"kafka://a:1?session.timeout.ms=1", "\"1\" is no value of session.timeout.ms"},
+      {"kafka://a:1?transaction.timeout.ms=10", "\"10\" is no value of transaction.timeout.ms"},
+      {"kafka://a:1?transactional.id=mine", "\"transactional.id\" is not to be set"},
       {"kafka://a:1?rebalance=lazy", "\"lazy\" is no value of rebalance"},
       {"kafka://a:1?x", "not of the form name=value"},
       {"kafka://a:1?a.b=%2", "two hexadecimal digits"},

@@ -58,6 +58,8 @@ class KafkaRebalance {
 
   const std::set<Partition>& owned() const { return owned_; }
   bool leaving() const { return leave_id_ != 0; }
+  // Whether something is to be given back, and librdkafka waits for it.
+  bool revoking() const { return revoke_open_; }
 
  private:
   void OnJoin(uint64_t id);

@@ -37,6 +37,11 @@ class Comparison {
   }
 
   TopologyItem Missing() {
+    if (!spec_.existing.empty()) {
+      Add(TopologyItem::State::kRefused, "exists", "no", "yes",
+          "correct the name in the pipeline, have it made by whom it belongs to, or remove `existing`");
+      return std::move(item_);
+    }
     item_.state = TopologyItem::State::kMissing;
     item_.fields.push_back({"partitions", "", std::to_string(plan_.partitions)});
     item_.fields.push_back({"replication", "", plan_.replication > 0 ? std::to_string(plan_.replication) : "default"});
@@ -46,7 +51,9 @@ class Comparison {
 
   TopologyItem With(const KafkaTopicFound& found) {
     Partitions(found);
-    Limit(found);
+    // What lies in a topic of others that is only read has been taken already, and how long is their affair.
+    if (spec_.existing.empty() || spec_.groups.empty()) Limit(found);
+    if (!spec_.existing.empty()) return std::move(item_);
     if (plan_.replication > 0 && found.replication != plan_.replication) {
       Differs("replication", std::to_string(found.replication), std::to_string(plan_.replication),
               "reassign its partitions (kafka-reassign-partitions), or say the number that it has");
@@ -72,9 +79,11 @@ class Comparison {
     Add(TopologyItem::State::kRefused, "partitions", have, std::to_string(spec_.partitions),
         "with another number keys move between partitions and lose their order, so it is not changed here: say "
         "partitions: " +
-            have +
-            " in the pipeline, or let the topic run empty (millrace lag) and go on with a new version of it, \"" +
-            spec_.name + ".v2\"");
+            have + " in the pipeline" +
+            (spec_.existing.empty()
+                 ? ", or let the topic run empty (millrace lag) and go on with a new version of it, \"" + spec_.name +
+                       ".v2\""
+                 : ""));
   }
 
   void Limit(const KafkaTopicFound& found) {
@@ -116,7 +125,7 @@ class Comparison {
 }  // namespace
 
 KafkaTopicPlan PlanOf(const TopicSpec& spec, const KafkaUrl& url) {
-  KafkaTopicPlan plan{.name = url.prefix + spec.name,
+  KafkaTopicPlan plan{.name = NameOnBroker(spec, url.prefix),
                       .partitions = spec.partitions,
                       .replication = spec.replication > 0 ? spec.replication : url.replication,
                       .settings = {}};

@@ -46,6 +46,28 @@ TEST(TopicPlanTest, DeadLettersNeverExpireAndMayBeLarger) {
   EXPECT_EQ(FieldOf(item, "max.message.bytes"), "→2131072");
 }
 
+TEST(TopicPlanTest, ATopicOfOthersIsLeftAsItIs) {
+  const TopicSpec read{.name = "raw", .partitions = 2, .groups = {"g"}, .existing = "Their.Raw"};
+  EXPECT_EQ(PlanOf(read, Url()).name, "Their.Raw") << "no prefix";
+  KafkaTopicFound found{
+      .partitions = 2,
+      .replication = 1,
+      .settings = {{"cleanup.policy", "compact"}, {"max.message.bytes", "1000"}, {"retention.ms", "5"}}};
+  EXPECT_EQ(CompareTopic(read, Url(), &found).state, State::kSame);
+  found.partitions = 3;
+  const TopologyItem other = CompareTopic(read, Url(), &found);
+  EXPECT_EQ(other.state, State::kRefused);
+  EXPECT_EQ(other.advice.find(".v2"), std::string::npos) << other.advice;
+  EXPECT_NE(other.advice.find("partitions: 3"), std::string::npos) << other.advice;
+  const TopologyItem missing = CompareTopic(read, Url(), nullptr);
+  EXPECT_EQ(missing.state, State::kRefused);
+  EXPECT_EQ(missing.what, "topic \"Their.Raw\"");
+  // What is written has to fit.
+  const TopicSpec written{.name = "raw", .partitions = 3, .existing = "Their.Raw"};
+  EXPECT_EQ(CompareTopic(written, Url(), &found).state, State::kRefused);
+  EXPECT_EQ(FieldOf(CompareTopic(written, Url(), &found), "max.message.bytes"), "1000→1065536");
+}
+
 TEST(TopicPlanTest, WhatIsAsPlannedIsTheSame) {
   for (const bool keep : {false, true}) {
     const TopicSpec spec{.name = "t", .partitions = 3, .keep = keep};
