@@ -388,6 +388,16 @@ class SimTest(unittest.TestCase):
             file.truncate(1 << 40)
         self.refused("--inputs=huge", says="huge is too large (over 1 GiB)")
 
+    def test_inputs_that_no_bus_takes(self):
+        (self.folder / "in.jsonl").write_text("small\n\n" + "x" * 1_000_000 + "\n", encoding="utf-8")
+        self.refused("--inputs=in.jsonl", says="--inputs: in.jsonl:3: the job has 1,000,")
+        # What is just small enough is a job like others.
+        size = int(re.search(r"the job has ([\d,]+) bytes", self.sim("--inputs=in.jsonl", code=2).stderr).group(1).replace(",", ""))
+        (self.folder / "in.jsonl").write_text("small\n\n" + "x" * (2_000_000 - size) + "\n", encoding="utf-8")
+        for semantics in ("log", "queue"):
+            runs = self.report("--inputs=in.jsonl", "--seeds=2", "--min-effective=0", f"--semantics={semantics}")["without_faults"]
+            self.assertEqual([run["accepted"] for run in runs], [2], semantics)
+
     def test_plans(self):
         for text, says in (('fault { id: 1 kind: "crahs" at: "1ms" }', 'there is no fault "crahs"'),
                            ('fault { id: 1 kind: "crash" at: "-1ms" }', "the time is negative"),
@@ -396,6 +406,8 @@ class SimTest(unittest.TestCase):
                            ('fault { id: 1 kind: "retention" at: "1ms" target: 0 amount: 99999999999 }', "the amount 99999999999"),
                            ('fault { id: 1 kind: "pause" at: "1ms" target: 0 duration: "9000000s" }', "over 30 days"),
                            ('job { id: 2 }', "it has input 0, which job 1 has"),
+                           ('timing { heartbeat: "1ns" }', "timing: heartbeat: 1ns is too short; give at least 1ms"),
+                           ('timing { session_timeout: "2ns" }', "timing: session_timeout: 2ns is too short; give at least 1ms"),
                            ('fires: "crash"', 'the plan has no fault "crash"'),
                            ('nonsense', "nonsense")):
             with self.subTest(text=text):
@@ -409,6 +421,14 @@ class SimTest(unittest.TestCase):
         path.write_text(text.replace('kind: "relay"', 'kind: "rely"'), encoding="utf-8")
         result = self.sim("--seeds=3", pipeline=str(path), code=2)
         self.assertRegex(result.stderr, r'broken\.textproto:\d+: .*"rely".*; .*relay')
+
+    def test_more_partitions_than_can_be_told_apart(self):
+        text = pathlib.Path(PIPELINE).read_text(encoding="utf-8")
+        self.assertIn('name: "in" partitions: 2', text)
+        path = self.folder / "wide.textproto"
+        path.write_text(text.replace('name: "in" partitions: 2', 'name: "in" partitions: 65536'), encoding="utf-8")
+        self.refused("--seeds=3", pipeline=str(path), says='wide.textproto: topic "in" has 65536 partitions')
+        self.sim("--seeds=3", "--partitions=3", pipeline=str(path))
 
     # ---- what there is, and what the reference says
 
