@@ -57,14 +57,20 @@ class Ringer final : public stages::Stage {
 
 class Numbers final : public stages::Source {
  public:
+  // So long is the last body; 0: like the others.
+  explicit Numbers(size_t last_bytes) : last_bytes_(last_bytes) {}
   absl::Status Seek(std::string_view) override { return absl::OkStatus(); }
   absl::StatusOr<bool> Read(size_t, stages::SourceSink& sink) override {
     for (int i = 0; i < 40; ++i) {
       const std::string id = "n" + std::to_string(i), key = "k" + std::to_string(i % 5);
-      sink.Add({.id = id, .key = key, .body = id, .position = id});
+      const std::string body = i == 39 && last_bytes_ > 0 ? std::string(last_bytes_, 'x') : id;
+      sink.Add({.id = id, .key = key, .body = body, .position = id});
     }
     return false;
   }
+
+ private:
+  const size_t last_bytes_;
 };
 
 template <bool clock>
@@ -104,7 +110,7 @@ class SimCampaignTest : public testing::Test {
     EXPECT_TRUE(registry_
                     .AddSource({.kind = "numbers",
                                 .summary = "forty",
-                                .make = [](const auto&) { return std::make_unique<Numbers>(); }})
+                                .make = [this](const auto&) { return std::make_unique<Numbers>(last_bytes_); }})
                     .ok());
     EXPECT_TRUE(registry_.AddStage(RingerKind<false>("ringer")).ok());
     EXPECT_TRUE(registry_.AddStage(RingerKind<true>("timed-ringer")).ok());
@@ -114,7 +120,7 @@ class SimCampaignTest : public testing::Test {
     program_.registry = &registry_;
   }
 
-  std::unique_ptr<SimSetup> Setup(const std::string& kind, SimScope scope = {}, const std::string& port = "bell") {
+  absl::StatusOr<std::unique_ptr<SimSetup>> Make(const std::string& kind, SimScope scope, const std::string& port) {
     scope.pipeline = testing::TempDir() + "/" + kind + ".textproto";
     std::ofstream(scope.pipeline) << "name: \"bells\"\n"
                                      "topic { name: \"in\" partitions: 2 }\n"
@@ -123,7 +129,10 @@ class SimCampaignTest : public testing::Test {
                                      "port { name: \"bell\" kind: \"" +
                                          port + "\" }\nstage { name: \"ring\" kind: \"" + kind +
                                          "\" input: \"in\" dead_letter: \"dead\" }\n";
-    absl::StatusOr<std::unique_ptr<SimSetup>> setup = SimSetup::Make(program_, std::move(scope), std::cerr);
+    return SimSetup::Make(program_, std::move(scope), std::cerr);
+  }
+  std::unique_ptr<SimSetup> Setup(const std::string& kind, SimScope scope = {}, const std::string& port = "bell") {
+    absl::StatusOr<std::unique_ptr<SimSetup>> setup = Make(kind, std::move(scope), port);
     EXPECT_TRUE(setup.ok()) << setup.status();
     return setup.ok() ? *std::move(setup) : nullptr;
   }
@@ -138,6 +147,7 @@ class SimCampaignTest : public testing::Test {
   }
 
   const SystemClock clock_;
+  size_t last_bytes_ = 0;  // of the last job's body
   stages::Registry registry_;
   Program program_;
   std::vector<sim::StageFinding> findings_;
@@ -262,6 +272,37 @@ TEST_F(SimCampaignTest, CommandsForReplaysAreExact) {
   const std::string start = "bells sim " + setup->scope().pipeline + " --partitions 2 --promises no-loss";
   EXPECT_EQ(setup->ReplayPlan("a b.plan"), start + " --plan 'a b.plan'");
   EXPECT_EQ(setup->ReplaySeed(7), start + " --jobs 50 --faults crash,pause --seed 7");
+}
+
+TEST_F(SimCampaignTest, AnInputThatNoBusTakesIsRefused) {
+  last_bytes_ = 1'000'000;
+  const absl::Status refused = Make("ringer", {}, "bell").status();
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_NE(refused.message().find("/ringer.textproto: input n39 of its sources: the job has 1,000,"),
+            std::string::npos)
+      << refused;
+  EXPECT_NE(refused.message().find(" bytes with its key and headers, and a bus takes at most 1,000,000; "),
+            std::string::npos)
+      << refused;
+  last_bytes_ = 990'000;
+  EXPECT_TRUE(Make("ringer", {}, "bell").ok());
+}
+
+// A seed draws other plans for other numbers of jobs; a plan needs to be told only where it is that which chooses the inputs.
+TEST_F(SimCampaignTest, CommandsForReplaysOfSeedsSayHowManyJobs) {
+  const std::string lines = testing::TempDir() + "/lines.txt";
+  std::ofstream(lines) << "one\ntwo\n";
+  for (const uint32_t jobs : {100u, 500u, 501u, 600u}) {
+    const std::string said = " --jobs " + std::to_string(jobs);
+    const auto of_file = Setup("ringer", {.inputs = {lines}, .jobs_max = jobs});
+    std::string start = "bells sim " + of_file->scope().pipeline;
+    EXPECT_EQ(of_file->ReplaySeed(7), start + " --inputs " + lines + said + " --seed 7");
+    EXPECT_EQ(of_file->ReplayPlan("a.plan"), start + " --inputs " + lines + " --plan a.plan");
+    const auto of_sources = Setup("ringer", {.jobs_max = jobs});
+    EXPECT_EQ(of_sources->ReplaySeed(7), start + said + " --seed 7");
+    EXPECT_EQ(of_sources->ReplayPlan("a.plan"), start + (jobs > 500 ? said : "") + " --plan a.plan");
+  }
+  EXPECT_EQ(Setup("ringer")->ReplaySeed(7).find("--jobs"), std::string::npos) << "as many as where nobody says it";
 }
 
 TEST(ShellWord, QuotesWhatAShellWouldChange) {

@@ -290,13 +290,15 @@ std::string SimSetup::WhatStrikes(const std::string& path, const sim::PlanFile& 
          " --renew writes it there";
 }
 
+bool SimSetup::JobsChooseInputs() const { return scope_.inputs.empty() && scope_.jobs_max > kInputsMost; }
+
 // What plans do not say: which inputs they are about.
 std::string SimSetup::Again() const {
   std::string options;
   for (const std::string& path : scope_.inputs_in_replay.empty() ? scope_.inputs : scope_.inputs_in_replay)
     options += " --inputs " + ShellWord(path);
   if (scope_.partitions_max > 0) options += " --partitions " + std::to_string(scope_.partitions_max);
-  if (scope_.inputs.empty() && scope_.jobs_max > kInputsMost) options += " --jobs " + std::to_string(scope_.jobs_max);
+  if (JobsChooseInputs()) options += " --jobs " + std::to_string(scope_.jobs_max);
   std::string promises;
   for (const std::string& promise : scope_.promises) promises += (promises.empty() ? "" : ",") + promise;
   if (!promises.empty()) options += " --promises " + promises;
@@ -310,7 +312,7 @@ std::string SimSetup::ReplayPlan(const std::string& path) const {
 std::string SimSetup::ReplaySeed(uint64_t seed) const {
   std::string options = Again();
   if (!scope_.semantics.empty()) options += " --semantics " + scope_.semantics;
-  if (scope_.jobs_max != SimScope().jobs_max && scope_.jobs_max <= kInputsMost)
+  if (scope_.jobs_max != SimScope().jobs_max && !JobsChooseInputs())
     options += " --jobs " + std::to_string(scope_.jobs_max);
   std::string faults;
   for (const std::string& fault : scope_.faults) faults += (faults.empty() ? "" : ",") + fault;
