@@ -36,6 +36,9 @@
 
 namespace millrace::ops {
 
+// Asked before each run: false where none is to begin any more.
+using GoOn = std::function<bool()>;
+
 // Where plans are written down, and how commands for a replay name that folder.
 struct PlanFolder {
   std::string path;       // made when the first is written

@@ -196,11 +196,41 @@ TEST_F(SimCampaignTest, WhatEndedTheShrinkingIsTold) {
   EXPECT_LT(cut.shrink_runs, 6u) << "those that were run";
   EXPECT_NE(cut.text.find("the 4 seconds for shrinking were over: --shrink with the plan goes on"), std::string::npos)
       << cut.text;
+  // A signal that comes while the third plan runs: that is the last.
+  int looks = 0;
+  FailureTeller stopped(*setup, team.main(), clock_, {.plans = plans, .go_on = [&] { return ++looks < 3; }});
+  const ToldFailure ended = stopped.Tell(failed, "ended");
+  EXPECT_EQ(ended.shrink_ended_by, "signal");
+  EXPECT_EQ(ended.shrink_runs, 3u);
+  EXPECT_NE(ended.text.find("a signal has ended the shrinking: --shrink with the plan goes on"), std::string::npos)
+      << ended.text;
   FailureTeller patient(*setup, team.main(), clock_, {.plans = plans});
   const ToldFailure whole = patient.Tell(failed, "whole");
   EXPECT_EQ(whole.shrink_ended_by, "");
   EXPECT_GT(whole.shrink_runs, 6u);
   EXPECT_EQ(whole.text.find("for shrinking"), std::string::npos) << whole.text;
+}
+
+TEST_F(SimCampaignTest, AimingEndsWithinARun) {
+  const auto setup = Setup("ringer", {.jobs_max = 20});
+  const auto aim = [&](int looks_most, SimTotals* totals) {
+    SimTeam team(*setup, &clock_, {.threads = 1});
+    EXPECT_TRUE(team.Begin().ok());
+    int looks = 0;
+    return AimAtUnhit(*setup, team.main(), totals, [&] { return ++looks <= looks_most; });
+  };
+  SimTotals none, some, all;
+  const Aimed nothing = aim(0, &none);
+  EXPECT_TRUE(nothing.cut_short);
+  EXPECT_EQ(nothing.plans, 0u);
+  const Aimed few = aim(7, &some);
+  EXPECT_TRUE(few.cut_short);
+  EXPECT_EQ(few.plans, some.runs);
+  EXPECT_GT(few.plans, 0u);
+  EXPECT_LT(few.plans, 7u);
+  const Aimed whole = aim(1'000'000, &all);
+  EXPECT_FALSE(whole.cut_short);
+  EXPECT_GT(whole.plans, 50u);
 }
 
 TEST(TooFewEffective, SeedsThatSomebodyNamesHaveToBeEffectiveToo) {
@@ -253,9 +283,19 @@ TEST_F(SimCampaignTest, CrashPlansAreAllDifferentAndCrashOnly) {
   CrashPlans plans(*setup, 1);
   const SimTotals totals = team.Run(plans, [](const SimTotals&, MonotonicTime) { return true; });
   EXPECT_GT(totals.runs, 50u);
+  EXPECT_TRUE(plans.complete());
   EXPECT_GT(totals.effective, 0u);
   EXPECT_EQ(totals.fired.size(), 1u);
   for (const sim::SeedResult& failure : totals.failures) ADD_FAILURE() << failure.failure.text;
+}
+
+TEST_F(SimCampaignTest, CrashPlansThatAreCutShortAreNotComplete) {
+  const auto setup = Setup("ringer", {.jobs_max = 20});
+  SimTeam team(*setup, &clock_, {.threads = 1});
+  ASSERT_TRUE(team.Begin().ok());
+  CrashPlans plans(*setup, 20);
+  team.Run(plans, [](const SimTotals&, MonotonicTime) { return false; });
+  EXPECT_FALSE(plans.complete());
 }
 
 TEST_F(SimCampaignTest, APipelineWithoutStaticsHidesNothing) {
