@@ -137,8 +137,9 @@ class SimTeam {
   absl::Status Begin();
   SimWorker& main() { return *main_; }
   // Runs the plans for what judged runs cannot show of stages that use ports: without their faults, each attempt of those
-  // stages is made twice, with its effects; as they are, the runs are made twice and compared. Nobody judges them.
-  void Rehearse(std::span<const sim::Plan> plans);
+  // stages is made twice, with its effects; as they are, the runs are made twice and compared. Nobody judges them. `go_on`: is
+  // asked before each plan; nullptr: all are run.
+  void Rehearse(std::span<const sim::Plan> plans, const GoOn& go_on = nullptr);
   const sim::StageFindings& findings() const { return findings_; }
 
   // Called now and then by the thread that waits: shows progress, and returns false where no new run is to begin.
