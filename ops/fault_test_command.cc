@@ -2,11 +2,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -14,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "ops/fault_test_environment.h"
 #include "ops/premature_exit.h"
 #include "ops/program.h"
 #include "ops/progress.h"
@@ -43,54 +41,6 @@ struct TestArguments {
   std::vector<std::string> corpus;
 };
 
-// What Bazel and whoever starts the test say in the environment.
-struct TestEnvironment {
-  uint64_t first_seed = 1;
-  std::optional<uint64_t> seeds;  // all of these, instead of as many as it takes
-  std::optional<uint64_t> budget_seconds;
-  uint64_t shards = 1, shard = 0;
-  std::string outputs = "sim-failures";
-};
-
-absl::Status ReadNumber(const char* name, uint64_t least, std::optional<uint64_t>* value) {
-  const char* const text = std::getenv(name);
-  if (text == nullptr || *text == 0) return absl::OkStatus();
-  uint64_t number = 0;
-  const std::string_view view(text);
-  const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), number);
-  if (error != std::errc() || end != view.data() + view.size() || number < least) {
-    return absl::InvalidArgumentError("environment: " + std::string(name) + "=" + text + " is no number from " +
-                                      std::to_string(least) + " on; correct it, or unset it");
-  }
-  *value = number;
-  return absl::OkStatus();
-}
-
-absl::StatusOr<TestEnvironment> ReadEnvironment() {
-  TestEnvironment environment;
-  std::optional<uint64_t> first, shards, shard;
-  for (const absl::Status& s :
-       {ReadNumber("MILLRACE_FIRST_SEED", 0, &first), ReadNumber("MILLRACE_SEEDS", 1, &environment.seeds),
-        ReadNumber("MILLRACE_BUDGET_SECONDS", 1, &environment.budget_seconds),
-        ReadNumber("TEST_TOTAL_SHARDS", 1, &shards), ReadNumber("TEST_SHARD_INDEX", 0, &shard)}) {
-    if (!s.ok()) return s;
-  }
-  environment.first_seed = first.value_or(1);
-  if (environment.seeds.has_value() && *environment.seeds - 1 > UINT64_MAX - environment.first_seed)
-    return absl::InvalidArgumentError(
-        "environment: MILLRACE_FIRST_SEED and MILLRACE_SEEDS: there are no seeds beyond " + std::to_string(UINT64_MAX) +
-        "; ask for fewer, or for lower ones");
-  environment.shards = shards.value_or(1);
-  environment.shard = shard.value_or(0);
-  if (environment.shard >= environment.shards)
-    return absl::InvalidArgumentError("environment: TEST_SHARD_INDEX is not below TEST_TOTAL_SHARDS; correct them");
-  if (const char* file = std::getenv("TEST_SHARD_STATUS_FILE"); file != nullptr && *file != 0)
-    std::ofstream(file, std::ios::app) << "";
-  if (const char* folder = std::getenv("TEST_UNDECLARED_OUTPUTS_DIR"); folder != nullptr && *folder != 0)
-    environment.outputs = folder;
-  return environment;
-}
-
 // Seeds until enough of them were effective.
 class EnoughSeeds final : public PlanSource {
  public:
@@ -119,9 +69,12 @@ class FaultTest {
       return Fail(absl::InvalidArgumentError("--min-seeds and --budget-seconds: nothing is shown; give more than 0"));
     if (!(args_.max_dead_share >= 0 && args_.max_dead_share <= 1))
       return Fail(absl::InvalidArgumentError("--max-dead-share: no share of a whole; give a number from 0 to 1"));
-    absl::StatusOr<TestEnvironment> environment = ReadEnvironment();
+    absl::StatusOr<TestEnvironment> environment = ReadTestEnvironment();
     if (!environment.ok()) return Fail(environment.status());
     env_ = *std::move(environment);
+    start_ = clock_.Now();
+    budget_seconds_ = std::min(
+        env_.budget_seconds.has_value() ? static_cast<double>(*env_.budget_seconds) : args_.budget_seconds, 1e9);
     absl::StatusOr<std::unique_ptr<SimSetup>> setup = SimSetup::Make(program_, args_.scope, std::cerr);
     if (!setup.ok()) return Fail(setup.status());
     setup_ = *std::move(setup);
@@ -131,20 +84,18 @@ class FaultTest {
       report_.what += ", shard " + std::to_string(env_.shard + 1) + " of " + std::to_string(env_.shards);
     std::cout << HeadAsText(*setup_, report_) << std::flush;
     const std::vector<sim::Plan> for_stages = PlansForHiddenState(*setup_, env_.first_seed);
-    HiddenState hidden = FindHiddenStateOf(*setup_, for_stages, Plans());
-    if (hidden.finding.has_value()) {
-      words_.Add(*hidden.finding);
-      report_.stage_findings.emplace_back(*std::move(hidden.finding), 1);
-    }
-    if (!hidden.problem.empty()) report_.findings.push_back(std::move(hidden.problem));
+    LookForHiddenState(for_stages);
     team_ = std::make_unique<SimTeam>(
         *setup_, &clock_,
         TeamOptions{.threads = 1, .plans = Plans(), .on_stuck = [this](const auto& f, const auto& r) { Stuck(f, r); }});
     if (absl::Status s = team_->Begin(); !s.ok()) return Fail(s);
     teller_ = std::make_unique<FailureTeller>(*setup_, team_->main(), clock_, Telling());
-    team_->Rehearse(for_stages);
-    RunCalmFirst();
-    if (absl::Status s = RunCorpus(); !s.ok()) return Fail(s);
+    if (InTime("making the simulator"))
+      team_->Rehearse(for_stages, [this] { return InTime("comparing runs of stages that use ports"); });
+    if (InTime("comparing runs of stages that use ports")) RunCalmFirst();
+    if (InTime("the runs without faults")) {
+      if (absl::Status s = RunCorpus(); !s.ok()) return Fail(s);
+    }
     if (report_.findings.empty() && report_.totals.failures.empty()) RunSeeds();
     return Finish();
   }
@@ -153,6 +104,29 @@ class FaultTest {
   ExitCode Fail(const absl::Status& status) const {
     std::cerr << program_.name << ": " << status.message() << "\n";
     return ExitCodeOf(status);
+  }
+
+  // Whether there is time for more of what comes before the seeds. Where there is not, that is a finding, once.
+  bool InTime(const std::string& doing) {
+    const Duration passed = clock_.Now() - start_, most = env_.PreparationsMost(budget_seconds_);
+    if (!late_ && passed > most) {
+      late_ = true;
+      report_.findings.push_back(TooLate(passed, most, doing));
+    }
+    return !late_;
+  }
+
+  void LookForHiddenState(const std::vector<sim::Plan>& plans) {
+    for (const sim::Plan& plan : plans) {
+      HiddenState hidden = FindHiddenStateOf(*setup_, {plan}, Plans());
+      const bool found = hidden.finding.has_value() || !hidden.problem.empty();
+      if (hidden.finding.has_value()) {
+        words_.Add(*hidden.finding);
+        report_.stage_findings.emplace_back(*std::move(hidden.finding), 1);
+      }
+      if (!hidden.problem.empty()) report_.findings.push_back(std::move(hidden.problem));
+      if (!InTime("looking for hidden state of stages") || found) return;
+    }
   }
 
   // Plans are written among the test's outputs; whoever replays has them in the folder where he stands.
@@ -196,7 +170,7 @@ class FaultTest {
   // What once failed must hold now, and still be struck by the faults that it is about.
   absl::Status RunCorpus() {
     SimTotals totals;
-    for (size_t i = env_.shard; i < args_.corpus.size(); i += env_.shards) {
+    for (size_t i = env_.shard; i < args_.corpus.size() && InTime("the plans of the corpus"); i += env_.shards) {
       const std::string& path = args_.corpus[i];
       const absl::StatusOr<sim::PlanFile> file = setup_->ReadPlan(path);
       if (!file.ok()) return file.status();
@@ -219,6 +193,7 @@ class FaultTest {
         totals.failures.push_back(std::move(result));
       }
     }
+    InTime("the plans of the corpus");
     report_.totals.Merge(std::move(totals));
     return absl::OkStatus();
   }
@@ -232,8 +207,6 @@ class FaultTest {
     SeedPlans all(share.First(), share.Count(), share.shards);
     const uint64_t wanted = (args_.min_seeds + env_.shards - 1) / env_.shards;
     EnoughSeeds enough(&all, wanted);
-    const double budget = std::min(
-        env_.budget_seconds.has_value() ? static_cast<double>(*env_.budget_seconds) : args_.budget_seconds, 1e9);
     const MonotonicTime start = clock_.Now();
     Progress progress(std::cout, /*terminal=*/false, start);
     SimTotals totals =
@@ -244,7 +217,7 @@ class FaultTest {
                                      WithCommas(so_far.runs) + " seeds  effective " + WithCommas(so_far.effective) +
                                          "  failures " + WithCommas(so_far.failures.size()));
                      }
-                     return now - start < Duration(static_cast<int64_t>(budget * 1e9));
+                     return now - start < Duration(static_cast<int64_t>(budget_seconds_ * 1e9));
                    });
     Say(teller_->TellAll(totals.failures, "seed-"));
     if (std::string few = TooFewEffective(totals, wanted, env_.seeds.has_value()); !few.empty())
@@ -274,6 +247,9 @@ class FaultTest {
   const TestArguments& args_;
   const Clock& clock_;
   TestEnvironment env_;
+  MonotonicTime start_;
+  double budget_seconds_ = 0;
+  bool late_ = false;
   std::unique_ptr<SimSetup> setup_;
   std::unique_ptr<SimTeam> team_;
   std::unique_ptr<FailureTeller> teller_;

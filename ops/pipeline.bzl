@@ -133,7 +133,7 @@ def millrace_pipeline(name, config, registrar, deps, data = [], next_registrar =
         **{key: value for key, value in kwargs.items() if key != "testonly"}
     )
 
-# Time for what comes before and after the seeds: reading inputs, the corpus, shrinking what fails.
+# Time for what comes before the seeds (reading inputs, hidden state, the corpus), half of it, and behind them (shrinking what fails).
 _MARGIN_SECONDS = 120
 
 def _timeout_for(budget_seconds):
@@ -179,7 +179,8 @@ def fault_injection_test(
       generator: a program that writes jobs to its standard output, a line each, and the same ones each time. It is run when the test is
         built. In C++ it is a tool of the build: your .bazelrc needs --host_cxxopt=-std=c++20 where it is written in that.
       min_seeds: as many must be effective, over all shards.
-      budget_seconds: … within that time, of each shard. Bazel's timeout follows from it.
+      budget_seconds: … within that time, of each shard. Bazel's timeout follows from it, with as much room as the rest needs: what comes before
+        the seeds may take half of that room.
       faults: kinds; none: all that apply. `bazel run :orders -- sim --faults help` lists them.
       promises: that are checked; none: all. `bazel run :orders -- sim --promises help` lists them.
       shards: so many processes share the work.

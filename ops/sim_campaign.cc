@@ -148,7 +148,7 @@ absl::Status SimTeam::Begin() {
   return absl::OkStatus();
 }
 
-void SimTeam::Rehearse(std::span<const sim::Plan> plans) {
+void SimTeam::Rehearse(std::span<const sim::Plan> plans, const GoOn& go_on) {
   const sim::Subject& subject = setup_.subject();
   std::vector<std::string> with_ports;
   for (uint16_t stage = 0; stage < subject.topology().stages.size(); ++stage) {
@@ -159,6 +159,7 @@ void SimTeam::Rehearse(std::span<const sim::Plan> plans) {
   const absl::StatusOr<std::unique_ptr<SimWorker>> worker = MakeWorker({.ports_twice = true, .compared = &compared});
   MR_CHECK(worker.ok()) << "a second simulator cannot be made: " << worker.status().ToString();
   for (const sim::Plan& plan : plans) {
+    if (go_on != nullptr && !go_on()) return;
     sim::Plan calm = plan;
     calm.faults.clear();
     {

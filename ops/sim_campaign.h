@@ -36,6 +36,9 @@
 
 namespace millrace::ops {
 
+// Asked before each run: false where none is to begin any more.
+using GoOn = std::function<bool()>;
+
 // Where plans are written down, and how commands for a replay name that folder.
 struct PlanFolder {
   std::string path;       // made when the first is written
@@ -134,8 +137,9 @@ class SimTeam {
   absl::Status Begin();
   SimWorker& main() { return *main_; }
   // Runs the plans for what judged runs cannot show of stages that use ports: without their faults, each attempt of those
-  // stages is made twice, with its effects; as they are, the runs are made twice and compared. Nobody judges them.
-  void Rehearse(std::span<const sim::Plan> plans);
+  // stages is made twice, with its effects; as they are, the runs are made twice and compared. Nobody judges them. `go_on`: is
+  // asked before each plan; nullptr: all are run.
+  void Rehearse(std::span<const sim::Plan> plans, const GoOn& go_on = nullptr);
   const sim::StageFindings& findings() const { return findings_; }
 
   // Called now and then by the thread that waits: shows progress, and returns false where no new run is to begin.

@@ -57,14 +57,20 @@ class Ringer final : public stages::Stage {
 
 class Numbers final : public stages::Source {
  public:
+  // So long is the last body; 0: like the others.
+  explicit Numbers(size_t last_bytes) : last_bytes_(last_bytes) {}
   absl::Status Seek(std::string_view) override { return absl::OkStatus(); }
   absl::StatusOr<bool> Read(size_t, stages::SourceSink& sink) override {
     for (int i = 0; i < 40; ++i) {
       const std::string id = "n" + std::to_string(i), key = "k" + std::to_string(i % 5);
-      sink.Add({.id = id, .key = key, .body = id, .position = id});
+      const std::string body = i == 39 && last_bytes_ > 0 ? std::string(last_bytes_, 'x') : id;
+      sink.Add({.id = id, .key = key, .body = body, .position = id});
     }
     return false;
   }
+
+ private:
+  const size_t last_bytes_;
 };
 
 template <bool clock>
@@ -104,7 +110,7 @@ class SimCampaignTest : public testing::Test {
     EXPECT_TRUE(registry_
                     .AddSource({.kind = "numbers",
                                 .summary = "forty",
-                                .make = [](const auto&) { return std::make_unique<Numbers>(); }})
+                                .make = [this](const auto&) { return std::make_unique<Numbers>(last_bytes_); }})
                     .ok());
     EXPECT_TRUE(registry_.AddStage(RingerKind<false>("ringer")).ok());
     EXPECT_TRUE(registry_.AddStage(RingerKind<true>("timed-ringer")).ok());
@@ -114,7 +120,7 @@ class SimCampaignTest : public testing::Test {
     program_.registry = &registry_;
   }
 
-  std::unique_ptr<SimSetup> Setup(const std::string& kind, SimScope scope = {}, const std::string& port = "bell") {
+  absl::StatusOr<std::unique_ptr<SimSetup>> Make(const std::string& kind, SimScope scope, const std::string& port) {
     scope.pipeline = testing::TempDir() + "/" + kind + ".textproto";
     std::ofstream(scope.pipeline) << "name: \"bells\"\n"
                                      "topic { name: \"in\" partitions: 2 }\n"
@@ -123,7 +129,10 @@ class SimCampaignTest : public testing::Test {
                                      "port { name: \"bell\" kind: \"" +
                                          port + "\" }\nstage { name: \"ring\" kind: \"" + kind +
                                          "\" input: \"in\" dead_letter: \"dead\" }\n";
-    absl::StatusOr<std::unique_ptr<SimSetup>> setup = SimSetup::Make(program_, std::move(scope), std::cerr);
+    return SimSetup::Make(program_, std::move(scope), std::cerr);
+  }
+  std::unique_ptr<SimSetup> Setup(const std::string& kind, SimScope scope = {}, const std::string& port = "bell") {
+    absl::StatusOr<std::unique_ptr<SimSetup>> setup = Make(kind, std::move(scope), port);
     EXPECT_TRUE(setup.ok()) << setup.status();
     return setup.ok() ? *std::move(setup) : nullptr;
   }
@@ -138,6 +147,7 @@ class SimCampaignTest : public testing::Test {
   }
 
   const SystemClock clock_;
+  size_t last_bytes_ = 0;  // of the last job's body
   stages::Registry registry_;
   Program program_;
   std::vector<sim::StageFinding> findings_;
@@ -186,11 +196,41 @@ TEST_F(SimCampaignTest, WhatEndedTheShrinkingIsTold) {
   EXPECT_LT(cut.shrink_runs, 6u) << "those that were run";
   EXPECT_NE(cut.text.find("the 4 seconds for shrinking were over: --shrink with the plan goes on"), std::string::npos)
       << cut.text;
+  // A signal that comes while the third plan runs: that is the last.
+  int looks = 0;
+  FailureTeller stopped(*setup, team.main(), clock_, {.plans = plans, .go_on = [&] { return ++looks < 3; }});
+  const ToldFailure ended = stopped.Tell(failed, "ended");
+  EXPECT_EQ(ended.shrink_ended_by, "signal");
+  EXPECT_EQ(ended.shrink_runs, 3u);
+  EXPECT_NE(ended.text.find("a signal has ended the shrinking: --shrink with the plan goes on"), std::string::npos)
+      << ended.text;
   FailureTeller patient(*setup, team.main(), clock_, {.plans = plans});
   const ToldFailure whole = patient.Tell(failed, "whole");
   EXPECT_EQ(whole.shrink_ended_by, "");
   EXPECT_GT(whole.shrink_runs, 6u);
   EXPECT_EQ(whole.text.find("for shrinking"), std::string::npos) << whole.text;
+}
+
+TEST_F(SimCampaignTest, AimingEndsWithinARun) {
+  const auto setup = Setup("ringer", {.jobs_max = 20});
+  const auto aim = [&](int looks_most, SimTotals* totals) {
+    SimTeam team(*setup, &clock_, {.threads = 1});
+    EXPECT_TRUE(team.Begin().ok());
+    int looks = 0;
+    return AimAtUnhit(*setup, team.main(), totals, [&] { return ++looks <= looks_most; });
+  };
+  SimTotals none, some, all;
+  const Aimed nothing = aim(0, &none);
+  EXPECT_TRUE(nothing.cut_short);
+  EXPECT_EQ(nothing.plans, 0u);
+  const Aimed few = aim(7, &some);
+  EXPECT_TRUE(few.cut_short);
+  EXPECT_EQ(few.plans, some.runs);
+  EXPECT_GT(few.plans, 0u);
+  EXPECT_LT(few.plans, 7u);
+  const Aimed whole = aim(1'000'000, &all);
+  EXPECT_FALSE(whole.cut_short);
+  EXPECT_GT(whole.plans, 50u);
 }
 
 TEST(TooFewEffective, SeedsThatSomebodyNamesHaveToBeEffectiveToo) {
@@ -243,9 +283,19 @@ TEST_F(SimCampaignTest, CrashPlansAreAllDifferentAndCrashOnly) {
   CrashPlans plans(*setup, 1);
   const SimTotals totals = team.Run(plans, [](const SimTotals&, MonotonicTime) { return true; });
   EXPECT_GT(totals.runs, 50u);
+  EXPECT_TRUE(plans.complete());
   EXPECT_GT(totals.effective, 0u);
   EXPECT_EQ(totals.fired.size(), 1u);
   for (const sim::SeedResult& failure : totals.failures) ADD_FAILURE() << failure.failure.text;
+}
+
+TEST_F(SimCampaignTest, CrashPlansThatAreCutShortAreNotComplete) {
+  const auto setup = Setup("ringer", {.jobs_max = 20});
+  SimTeam team(*setup, &clock_, {.threads = 1});
+  ASSERT_TRUE(team.Begin().ok());
+  CrashPlans plans(*setup, 20);
+  team.Run(plans, [](const SimTotals&, MonotonicTime) { return false; });
+  EXPECT_FALSE(plans.complete());
 }
 
 TEST_F(SimCampaignTest, APipelineWithoutStaticsHidesNothing) {
@@ -262,6 +312,37 @@ TEST_F(SimCampaignTest, CommandsForReplaysAreExact) {
   const std::string start = "bells sim " + setup->scope().pipeline + " --partitions 2 --promises no-loss";
   EXPECT_EQ(setup->ReplayPlan("a b.plan"), start + " --plan 'a b.plan'");
   EXPECT_EQ(setup->ReplaySeed(7), start + " --jobs 50 --faults crash,pause --seed 7");
+}
+
+TEST_F(SimCampaignTest, AnInputThatNoBusTakesIsRefused) {
+  last_bytes_ = 1'000'000;
+  const absl::Status refused = Make("ringer", {}, "bell").status();
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_NE(refused.message().find("/ringer.textproto: input n39 of its sources: the job has 1,000,"),
+            std::string::npos)
+      << refused;
+  EXPECT_NE(refused.message().find(" bytes with its key and headers, and a bus takes at most 1,000,000; "),
+            std::string::npos)
+      << refused;
+  last_bytes_ = 990'000;
+  EXPECT_TRUE(Make("ringer", {}, "bell").ok());
+}
+
+// A seed draws other plans for other numbers of jobs; a plan needs to be told only where it is that which chooses the inputs.
+TEST_F(SimCampaignTest, CommandsForReplaysOfSeedsSayHowManyJobs) {
+  const std::string lines = testing::TempDir() + "/lines.txt";
+  std::ofstream(lines) << "one\ntwo\n";
+  for (const uint32_t jobs : {100u, 500u, 501u, 600u}) {
+    const std::string said = " --jobs " + std::to_string(jobs);
+    const auto of_file = Setup("ringer", {.inputs = {lines}, .jobs_max = jobs});
+    std::string start = "bells sim " + of_file->scope().pipeline;
+    EXPECT_EQ(of_file->ReplaySeed(7), start + " --inputs " + lines + said + " --seed 7");
+    EXPECT_EQ(of_file->ReplayPlan("a.plan"), start + " --inputs " + lines + " --plan a.plan");
+    const auto of_sources = Setup("ringer", {.jobs_max = jobs});
+    EXPECT_EQ(of_sources->ReplaySeed(7), start + said + " --seed 7");
+    EXPECT_EQ(of_sources->ReplayPlan("a.plan"), start + (jobs > 500 ? said : "") + " --plan a.plan");
+  }
+  EXPECT_EQ(Setup("ringer")->ReplaySeed(7).find("--jobs"), std::string::npos) << "as many as where nobody says it";
 }
 
 TEST(ShellWord, QuotesWhatAShellWouldChange) {

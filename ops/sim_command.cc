@@ -75,7 +75,8 @@ void AddHow(CLI::App* sim, SimArguments* a) {
                   "run")
       ->type_name("FILE.html");
   sim->add_option("--out", a->out, "Folder for plans and pages of failures, default sim-failures")->type_name("DIR");
-  sim->add_option("--budget-seconds", a->budget_seconds, "Begin no seed after that time")->type_name("SECONDS");
+  sim->add_option("--budget-seconds", a->budget_seconds, "Begin no seed, and no other run, after that time")
+      ->type_name("SECONDS");
   sim->add_option("--min-effective", a->min_effective, "Fewer effective seeds are a finding, default one in twenty")
       ->check(CLI::Validator(IsNatural, "", ""))
       ->type_name("N");

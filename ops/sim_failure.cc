@@ -141,12 +141,15 @@ void FailureTeller::WritePage(const std::string& path, const std::string& page) 
 void FailureTeller::Shrink(const sim::SeedResult& result, ToldFailure* told) {
   const MonotonicTime end = clock_.Now() + options_.shrink_limit;
   std::optional<LastWords> words;
-  bool late = false;
+  bool late = false, stopped = false;
   const absl::StatusOr<sim::ShrinkResult> shrunk =
       worker_.campaign->ShrinkPlan(result.plan, result.failure, kShrinkRunsMost, [&](const sim::Plan& candidate) {
         // The first run shows that it fails at all.
-        late = told->shrink_runs > 0 && clock_.Now() >= end;
-        if (late) return false;
+        if (told->shrink_runs > 0) {
+          stopped = stopped || (options_.go_on != nullptr && !options_.go_on());
+          late = late || clock_.Now() >= end;
+        }
+        if (stopped || late) return false;
         ++told->shrink_runs;
         words.emplace(worker_.BeginOwn(candidate, "a smaller form of " + NameOf(result)));
         return true;
@@ -159,7 +162,9 @@ void FailureTeller::Shrink(const sim::SeedResult& result, ToldFailure* told) {
   }
   told->plan = shrunk->plan;
   told->shrunk = true;
-  if (late) {
+  if (stopped) {
+    told->shrink_ended_by = "signal";
+  } else if (late) {
     told->shrink_ended_by = "time";
   } else if (shrunk->budget_spent) {
     told->shrink_ended_by = "runs";
@@ -219,6 +224,7 @@ ToldFailure FailureTeller::Tell(const sim::SeedResult& result, const std::string
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(options_.shrink_limit).count();
     if (told.shrink_ended_by == "time")
       told.text += "the " + std::to_string(seconds) + " seconds for shrinking were over";
+    if (told.shrink_ended_by == "signal") told.text += "a signal has ended the shrinking";
     if (told.shrink_ended_by == "runs")
       told.text += "the " + WithCommas(kShrinkRunsMost) + " runs for shrinking were used up";
     if (!told.shrink_ended_by.empty()) told.text += ": --shrink with the plan goes on from here\n";

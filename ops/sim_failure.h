@@ -24,6 +24,7 @@ struct TellOptions {
   PlanFolder plans;    // pages go there, too
   std::string report;  // a page of the first failure goes here as well; empty: nowhere
   bool shrink = true;
+  GoOn go_on = nullptr;  // false: nothing is made any smaller, as a signal has come; nullptr: none comes
   Duration shrink_limit = std::chrono::seconds(60);
   bool plan_inline = false;     // the plan's text in the story
   size_t alike_plans_most = 0;  // of seeds that fail like another, and are not shrunk: so many plans are written
@@ -39,7 +40,8 @@ struct ToldFailure {
   std::string plan_path, page_path;  // empty: not written
   std::string replay;                // empty: no command runs it alone
   std::string text;
-  // What ended the shrinking where there might be something smaller: "time", "runs"; empty: nothing did.
+  // What ended the shrinking where there might be something smaller: "time", "runs", "signal"; empty: nothing
+  // did.
   std::string shrink_ended_by;
   // Other seeds that fail with the same promise and signature.
   struct Alike {

@@ -108,7 +108,9 @@ std::optional<sim::SeedResult> CrashPlans::RunNext(SimWorker& worker) {
   std::optional<sim::Plan> plan;
   while (!plan.has_value()) {
     if (plans_.has_value()) plan = plans_->Next();
-    if (!plan.has_value() && !Begin(worker)) return std::nullopt;
+    if (plan.has_value() || Begin(worker)) continue;
+    complete_ = true;
+    return std::nullopt;
   }
   const uint64_t number = ++given_;
   if (number == 1) first_ = *plan;
@@ -144,22 +146,26 @@ std::optional<sim::Plan> PlanAt(const sim::CoverageRow& row, const sim::DrawFact
 
 }  // namespace
 
-uint64_t AimAtUnhit(const SimSetup& setup, SimWorker& worker, SimTotals* totals) {
+Aimed AimAtUnhit(const SimSetup& setup, SimWorker& worker, SimTotals* totals, const GoOn& go_on) {
   const sim::DrawFacts& facts = setup.campaign().draw;
-  uint64_t aimed = 0;
-  for (const sim::CoverageRow& row : totals->coverage.Rows(facts)) {
-    if (row.hits > 0 || !row.impossible.empty()) continue;
+  Aimed aimed;
+  const auto over = [&] { return aimed.cut_short = aimed.cut_short || !go_on(); };
+  const auto aim = [&](const sim::CoverageRow& row) {
     for (const sim::Semantics semantics : setup.semantics()) {
       sim::DrawFacts on = facts;
       on.semantics = semantics;
       for (uint64_t seed = 1; seed <= kAimTries; ++seed) {
-        if (worker.campaign->coverage().hits(row.fault, row.action) > 0) break;
+        // To make a plan may take a run, too.
+        if (worker.campaign->coverage().hits(row.fault, row.action) > 0 || over()) return;
         const std::optional<sim::Plan> plan = PlanAt(row, on, seed, worker);
         if (!plan.has_value()) continue;
-        ++aimed;
-        totals->Add(worker.RunPlan(*plan, aimed));
+        if (over()) return;
+        totals->Add(worker.RunPlan(*plan, ++aimed.plans));
       }
     }
+  };
+  for (const sim::CoverageRow& row : totals->coverage.Rows(facts)) {
+    if (row.hits == 0 && row.impossible.empty() && !aimed.cut_short) aim(row);
   }
   totals->coverage.Merge(worker.campaign->coverage());
   return aimed;

@@ -29,6 +29,8 @@ class CrashPlans final : public PlanSource {
   std::optional<uint64_t> count() const override { return std::nullopt; }
   // The first that was run. After the run.
   const std::optional<sim::Plan>& first() const { return first_; }
+  // Whether all have been run. After the run.
+  bool complete() const { return complete_; }
 
  private:
   // The next kind of broker; false: that was the last. Runs without faults, to count actions.
@@ -41,11 +43,16 @@ class CrashPlans final : public PlanSource {
   std::optional<sim::Exhaustive> plans_;
   std::optional<sim::Plan> first_;
   uint64_t given_ = 0;
+  bool complete_ = false;
 };
 
-// Plans for each combination of fault and action that can be hit and was not, until one hits it. Gives how many there were.
-// The worker's thread.
-uint64_t AimAtUnhit(const SimSetup& setup, SimWorker& worker, SimTotals* totals);
+struct Aimed {
+  uint64_t plans = 0;
+  bool cut_short = false;  // there was more to aim at
+};
+
+// Plans for each combination of fault and action that can be hit and was not, until one hits it. The worker's thread.
+Aimed AimAtUnhit(const SimSetup& setup, SimWorker& worker, SimTotals* totals, const GoOn& go_on);
 
 }  // namespace millrace::ops
 

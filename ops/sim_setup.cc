@@ -11,6 +11,7 @@
 #include <sstream>
 #include <utility>
 
+#include "ops/text.h"
 #include "sim/never_drawn.h"
 #include "sim/plan_names.h"
 #include "stages/lint.h"
@@ -27,8 +28,18 @@ constexpr uintmax_t kFileBytesMost = uintmax_t{1} << 30;
 constexpr int64_t kCalmSpacingNs = 1'000'000;
 
 // The broker models stand in for any bus: what they lack is said by Subject::Make.
-absl::StatusOr<bus::Capabilities> AnyBus(const std::string&) {
-  return bus::Capabilities{.backend = "simulator", .replay = true, .transactions = true, .lag = true, .notes = true};
+bus::Capabilities ModelCapabilities() {
+  return {.backend = "simulator", .replay = true, .transactions = true, .lag = true, .notes = true};
+}
+
+absl::StatusOr<bus::Capabilities> AnyBus(const std::string&) { return ModelCapabilities(); }
+
+absl::Status CheckSize(const sim::Input& input, const std::string& where) {
+  const size_t bytes = input.message().Bytes(), most = ModelCapabilities().message_bytes_max;
+  if (bytes <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(where + ": the job has " + WithCommas(bytes) +
+                                    " bytes with its key and headers, and a bus takes at most " + WithCommas(most) +
+                                    "; make it smaller, or leave it out");
 }
 
 std::vector<std::string> PromiseNames() {
@@ -180,6 +191,10 @@ absl::Status SimSetup::ReadInputs() {
       return absl::InvalidArgumentError(
           path_ + ": its sources give no input, so there is nothing to simulate; give --inputs FILE with a job a line");
     }
+    for (const sim::Input& input : inputs) {
+      if (absl::Status s = CheckSize(input, path_ + ": input " + Shortened(input.id, 100) + " of its sources"); !s.ok())
+        return s;
+    }
   }
   std::set<std::string> names;
   for (const std::string& path : scope_.inputs) {
@@ -193,6 +208,10 @@ absl::Status SimSetup::ReadInputs() {
     absl::StatusOr<std::vector<sim::Input>> read = subject_.InputsOfLines(*text, name);
     if (!read.ok()) return read.status();
     if (read->empty()) return absl::InvalidArgumentError("--inputs: " + path + " has no line; give a job a line");
+    for (const sim::Input& input : *read) {
+      // Behind the name stands the line.
+      if (absl::Status s = CheckSize(input, "--inputs: " + path + input.id.substr(name.size())); !s.ok()) return s;
+    }
     std::move(read->begin(), read->end(), std::back_inserter(inputs));
   }
   subject_.SetInputs(std::move(inputs));
@@ -271,13 +290,15 @@ std::string SimSetup::WhatStrikes(const std::string& path, const sim::PlanFile& 
          " --renew writes it there";
 }
 
+bool SimSetup::JobsChooseInputs() const { return scope_.inputs.empty() && scope_.jobs_max > kInputsMost; }
+
 // What plans do not say: which inputs they are about.
 std::string SimSetup::Again() const {
   std::string options;
   for (const std::string& path : scope_.inputs_in_replay.empty() ? scope_.inputs : scope_.inputs_in_replay)
     options += " --inputs " + ShellWord(path);
   if (scope_.partitions_max > 0) options += " --partitions " + std::to_string(scope_.partitions_max);
-  if (scope_.inputs.empty() && scope_.jobs_max > kInputsMost) options += " --jobs " + std::to_string(scope_.jobs_max);
+  if (JobsChooseInputs()) options += " --jobs " + std::to_string(scope_.jobs_max);
   std::string promises;
   for (const std::string& promise : scope_.promises) promises += (promises.empty() ? "" : ",") + promise;
   if (!promises.empty()) options += " --promises " + promises;
@@ -291,7 +312,7 @@ std::string SimSetup::ReplayPlan(const std::string& path) const {
 std::string SimSetup::ReplaySeed(uint64_t seed) const {
   std::string options = Again();
   if (!scope_.semantics.empty()) options += " --semantics " + scope_.semantics;
-  if (scope_.jobs_max != SimScope().jobs_max && scope_.jobs_max <= kInputsMost)
+  if (scope_.jobs_max != SimScope().jobs_max && !JobsChooseInputs())
     options += " --jobs " + std::to_string(scope_.jobs_max);
   std::string faults;
   for (const std::string& fault : scope_.faults) faults += (faults.empty() ? "" : ",") + fault;

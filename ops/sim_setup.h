@@ -71,6 +71,8 @@ class SimSetup {
   absl::Status ReadInputs();
   absl::Status CheckNames() const;
   absl::Status CheckNextVersion(const Program& program) const;
+  // Whether so many jobs are wanted that more is read of the sources than otherwise.
+  bool JobsChooseInputs() const;
   std::string Again() const;
 
   SimScope scope_;

@@ -18,6 +18,8 @@
 namespace millrace::sim {
 namespace {
 
+constexpr int64_t kPartitionsMax = UINT16_MAX;  // Record::partition
+
 absl::StatusOr<uint16_t> TopicIndex(const stages::ResolvedPipeline& pipeline, const std::string& name) {
   for (size_t i = 0; i < pipeline.topics.size(); ++i) {
     if (pipeline.topics[i].name == name) return static_cast<uint16_t>(i);
@@ -135,6 +137,11 @@ absl::StatusOr<Topology> HistoryTopologyOf(const stages::ResolvedPipeline& pipel
   Topology topology;
   for (const stages::PortSettings& port : pipeline.ports) topology.ports.push_back(port.name);
   for (const stages::TopicSettings& topic : pipeline.topics) {
+    if (topic.partitions > kPartitionsMax) {
+      return absl::InvalidArgumentError(absl::StrCat("topic \"", topic.name, "\" has ", topic.partitions,
+                                                     " partitions, and a history tells at most ", kPartitionsMax,
+                                                     " apart; simulate it with fewer, by --partitions"));
+    }
     topology.topics.push_back({.name = topic.name,
                                .partitions = static_cast<uint16_t>(topic.partitions),
                                .ordered = topic.ordered,

@@ -68,7 +68,7 @@ struct SubjectOptions {
 };
 
 // A pipeline as histories show it; `processes` and `queue` are left to the caller. Errors: InvalidArgument for a kind of stage
-// or a topic that there is not.
+// or a topic that there is not, and for one with more partitions than records can name.
 absl::StatusOr<Topology> HistoryTopologyOf(const stages::ResolvedPipeline& pipeline, const stages::Registry& registry);
 
 class Subject {
@@ -83,7 +83,7 @@ class Subject {
   // input): the line is the body, its key the first `key` field where the line is a JSON object that has it; ids are
   // line numbers.
   absl::StatusOr<std::vector<Input>> InputsOfLines(std::string_view text, std::string_view name) const;
-  // A record that is there twice (topic, id and content) is one input: the same job.
+  // A record that is there twice (topic, id and content) is one input: the same job. None is larger than a bus takes.
   void SetInputs(std::vector<Input> inputs);
 
   // One object of a stage, with this or the next version of its kind; what it is given outlives it. Errors: the factory's.

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sim/duration_text.h"
 #include "sim/fault.h"
 #include "sim/faults/drawing.h"
 #include "sim/plan_names.h"
@@ -15,6 +16,8 @@ namespace {
 
 constexpr uint32_t kProcessesMax = 1000;
 constexpr uint32_t kIdMax = INT32_MAX;  // ids of jobs are parts of faults
+// Of what clients and brokers do again and again, down to half of it: a run would be full of that, and of nothing else.
+constexpr int64_t kShortestPeriodNs = 1'000'000;
 
 class Collector {
  public:
@@ -130,12 +133,16 @@ void CheckTiming(const Timing& timing, Collector& out) {
   CheckRange(out, timing.latency_min_ns, timing.latency_max_ns, "latency");
   CheckRange(out, timing.service_min_ns, timing.service_max_ns, "service");
   CheckRange(out, timing.port_min_ns, timing.port_max_ns, "port");
-  const std::pair<const char*, int64_t> positive[] = {{"session_timeout", timing.session_timeout_ns},
-                                                      {"heartbeat", timing.heartbeat_ns},
-                                                      {"revoke_timeout", timing.revoke_timeout_ns},
-                                                      {"max_poll_interval", timing.max_poll_interval_ns}};
-  for (const auto& [name, value] : positive) {
-    if (value <= 0) out.Add(Part::kTiming, 0, name, "it must be more than nothing; leave it out for the default");
+  const std::pair<const char*, int64_t> periods[] = {{"session_timeout", timing.session_timeout_ns},
+                                                     {"heartbeat", timing.heartbeat_ns},
+                                                     {"revoke_timeout", timing.revoke_timeout_ns},
+                                                     {"max_poll_interval", timing.max_poll_interval_ns}};
+  for (const auto& [name, value] : periods) {
+    if (value < kShortestPeriodNs) {
+      out.Add(Part::kTiming, 0, name,
+              DurationText(value) + " is too short; give at least " + DurationText(kShortestPeriodNs) +
+                  ", or leave it out for the default");
+    }
     if (value > kLongestNs) out.Add(Part::kTiming, 0, name, "it is over 30 days; give a shorter time");
   }
   for (const auto& [name, value] : {std::pair("linger", timing.linger_ns), std::pair("restart", timing.restart_ns)}) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "sim/faults/drawing.h"
 #include "sim/testing/example_topology.h"
@@ -157,6 +158,25 @@ TEST(ValidateTest, NoTimeIsLongerThanAnyRun) {
   EXPECT_EQ(Only(plan), "it is over 30 days; leave it out for the default");
 }
 
+TEST(ValidateTest, WhatComesAgainAndAgainTakesAMillisecondAtLeast) {
+  const std::string tail = " is too short; give at least 1ms, or leave it out for the default";
+  for (int64_t Timing::*field : {&Timing::heartbeat_ns, &Timing::revoke_timeout_ns, &Timing::max_poll_interval_ns}) {
+    Plan plan = Small(Semantics::kLog);
+    plan.timing.*field = 1;
+    EXPECT_EQ(Only(plan), "1ns" + tail);
+    plan.timing.*field = 999'999;
+    EXPECT_EQ(Only(plan), "999999ns" + tail);
+    plan.timing.*field = 1'000'000;
+    EXPECT_EQ(Only(plan), "");
+  }
+  // Of sessions heartbeats are a part.
+  Plan plan = Small(Semantics::kQueue);
+  plan.timing.session_timeout_ns = 2;
+  const std::vector<PlanProblem> problems = CheckPlan(plan);
+  ASSERT_FALSE(problems.empty());
+  EXPECT_EQ(problems.front().ToString(plan), "timing: session_timeout: 2ns" + tail);
+}
+
 TEST(ValidateTest, AnInputIsOneJob) {
   Plan plan = Small(Semantics::kLog);
   plan.jobs[1].input = 0;
@@ -179,7 +199,7 @@ TEST(ValidateTest, NumbersMakeSense) {
             "with 0 nothing would ever be delivered; give at least 1\n"
             "job 1: ids must ascend; the job before it has 2\n"
             "timing: latency_max: it is less than latency_min\n"
-            "timing: session_timeout: it must be more than nothing; leave it out for the default\n"
+            "timing: session_timeout: 0s is too short; give at least 1ms, or leave it out for the default\n"
             "timing: restart: the time is negative; leave it out for the default\n"
             "timing: heartbeat: sessions would end between two heartbeats; make it a third of session_timeout\n"
             "limits: records: a run needs records; leave it out for the default\n");

@@ -23,6 +23,16 @@ constexpr int64_t kLongestTimer = 31'000'000'000;
 constexpr int kSilence = 3;
 // Whoever tries a suspect leaves it alone for up to twice as long as the trial has taken, which a fault may make longer.
 constexpr int64_t kTrialWaits = 3;
+// How many events a run may have for each record that the plan allows, and besides: what moves neither time nor the history must
+// end all the same. Runs have a few events for each record, and some thousands while nothing goes on.
+constexpr uint64_t kEventsPerRecord = 16;
+constexpr uint64_t kEventsBesides = 1'000'000;
+
+uint64_t EventsMax(const Limits& limits) {
+  return limits.records > (UINT64_MAX - kEventsBesides) / kEventsPerRecord
+             ? UINT64_MAX
+             : limits.records * kEventsPerRecord + kEventsBesides;
+}
 
 Topology TopologyFor(const Subject& subject, const Plan& plan) {
   Topology topology = subject.topology();
@@ -70,11 +80,12 @@ History World::Run() {
     Schedule(static_cast<int64_t>(s) * 1'000'000, What::kStart, s, ++slots_[s].starts);
   Schedule(kLookEvery, What::kLook);
   BrokerDue();
-  while (!over_) {
+  const uint64_t events_max = EventsMax(plan_.limits);
+  for (uint64_t events = 1; !over_; ++events) {
     MR_CHECK(!scheduler_.empty()) << "the world stands still";
     const Event event = scheduler_.Pop();
     now_ = event.at_ns;
-    if (now_ > plan_.limits.time_ns || recorder_.records() > plan_.limits.records) {
+    if (now_ > plan_.limits.time_ns || recorder_.records() > plan_.limits.records || events > events_max) {
       struct Record record = RecordOf(Kind::kLimit);
       record.text = recorder_.AddText(now_ > plan_.limits.time_ns ? "the run took longer than the plan allows"
                                                                   : "the run did more than the plan allows");

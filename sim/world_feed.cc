@@ -6,6 +6,7 @@
 #include <deque>
 #include <utility>
 
+#include "bus/check.h"
 #include "bus/driver.h"
 #include "sim/feed_order.h"
 #include "sim/world.h"
@@ -117,6 +118,10 @@ void World::Feed::OnConfirmed(const bus::Confirm& confirm) {
       ++accepted_;
       world_.Progress();
     } else {
+      // It would be refused for ever, and be told as a run that does not come to rest.
+      MR_CHECK(!absl::IsInvalidArgument(confirm.status))
+          << "input " << entry.input->id
+          << " is no message for this bus, which whoever sets inputs has to see to: " << confirm.status.ToString();
       lane.failed.push_back(out_[confirm.first - 1 + i]);
       ++waiting_;
       lane.blocked = true;

@@ -103,6 +103,15 @@ class FaultTestTest(unittest.TestCase):
         result = self.run_test("--min-seeds=100000000", "--budget-seconds=1", code=1)
         self.assertRegex(result.stdout, r"(?m)^finding: only .* were effective within the budget, .*; raise budget_seconds")
 
+    def test_too_long_before_the_seeds(self):
+        result = self.run_test("--min-seeds=5", "--budget-seconds=1.9999", code=1, TEST_TIMEOUT="2")
+        self.assertRegex(result.stdout, r"(?m)^finding: what comes before the seeds has taken .* \(the last of it: looking for hidden state of stages\), "
+                         r"and may take [\d.]+ µs, half of what Bazel leaves beside budget_seconds, so no seed was run; .*--test_timeout$")
+        self.assertEqual(self.seeds(result), [0, 0])
+        self.assertNotIn("without faults, on logs", result.stdout, "what is late is not made later")
+        self.run_test("--min-seeds=5", "--budget-seconds=20", TEST_TIMEOUT="300")
+        self.run_test("--min-seeds=5", MILLRACE_BUDGET_SECONDS="400", TEST_TIMEOUT="300")
+
     def test_shards_share_the_seeds(self):
         status = self.folder / "status"
         runs = []

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -137,7 +138,7 @@ class SimTest(unittest.TestCase):
         self.assertIn(f"--seed {seed}", self.page("well.html"))
         self.assertRegex(self.sim(f"--seed={seed}").stdout, r"(?m)^effective: yes")
         self.assertFalse((self.folder / "sim-failures").exists())
-        out = self.sim("--exhaustive", "--jobs=1", "--semantics=log", "--budget-seconds=5", "--report=crash.html").stdout
+        out = self.sim("--exhaustive", "--jobs=1", "--semantics=log", "--report=crash.html").stdout
         self.assertIn("page:    crash.html (the first schedule with a crash)", out)
         self.page("crash.html")
         self.sim("--seeds=5", "--report=refused.html", pipeline=self.with_stage("refuse"), code=1)
@@ -169,10 +170,23 @@ class SimTest(unittest.TestCase):
         self.assertIn("nothing to shrink", self.sim("--seed=3", "--shrink").stdout)
 
     def test_exhaustive(self):
-        report = self.report("--exhaustive", "--jobs=1", "--semantics=log", "--budget-seconds=20", "--threads=2")
-        self.assertGreater(report["seeds"], 50)
-        self.assertEqual(report["failures"], [])
-        self.assertEqual(set(report["faults_fired"]), {"crash"})
+        for semantics in ("log", "queue"):
+            with self.subTest(semantics=semantics):
+                report = self.report("--exhaustive", "--jobs=8", f"--semantics={semantics}")
+                self.assertFalse(report["stopped"], "it has come to its end")
+                self.assertEqual(report["findings"], [])
+                self.assertGreater(report["seeds"], 500)
+                self.assertEqual(report["failures"], [])
+                self.assertEqual(set(report["faults_fired"]), {"crash"})
+
+    def test_exhaustive_is_not_shown_by_some_of_the_schedules(self):
+        options = ("--exhaustive", "--jobs=200", "--threads=1", "--budget-seconds=0.01")
+        report = self.report(*options, code=1)
+        self.assertTrue(report["stopped"])
+        says = r"only [\d,]+ of the schedules with one or two crashes have run: the 0\.01 s of --budget-seconds were over; give it more time, or fewer --jobs$"
+        self.assertEqual(len(report["findings"]), 1)
+        self.assertRegex(report["findings"][0], "^" + says)
+        self.assertRegex(self.sim(*options, code=1).stdout, "(?m)^finding: " + says)
 
     def test_coverage_aims_at_what_seeds_have_not_hit(self):
         few = self.report("--seeds=5", "--threads=1")
@@ -180,6 +194,13 @@ class SimTest(unittest.TestCase):
         self.assertGreater(aimed["coverage"]["hit"], few["coverage"]["hit"] + 50)
         self.assertEqual(aimed["failures"], [])
         self.assertRegex(self.sim("--seeds=5", "--coverage").stdout, r"(?m)^ *crash .*\d")
+
+    def test_aiming_ends_with_the_time(self):
+        # The seeds are done before anybody looks at the time.
+        result = self.sim("--seeds=1", "--coverage", "--budget-seconds=0.001", "--min-effective=0", code=1)
+        self.assertRegex(result.stdout, r"(?m)^aimed at .*: 0 plans, 0 combinations newly hit; cut short, as the 0\.001 s of --budget-seconds were over$")
+        self.assertRegex(result.stdout, r"(?m)^finding: [\d,]+ combinations of a fault and an action were not hit, and not all were aimed at, "
+                         r"as the 0\.001 s of --budget-seconds were over: .*; give it more time$")
 
     def test_inputs_of_a_file(self):
         (self.folder / "in.jsonl").write_text("".join(f'{{"key": "k{n % 3}", "n": {n}}}\n' for n in range(30)), encoding="utf-8")
@@ -335,6 +356,22 @@ class SimTest(unittest.TestCase):
         self.assertLess(out.index("replay:"), out.index("  promise "), "the failure first, the tables at the end")
         self.assertTrue((self.folder / "first.html").exists())
 
+    def test_a_signal_ends_the_shrinking_too(self):
+        options, pipeline = self.failing()
+        command = [DEMO, "sim", pipeline, "--seeds=100000000", "--threads=1", "--format=json", *options]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder) as run:
+            for line in run.stderr:
+                if " is broken" in line:
+                    break
+            run.send_signal(signal.SIGINT)
+            out = run.communicate(timeout=120)[0]
+        self.assertEqual(run.returncode, 1)
+        report = json.loads(out)
+        self.assertEqual(report["findings"], ["interrupted; what is told here is of the runs before"])
+        first = report["failures"][0]
+        self.assertEqual(first["shrink_ended_by"], "signal")
+        self.assertGreater(first["jobs"], 5, "as it was drawn")
+
     def test_no_shrink_and_another_folder(self):
         options, pipeline = self.failing()
         report = self.report("--seeds=30", *options, "--no-shrink", "--out=found", pipeline=pipeline, code=1)
@@ -366,6 +403,16 @@ class SimTest(unittest.TestCase):
         self.refused("--faults=twin", says="twin can never strike here: no stage is EXACTLY_ONCE")
         self.refused("--seed=1", "--plan=x.plan", says="give one of them")
         self.refused("--seed=1", "--exhaustive", says="leave out")
+        for option in ("--seeds=5", "--min-effective=3"):
+            self.refused("--exhaustive", option, says=f"{option.split('=')[0]} is of many seeds, and --exhaustive makes its own plans; leave")
+        self.refused("--exhaustive", "--faults=pause", says="--exhaustive makes its own plans, of crashes alone; leave out --faults")
+        for one in ("--seed=1", "--plan=x.plan"):
+            for option in ("--seeds=5", "--min-effective=3"):
+                self.refused(one, option, says=f"{option.split('=')[0]} is of many seeds; leave it out with --seed and --plan")
+            for option in ("--coverage", "--budget-seconds=5", "--max-dead-share=0.4"):
+                self.refused(one, option, says=f"{option.split('=')[0]} is of many runs; leave it out with --seed and --plan")
+        for option in ("--faults=crash", "--semantics=log"):
+            self.refused("--plan=x.plan", option, says=f"{option.split('=')[0]} is for seeds, which draw it, and a plan says it itself; leave")
         self.refused("--faults=crahs", says='there is no fault "crahs"; did you mean "crash"')
         self.refused("--promises=noloss", says='there is no promise "noloss"')
         self.refused("--semantics=both", says="--semantics")
@@ -388,6 +435,16 @@ class SimTest(unittest.TestCase):
             file.truncate(1 << 40)
         self.refused("--inputs=huge", says="huge is too large (over 1 GiB)")
 
+    def test_inputs_that_no_bus_takes(self):
+        (self.folder / "in.jsonl").write_text("small\n\n" + "x" * 1_000_000 + "\n", encoding="utf-8")
+        self.refused("--inputs=in.jsonl", says="--inputs: in.jsonl:3: the job has 1,000,")
+        # What is just small enough is a job like others.
+        size = int(re.search(r"the job has ([\d,]+) bytes", self.sim("--inputs=in.jsonl", code=2).stderr).group(1).replace(",", ""))
+        (self.folder / "in.jsonl").write_text("small\n\n" + "x" * (2_000_000 - size) + "\n", encoding="utf-8")
+        for semantics in ("log", "queue"):
+            runs = self.report("--inputs=in.jsonl", "--seeds=2", "--min-effective=0", f"--semantics={semantics}")["without_faults"]
+            self.assertEqual([run["accepted"] for run in runs], [2], semantics)
+
     def test_plans(self):
         for text, says in (('fault { id: 1 kind: "crahs" at: "1ms" }', 'there is no fault "crahs"'),
                            ('fault { id: 1 kind: "crash" at: "-1ms" }', "the time is negative"),
@@ -396,6 +453,8 @@ class SimTest(unittest.TestCase):
                            ('fault { id: 1 kind: "retention" at: "1ms" target: 0 amount: 99999999999 }', "the amount 99999999999"),
                            ('fault { id: 1 kind: "pause" at: "1ms" target: 0 duration: "9000000s" }', "over 30 days"),
                            ('job { id: 2 }', "it has input 0, which job 1 has"),
+                           ('timing { heartbeat: "1ns" }', "timing: heartbeat: 1ns is too short; give at least 1ms"),
+                           ('timing { session_timeout: "2ns" }', "timing: session_timeout: 2ns is too short; give at least 1ms"),
                            ('fires: "crash"', 'the plan has no fault "crash"'),
                            ('nonsense', "nonsense")):
             with self.subTest(text=text):
@@ -409,6 +468,14 @@ class SimTest(unittest.TestCase):
         path.write_text(text.replace('kind: "relay"', 'kind: "rely"'), encoding="utf-8")
         result = self.sim("--seeds=3", pipeline=str(path), code=2)
         self.assertRegex(result.stderr, r'broken\.textproto:\d+: .*"rely".*; .*relay')
+
+    def test_more_partitions_than_can_be_told_apart(self):
+        text = pathlib.Path(PIPELINE).read_text(encoding="utf-8")
+        self.assertIn('name: "in" partitions: 2', text)
+        path = self.folder / "wide.textproto"
+        path.write_text(text.replace('name: "in" partitions: 2', 'name: "in" partitions: 65536'), encoding="utf-8")
+        self.refused("--seeds=3", pipeline=str(path), says='wide.textproto: topic "in" has 65536 partitions')
+        self.sim("--seeds=3", "--partitions=3", pipeline=str(path))
 
     # ---- what there is, and what the reference says
 
