@@ -24,7 +24,8 @@ void GeneratedRun::Wrong(const std::string& what) {
 std::vector<std::string> GeneratedRun::Run() {
   partitions_ = static_cast<int32_t>(1 + Draw(4));
   groups_ = static_cast<int>(1 + Draw(2));
-  cooperative_ = world_.harness().Has(Ability::kCooperative) && Draw(2) == 0;
+  const bool cooperative = Draw(2) == 0;
+  cooperative_ = cooperative && world_.harness().Has(Ability::kCooperative);
   ledgers_.resize(static_cast<size_t>(groups_));
   std::vector<std::string> groups;
   for (int g = 0; g < groups_; ++g) groups.push_back(Group(g));

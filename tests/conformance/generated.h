@@ -97,7 +97,8 @@ class GeneratedRun {
   void LetGo();
   void Judge();
   void LookAtRest();
-  std::string Shares(int group) const;
+  std::vector<size_t> Shares(int group) const;
+  bool Even(const std::vector<size_t>& shares) const;
   void CheckNothingIsLeft();
   static bool WasSettled(const std::vector<Handed>& handed);
   // Who had it, for people.
