@@ -263,16 +263,29 @@ void KafkaConsumerLink::Close() {
   readers_.clear();
   looked_up_.clear();
   ++assign_serial_;
-  RdError error(rd_kafka_consumer_close_queue(handle_, queue_.get()));
-  // Ends whatever it waits for; who is closing may say so in any group.
-  rd_kafka_assign(handle_, nullptr);
   assign_open_ = false;
+  // A static member says nothing when it leaves (KIP-345).
+  if (!options_.static_id.empty()) {
+    DestroyHandle();
+    rebalance_.OnClosed();
+    return;
+  }
+  // librdkafka leaves a call to assign without an answer, for ever, that reaches it while it ends the group. So all that
+  // it may wait for is said before it is told to end; what it has to say of the group afterwards wants no answer. In a
+  // cooperative group assign is refused until then.
+  if (!options_.cooperative) {
+    rd_kafka_unsubscribe(handle_);
+    rd_kafka_assign(handle_, nullptr);
+  }
+  RdError error(rd_kafka_consumer_close_queue(handle_, queue_.get()));
+  if (options_.cooperative) rd_kafka_assign(handle_, nullptr);
   if (error == nullptr) return;
   DestroyHandle();
   rebalance_.OnClosed();
 }
 
 void KafkaConsumerLink::OnRebalance(rd_kafka_event_t* event) {
+  if (rebalance_.leaving() && !options_.cooperative) return;  // answered by Close
   const std::vector<Partition> partitions = Partitions(rd_kafka_event_topic_partition_list(event));
   if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     if (rebalance_.leaving()) {

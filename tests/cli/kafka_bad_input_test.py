@@ -1,4 +1,4 @@
-"""What may be wrong with a Kafka, its topics, records and members: docs/guides/kafka.md has it as a table. `ops/kafka start` prints the URL that it needs."""
+"""What may be wrong with a Kafka, its topics, records and members: docs/reference/bad-input.md has it as a table. `ops/kafka start` prints the URL that it needs."""
 
 import ctypes
 import os

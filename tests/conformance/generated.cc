@@ -1,9 +1,8 @@
 #include "tests/conformance/generated.h"
 
 #include <algorithm>
-#include <sstream>
 
-#include "bus/check.h"
+#include "tests/conformance/generated_names.h"
 
 namespace millrace::conformance {
 namespace {
@@ -11,32 +10,12 @@ namespace {
 constexpr uint64_t kPurpose = 0x6e6572617465;
 constexpr int kMembersMost = 4;
 
-std::string Group(int group) { return "g" + std::to_string(group); }
-
-// "feeder/partition/number"
-struct Text {
-  size_t feeder = 0;
-  int32_t partition = 0;
-  int64_t number = 0;
-};
-
-std::string Make(const Text& t) {
-  return std::to_string(t.feeder) + "/" + std::to_string(t.partition) + "/" + std::to_string(t.number);
-}
-
-bool Parse(const std::string& text, Text& t) {
-  std::istringstream in(text);
-  char slash = 0, slash_too = 0;
-  return static_cast<bool>(in >> t.feeder >> slash >> t.partition >> slash_too >> t.number) && slash == '/' &&
-         slash_too == '/' && in.eof();
-}
-
 }  // namespace
 
-GeneratedRun::GeneratedRun(World& world, uint64_t seed, int steps)
-    : world_(world), seed_(seed), steps_(steps), random_(seed) {}
+GeneratedRun::GeneratedRun(World& world, uint64_t seed, const GeneratedOptions& options)
+    : world_(world), seed_(seed), options_(options), random_(seed) {}
 
-uint64_t GeneratedRun::Draw(uint64_t bound) { return random_.Below(kPurpose, {draws_++}, bound); }
+uint64_t GeneratedRun::Draw(uint64_t bound) { return random_.Below(kPurpose, {step_, draws_++}, bound); }
 
 void GeneratedRun::Wrong(const std::string& what) {
   if (wrong_.size() < 20) wrong_.push_back("seed " + std::to_string(seed_) + ": " + what);
@@ -45,7 +24,8 @@ void GeneratedRun::Wrong(const std::string& what) {
 std::vector<std::string> GeneratedRun::Run() {
   partitions_ = static_cast<int32_t>(1 + Draw(4));
   groups_ = static_cast<int>(1 + Draw(2));
-  cooperative_ = world_.harness().Has(Ability::kCooperative) && Draw(2) == 0;
+  const bool cooperative = Draw(2) == 0;
+  cooperative_ = cooperative && world_.harness().Has(Ability::kCooperative);
   ledgers_.resize(static_cast<size_t>(groups_));
   std::vector<std::string> groups;
   for (int g = 0; g < groups_; ++g) groups.push_back(Group(g));
@@ -59,9 +39,11 @@ std::vector<std::string> GeneratedRun::Run() {
     feeders_.push_back(&world_.OpenFeeder({"t"}));
     feeders_.back()->batch = 1 + Draw(20);
   }
-  for (int step = 0; step < steps_; ++step) Step();
+  for (int step = 0; step < options_.steps; ++step) Step();
+  ++step_, draws_ = 0;
   LetGo();
   Judge();
+  if (wrong_.empty()) LookAtRest();
   if (wrong_.empty()) CheckNothingIsLeft();
   return wrong_;
 }
@@ -80,6 +62,7 @@ int GeneratedRun::Alive(int group) const {
 }
 
 void GeneratedRun::Step() {
+  ++step_, draws_ = 0;
   const uint64_t dice = Draw(100);
   if (dice < 22) {
     Publish();
@@ -217,7 +200,7 @@ void GeneratedRun::GiveUp() {
 
 void GeneratedRun::Expire() {
   Actor* actor = Pick();
-  if (actor == nullptr || !world_.harness().Has(Ability::kExpireSession)) return;
+  if (actor == nullptr || !options_.disturb || !world_.harness().Has(Ability::kExpireSession)) return;
   Member& member = *actor->member;
   Say("expire " + member.instance());
   member.frozen = true;
@@ -229,7 +212,7 @@ void GeneratedRun::Expire() {
 }
 
 void GeneratedRun::Restart() {
-  if (!world_.harness().Has(Ability::kRestartBroker)) return;
+  if (!options_.disturb || !world_.harness().Has(Ability::kRestartBroker)) return;
   Say("restart the broker");
   restarted_ = true;
   world_.harness().StopBroker();

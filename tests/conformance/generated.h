@@ -25,12 +25,22 @@
 
 namespace millrace::conformance {
 
+struct GeneratedOptions {
+  int steps = 150;
+  // Whether sessions expire and the broker restarts, where the harness can do that. Which operations come is decided by
+  // the seed alone; without these two the same is published, by and to the same, on every backend.
+  bool disturb = true;
+};
+
 class GeneratedRun {
  public:
-  GeneratedRun(World& world, uint64_t seed, int steps = 150);
+  GeneratedRun(World& world, uint64_t seed, const GeneratedOptions& options = {});
 
   // What is wrong; empty where all is well.
   std::vector<std::string> Run();
+  // What clients and operators saw once nothing moved any more, a line a fact; the same on every backend of one kind of
+  // settlement, where `disturb` is off. Of a Run that found nothing wrong.
+  const std::vector<std::string>& at_rest() const { return at_rest_; }
   // The operations made, one a line.
   const std::string& log() const { return log_; }
 
@@ -59,6 +69,7 @@ class GeneratedRun {
     std::string what;
   };
 
+  // Within a step: how many draws one step takes changes no other.
   uint64_t Draw(uint64_t bound);
   void Say(const std::string& what) { log_ += what + "\n"; }
   void Wrong(const std::string& what);
@@ -85,6 +96,9 @@ class GeneratedRun {
   void AccountOne(Actor& actor, size_t index);
   void LetGo();
   void Judge();
+  void LookAtRest();
+  std::vector<size_t> Shares(int group) const;
+  bool Even(const std::vector<size_t>& shares) const;
   void CheckNothingIsLeft();
   static bool WasSettled(const std::vector<Handed>& handed);
   // Who had it, for people.
@@ -92,9 +106,10 @@ class GeneratedRun {
 
   World& world_;
   const uint64_t seed_;
-  const int steps_;
+  const GeneratedOptions options_;
   const Random random_;
-  uint64_t draws_ = 0;
+  uint64_t step_ = 0;
+  uint64_t draws_ = 0;  // in this step
   int32_t partitions_ = 1;
   int groups_ = 1;
   bool cooperative_ = false;
@@ -106,6 +121,7 @@ class GeneratedRun {
   bool restarted_ = false;
   std::string log_;
   std::vector<std::string> wrong_;
+  std::vector<std::string> at_rest_;
 };
 
 }  // namespace millrace::conformance

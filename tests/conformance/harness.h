@@ -121,6 +121,8 @@ struct Backend {
   // A file in the runfiles: a line each "TestName: reason"; # begins a comment.
   std::string not_applicable;
   int sequences = 30;  // how many generated sequences are run
+  // The model that stands for this backend in simulations; none for a model itself.
+  std::function<std::unique_ptr<Harness>()> model = nullptr;
 };
 
 }  // namespace millrace::conformance

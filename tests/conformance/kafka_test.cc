@@ -1,5 +1,6 @@
 #include "tests/conformance/conformance.h"
 #include "tests/conformance/kafka_harness.h"
+#include "tests/conformance/log_model_harness.h"
 
 namespace millrace::conformance {
 
@@ -8,7 +9,8 @@ INSTANTIATE_TEST_SUITE_P(Kafka, Conformance,
                              .name = "Eager",
                              .make = [] { return std::make_unique<KafkaHarness>(KafkaHarness::Rebalance::kEager); },
                              .not_applicable = "tests/conformance/kafka.not_applicable",
-                             .sequences = 8}),
+                             .sequences = 8,
+                             .model = [] { return std::make_unique<LogModelHarness>(); }}),
                          NameOf);
 
 }  // namespace millrace::conformance

@@ -26,6 +26,22 @@ TEST_P(Conformance, GeneratedSequencesBalance) {
   }
 }
 
+// The same operations on the backend and on its model: once nothing moves any more, clients and operators see the same.
+TEST_P(Conformance, GeneratedSequencesEndAsOnTheModel) {
+  CONFORMANCE_NEEDS(GetParam().model != nullptr);
+  for (uint64_t seed = 1; seed <= static_cast<uint64_t>(GetParam().sequences); ++seed) {
+    World there(GetParam().model());
+    GeneratedRun model(there, seed, {.disturb = false});
+    Expect(model.Run(), model.log());
+    world = std::make_unique<World>(GetParam().make());
+    GeneratedRun run(*world, seed, {.disturb = false});
+    Expect(run.Run(), run.log());
+    EXPECT_EQ(run.at_rest(), model.at_rest()) << "after:\n" << run.log();
+    EXPECT_FALSE(run.at_rest().empty());
+    if (HasFailure()) return;
+  }
+}
+
 // Ten at a time, each in a thread and a namespace of its own: what they share behind the scenes must not show.
 TEST_P(Conformance, TenAtATime) {
   struct Result {
@@ -37,7 +53,7 @@ TEST_P(Conformance, TenAtATime) {
   for (size_t i = 0; i < results.size(); ++i) {
     threads.emplace_back([this, i, &results] {
       World mine(GetParam().make());
-      GeneratedRun run(mine, 1000 + i, 100);
+      GeneratedRun run(mine, 1000 + i, {.steps = 100});
       results[i].wrong = run.Run();
       results[i].log = run.log();
     });

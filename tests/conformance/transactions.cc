@@ -175,10 +175,9 @@ TEST_P(Conformance, ATransactionThatTakesTooLongIsAborted) {
   EXPECT_EQ(world->Lag("g", "in"), 0);
 }
 
-// Publishes its messages one after the other, a transaction each, and repeats what was not committed.
+// Publishes messages one after the other, a transaction each, and repeats what was not committed.
 class Side {
  public:
-  static constexpr int kEach = 8;
   Side(std::string name, Feeder& feeder, Member& member, Holding holding)
       : name_(std::move(name)), feeder_(feeder), member_(member), holding_(holding) {}
 
@@ -189,7 +188,7 @@ class Side {
       sent_ = ending_ = false;
     }
     if (!sent_) {
-      if (committed == kEach) return;
+      if (enough) return;
       feeder_.SendText(0, 0, name_ + std::to_string(committed));
       sent_ = true;
     }
@@ -200,6 +199,8 @@ class Side {
     // News for the broker, so that it can be seen what became of it.
     feeder_.producer->Commit(*member_.Prepare(holding_, name_ + std::to_string(ends_)));
   }
+  bool enough = false;  // begins no further one
+  bool idle() const { return enough && !sent_; }
   int committed = 0;
   int aborted = 0;
 
@@ -227,13 +228,17 @@ TEST_P(Conformance, TwoProducersOfOneIdFenceEachOtherAndLoseNothing) {
   std::deque<Side> sides;
   sides.emplace_back("a", world->OpenFeeder({"out"}, transaction), member, member.HoldingOf({0, 0}));
   sides.emplace_back("b", world->OpenFeeder({"out"}, transaction), member, member.HoldingOf({0, 1}));
+  // Who is fenced notices when it has something to do: on a slow machine that takes more messages than on a fast one.
+  constexpr int kEach = 8;
   const auto done = [&] {
     for (Side& side : sides) side.Step();
-    return std::all_of(sides.begin(), sides.end(), [](const Side& side) { return side.committed == Side::kEach; });
+    const bool noticed = sides[0].aborted + sides[1].aborted > 0;
+    for (Side& side : sides) side.enough = side.enough || (noticed && side.committed >= kEach);
+    return std::all_of(sides.begin(), sides.end(), [](const Side& side) { return side.idle(); });
   };
   EXPECT_TRUE(world->RunUntil(done, 3 * world->timing().limit))
-      << sides[0].committed << " and " << sides[1].committed << " were committed";
-  EXPECT_GT(sides[0].aborted + sides[1].aborted, 0) << "neither has noticed the other";
+      << sides[0].committed << " and " << sides[1].committed << " were committed, " << sides[0].aborted << " and "
+      << sides[1].aborted << " aborted";
   Member& reader = world->Join("h", {"out"});
   const auto committed = static_cast<size_t>(sides[0].committed + sides[1].committed);
   EXPECT_TRUE(world->RunUntil([&] { return reader.got.size() >= committed; }));
@@ -241,8 +246,8 @@ TEST_P(Conformance, TwoProducersOfOneIdFenceEachOtherAndLoseNothing) {
   std::map<std::string, int> seen;
   for (const std::string& text : reader.Texts()) ++seen[text];
   for (const auto& [text, times] : seen) EXPECT_EQ(times, 1) << text;
-  for (const char* name : {"a", "b"}) {
-    for (int n = 0; n < Side::kEach; ++n) EXPECT_EQ(seen.count(name + std::to_string(n)), 1u) << name << n;
+  for (const auto& [name, count] : {std::pair("a", sides[0].committed), std::pair("b", sides[1].committed)}) {
+    for (int n = 0; n < count; ++n) EXPECT_EQ(seen.count(name + std::to_string(n)), 1u) << name << n;
   }
 }
 

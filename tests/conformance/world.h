@@ -223,6 +223,8 @@ class World {
   // Runs for timing().quiet: for tests that nothing more happens.
   void RunQuiet() { RunFor(timing().quiet); }
 
+  // Of each partition of a topic; waits while a broker cannot tell.
+  std::vector<bus::PartitionLag> Lags(const std::string& group, const std::string& topic);
   // Sum of lag over the partitions of a topic.
   int64_t Lag(const std::string& group, const std::string& topic);
   // The same in offsets, whether there is something to read at them or not.
@@ -234,7 +236,6 @@ class World {
 
  private:
   MonotonicTime NextTimer() const;
-  std::vector<bus::PartitionLag> Lags(const std::string& group, const std::string& topic);
   // Who keeps the loop from letting time pass, for people.
   std::string Awake() const;
 

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <mutex>
 #include <set>
-#include <string_view>
 #include <thread>
 
 #include "gtest/gtest.h"
@@ -16,9 +15,6 @@ namespace {
 
 constexpr size_t kBeside = 12;    // scenarios at a time
 constexpr size_t kOwnBeside = 2;  // brokers of their own at a time
-// What a Kafka says, and clients try again, while it asks itself whether a transaction is under way (KIP-890). Once in many
-// plays it asks for minutes: that is nothing in which model and broker differ.
-constexpr std::string_view kUndecided = "NOT_ENOUGH_REPLICAS";
 
 // What a play lets be said of it.
 std::string Judge(const Scenario& scenario, Family family, const Outcome& outcome) {
@@ -83,23 +79,13 @@ class Pool {
   }
 
   void Play(const Scenario& scenario, const std::string& url, OwnBroker* own) {
-    std::string wrong = PlayOnce(scenario, url, own);
-    if (wrong.find(kUndecided) != std::string::npos) {
-      std::printf("again     %s: the broker was undecided for as long as one waits for it\n%s", scenario.Name().c_str(),
-                  wrong.c_str());
-      wrong = PlayOnce(scenario, url, own);
-    }
-    Note(scenario, wrong);
-  }
-
-  std::string PlayOnce(const Scenario& scenario, const std::string& url, OwnBroker* own) {
     const auto begin = std::chrono::steady_clock::now();
     const std::unique_ptr<Ground> ground = kind_.make(url, own);
     const Outcome outcome = PlayScenario(scenario, *ground);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     std::printf("%6.1f s  %s\n", took.count(), scenario.Name().c_str());
     std::fflush(stdout);
-    return Judge(scenario, kind_.family, outcome);
+    Note(scenario, Judge(scenario, kind_.family, outcome));
   }
 
   void Note(const Scenario& scenario, const std::string& result) {

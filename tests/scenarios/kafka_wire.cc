@@ -62,9 +62,12 @@ LogError ErrorOfKafka(int16_t code) {
   }
 }
 
-// NOT_ENOUGH_REPLICAS, too: so a broker answers older clients as long as it asks the coordinator whether a transaction is under
-// way (KIP-890).
-bool PassesByItself(int16_t code) { return code == 14 || code == 15 || code == 16 || code == 19 || code == 51; }
+// What clients try again: a coordinator that moves or loads (14 to 16), a partition made a moment ago, whose leader does
+// not know that it is (5, 6), a transaction whose markers are being written (51), and NOT_ENOUGH_REPLICAS (19): so a broker
+// answers older clients as long as it asks the coordinator whether a transaction is under way (KIP-890).
+bool PassesByItself(int16_t code) {
+  return code == 5 || code == 6 || (code >= 14 && code <= 16) || code == 19 || code == 51;
+}
 
 void KafkaWire::Connect(MonotonicTime) {
   const bool open = data_.Open(port_) && group_.Open(port_);
