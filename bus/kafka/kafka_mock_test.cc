@@ -415,8 +415,11 @@ TEST_F(KafkaMockTest, LagIsAskedWhileTheCoordinatorMoves) {
 }
 
 TEST_F(KafkaMockTest, ATopicThatABrokerDoesNotKnowYetIsAskedForAgain) {
+  // It asks as soon as it is open, and is not to be answered before the topic has gone.
+  rd_kafka_mock_broker_set_rtt(cluster_, 1, 500);
   auto producer = OpenProducer();
   rd_kafka_mock_topic_set_error(cluster_, "t", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  rd_kafka_mock_broker_set_rtt(cluster_, 1, 0);
   Answers answers;
   const Outgoing one{.topic = 0, .partition = 0, .message = {.key = "k", .body = "one"}};
   bool taken = false;
@@ -427,7 +430,7 @@ TEST_F(KafkaMockTest, ATopicThatABrokerDoesNotKnowYetIsAskedForAgain) {
       producer->Poll(answers);
     }
   };
-  poll(milliseconds(500));
+  poll(milliseconds(1500));
   EXPECT_TRUE(answers.of.empty());
   rd_kafka_mock_topic_set_error(cluster_, "t", RD_KAFKA_RESP_ERR_NO_ERROR);
   poll(seconds(20));
@@ -437,6 +440,7 @@ TEST_F(KafkaMockTest, ATopicThatABrokerDoesNotKnowYetIsAskedForAgain) {
 
 // Each of its topics is a question, and the job that asks has a second for all of them: whoever closes waits no longer.
 TEST_F(KafkaMockTest, ASlowBrokerHoldsNobodyUpForEachTopic) {
+  rd_kafka_mock_broker_set_rtt(cluster_, 1, 100);
   auto producer = OpenProducer(Topics());
   rd_kafka_mock_broker_set_rtt(cluster_, 1, 800);
   Answers answers;
