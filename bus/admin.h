@@ -3,7 +3,7 @@
 // broker's own.
 //
 //   bus::Admin* admin = bus->admin();                   // nullptr: what is on this bus lives in another process (mem:)
-//   auto items = admin->Compare(topology);              // Bus::Apply makes what is missing
+//   auto items = admin->Compare(topology, Admin::Look::kTopology);   // Bus::Apply makes what is missing
 //   auto group = admin->Group("orders.price", topic);
 //   auto reader = admin->OpenKept(dead_letters);        // … Read, Remove
 //
@@ -40,7 +40,7 @@ struct TopologyItem {
     kSame,
     kMissing,  // Bus::Apply makes it
     kDiffers,  // works, though not as the pipeline says; nobody changes it unasked
-    kRefused,  // going on would lose messages or their order, or fail: Bus::Apply refuses too
+    kRefused,  // going on would lose messages or their order, or fail: `run` does not begin
   };
   struct Field {
     std::string name;
@@ -123,8 +123,14 @@ class Admin {
  public:
   virtual ~Admin() = default;
 
+  // What a comparison looks at.
+  enum class Look {
+    kTopology,  // what is there, and how much the broker has put aside by itself: what each worker asks as it begins
+    kContents,  // a part of what it has put aside as well, to say where that comes from
+  };
+
   // Every part of the topology, in its order; changes nothing.
-  virtual absl::StatusOr<std::vector<TopologyItem>> Compare(const Topology& topology) = 0;
+  virtual absl::StatusOr<std::vector<TopologyItem>> Compare(const Topology& topology, Look look) = 0;
 
   // NotFound where the topic is not there.
   virtual absl::StatusOr<GroupState> Group(const std::string& group, const TopicSpec& topic) = 0;

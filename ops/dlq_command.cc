@@ -90,7 +90,7 @@ class DlqCommand {
   ExitCode OpenRedriver() {
     // Redriving into a topic that is not there would make it with nobody to read it.
     const bus::Topology topology = stages::TopologyOf(op_.pipeline());
-    const auto items = op_.admin().Compare(topology);
+    const auto items = op_.admin().Compare(topology, bus::Admin::Look::kTopology);
     if (!items.ok()) return op_.Fail(items.status());
     if (CountsOf(*items).missing + CountsOf(*items).refused > 0) {
       return op_.Fail(kUsage,

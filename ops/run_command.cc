@@ -120,7 +120,7 @@ class RunCommand {
   // What would lose messages or their order is refused with have, want and the way out; what merely differs is said.
   ExitCode CheckTopology(const bus::Topology& topology) const {
     if (bus_.bus->admin() == nullptr) return kWell;
-    const auto items = bus_.bus->admin()->Compare(topology);
+    const auto items = bus_.bus->admin()->Compare(topology, bus::Admin::Look::kTopology);
     if (!items.ok()) return Fail(items.status());
     std::vector<std::string> warnings;
     const absl::Status ready = ReadyToWork(*items, &warnings);

@@ -17,14 +17,16 @@ ExitCode RunTopology(const Program& program, Verb verb, const OperatorArguments&
   Operator op(program, "topology", arguments);
   if (ExitCode code = op.Open(); code != kWell) return code;
   const bus::Topology topology = stages::TopologyOf(op.pipeline());
-  auto items = op.admin().Compare(topology);
+  // Who checks wants to know; who plans or applies is in the way of others as little as who works.
+  const auto look = verb == Verb::kCheck ? bus::Admin::Look::kContents : bus::Admin::Look::kTopology;
+  auto items = op.admin().Compare(topology, look);
   if (!items.ok()) return op.Fail(items.status());
   TopologyCounts counts = CountsOf(*items);
   std::string done;
   if (verb == Verb::kApply && counts.refused == 0) {
     const size_t missing = counts.missing;
     if (absl::Status s = op.bus().Apply(topology); !s.ok()) return op.Fail(s);
-    items = op.admin().Compare(topology);
+    items = op.admin().Compare(topology, look);
     if (!items.ok()) return op.Fail(items.status());
     counts = CountsOf(*items);
     done = std::to_string(missing - std::min(missing, counts.missing)) + " made on " + op.printable_bus() + "\n";

@@ -129,7 +129,7 @@ class WorkCommand {
   // As `run` does.
   ExitCode CheckTopology() const {
     if (bus_.bus->admin() == nullptr) return kWell;
-    const auto items = bus_.bus->admin()->Compare(stages::TopologyOf(loaded_.pipeline));
+    const auto items = bus_.bus->admin()->Compare(stages::TopologyOf(loaded_.pipeline), bus::Admin::Look::kTopology);
     if (!items.ok()) return Fail(items.status());
     std::vector<std::string> warnings;
     const absl::Status ready = ReadyToWork(*items, &warnings);

@@ -148,16 +148,22 @@ void KafkaConsumerLink::Send(const LogRequest& request, MonotonicTime) {
   }
 }
 
-void KafkaConsumerLink::AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause) {
+void KafkaConsumerLink::AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause,
+                                    std::vector<LogTopicInfo> known) {
   topics_ = topics;
-  const auto ask = [this, handle = handle_, id, topics]() -> KafkaBackground::Then {
-    std::vector<LogTopicInfo> found;
+  const auto ask = [this, handle = handle_, id, topics, known]() -> KafkaBackground::Then {
+    std::vector<LogTopicInfo> found = known;
     absl::Status refused;
-    for (const std::string& name : topics) {
+    bool well = true;
+    TopicQuestions questions(clock_);
+    while (found.size() < topics.size()) {
+      const int timeout_ms = questions.NextMs();
+      if (timeout_ms == 0) break;
+      const std::string& name = topics[found.size()];
       RdTopic topic(rd_kafka_topic_new(handle, name.c_str(), nullptr));
       const rd_kafka_metadata_t* metadata = nullptr;
-      const rd_kafka_resp_err_t error = rd_kafka_metadata(handle, 0, topic.get(), &metadata, kAskTimeoutMs);
-      if (error != RD_KAFKA_RESP_ERR_NO_ERROR) break;
+      well = rd_kafka_metadata(handle, 0, topic.get(), &metadata, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
+      if (!well) break;
       LogTopicInfo& info = found.emplace_back();
       info.name = name;
       if (metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -173,13 +179,14 @@ void KafkaConsumerLink::AskMetadata(uint64_t id, const std::vector<std::string>&
       rd_kafka_metadata_destroy(metadata);
       if (unsure) {
         found.pop_back();
+        well = false;
         break;
       }
     }
     const bool whole = found.size() == topics.size();
-    return [this, id, topics, found, whole, refused] {
+    return [this, id, topics, found, whole, well, refused] {
       if (!refused.ok()) Trouble(refused);
-      if (!whole) return AskMetadata(id, topics, kAskAgain);
+      if (!whole) return AskMetadata(id, topics, well ? Duration::zero() : kAskAgain, found);
       LogEvent& event = events_.emplace_back();
       event.method = LogMethod::kMetadata;
       event.id = id;

@@ -73,7 +73,9 @@ class KafkaConsumerLink final : public LogLink, private KafkaGroupClient {
   // What came of looking offsets up, told as trouble where it lasts or somebody has to give a right, and when it is over.
   void OnLookedUp(const absl::Status& status);
 
-  void AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause);
+  // `known`: of the first of them.
+  void AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause,
+                   std::vector<LogTopicInfo> known = {});
   void AskOffsets(uint64_t id, const std::vector<Partition>& partitions);
   void AnswerOffsets(uint64_t id, LogError error, std::vector<LogOffsets> offsets);
   // Finds out where `assigning_` begins, then assigns it.

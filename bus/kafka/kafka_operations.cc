@@ -8,7 +8,7 @@
 
 namespace millrace::bus {
 
-absl::StatusOr<std::vector<TopologyItem>> KafkaOperations::Compare(const Topology& topology) {
+absl::StatusOr<std::vector<TopologyItem>> KafkaOperations::Compare(const Topology& topology, Look) {
   std::vector<TopologyItem> items;
   for (const TopicSpec& spec : topology.topics) {
     const absl::StatusOr<KafkaTopic> topic = admin_.Describe(NameOnBroker(spec, url_.prefix));

@@ -20,7 +20,7 @@ class KafkaOperations final : public Admin {
   // Both outlive it.
   KafkaOperations(const KafkaUrl& url, KafkaAdmin& admin) : url_(url), admin_(admin) {}
 
-  absl::StatusOr<std::vector<TopologyItem>> Compare(const Topology& topology) override;
+  absl::StatusOr<std::vector<TopologyItem>> Compare(const Topology& topology, Look look) override;
   absl::StatusOr<GroupState> Group(const std::string& group, const TopicSpec& topic) override;
   absl::StatusOr<std::vector<OffsetMove>> PlanOffsets(const std::string& group, const TopicSpec& topic,
                                                       const std::vector<int32_t>& partitions,

@@ -44,6 +44,7 @@ KafkaProducerLink::KafkaProducerLink(const KafkaUrl& url, const ProducerOptions&
                                      KafkaSignal& signal)
     : url_(WithDefaults(url)),
       name_(options.name),
+      clock_(clock),
       signal_(signal),
       background_(signal),
       transactions_(url, options.transaction, clock, background_, names_, events_) {}
@@ -64,7 +65,7 @@ absl::Status KafkaProducerLink::OpenHandle() {
   if (!handle.ok()) return handle.status();
   handle_ = *handle;
   transactions_.Open(handle_);
-  fatal_ = starved_ = asking_again_ = false;
+  fatal_ = starved_ = asking_again_ = awaiting_rest_ = false;
   queue_.reset(rd_kafka_queue_get_main(handle_));
   rd_kafka_queue_cb_event_enable(queue_.get(), &OnQueue, this);
   for (const std::string& name : names_) topics_.emplace_back(rd_kafka_topic_new(handle_, name.c_str(), nullptr));
@@ -97,9 +98,23 @@ void KafkaProducerLink::OnReported(const rd_kafka_message_t& message) {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR && transactions_.on())
     fatal_ = fatal_ || rd_kafka_fatal_error(handle_, nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR;
   if (fatal_ && transactions_.on()) return;
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR && transactions_.on()) {
+    if (!awaiting_rest_) AwaitTheRest(transactions_.number(), transactions_.GiveUp());
+  }
   if (message.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED && message.rkt != nullptr) AskAgainAbout(message.rkt);
   Answer(reinterpret_cast<uintptr_t>(message._private), PublishErrorOf(message.err), message.err,
          message.rkt != nullptr ? rd_kafka_topic_name(message.rkt) : "");
+}
+
+void KafkaProducerLink::AwaitTheRest(uint64_t transaction, MonotonicTime until) {
+  awaiting_rest_ = true;
+  const auto look = [this, transaction, until] {
+    awaiting_rest_ = false;
+    if (transactions_.number() != transaction || rd_kafka_outq_len(handle_) == 0) return;
+    if (clock_.Now() < until) return AwaitTheRest(transaction, until);
+    transactions_.Lose(RD_KAFKA_RESP_ERR__TIMED_OUT, "a message was not answered after another one was refused");
+  };
+  background_.Run([look]() -> KafkaBackground::Then { return look; }, kAskAgain);
 }
 
 void KafkaProducerLink::AskAgainAbout(rd_kafka_topic_t* topic) {
@@ -180,28 +195,39 @@ void KafkaProducerLink::SendAll(std::span<const LogRequest> requests, MonotonicT
 }
 
 // Also has librdkafka know the topics before the first message: it would let that wait for up to a second.
-void KafkaProducerLink::AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause, int unsure) {
+void KafkaProducerLink::AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause, int unsure,
+                                    std::vector<LogTopicInfo> known) {
   names_ = topics;
   if (topics_.empty()) {
     for (const std::string& name : names_) topics_.emplace_back(rd_kafka_topic_new(handle_, name.c_str(), nullptr));
   }
   std::vector<rd_kafka_topic_t*> handles;
   for (const RdTopic& topic : topics_) handles.push_back(topic.get());
-  const auto ask = [this, handle = handle_, handles, id, topics, unsure]() -> KafkaBackground::Then {
-    std::vector<LogTopicInfo> found;
-    bool sure = true;
-    for (size_t i = 0; i < handles.size(); ++i) {
+  const auto ask = [this, handle = handle_, handles, id, topics, unsure, known]() -> KafkaBackground::Then {
+    std::vector<LogTopicInfo> found = known;
+    bool sure = true, answered = true;
+    TopicQuestions questions(clock_);
+    while (found.size() < handles.size()) {
+      const int timeout_ms = questions.NextMs();
+      if (timeout_ms == 0) break;
       const rd_kafka_metadata_t* metadata = nullptr;
-      if (rd_kafka_metadata(handle, 0, handles[i], &metadata, kAskTimeoutMs) != RD_KAFKA_RESP_ERR_NO_ERROR) break;
-      found.push_back({.name = topics[i], .id = static_cast<int32_t>(i), .partitions = 0});
-      if (metadata->topic_cnt == 1) found.back().partitions = metadata->topics[0].partition_cnt;
+      answered =
+          rd_kafka_metadata(handle, 0, handles[found.size()], &metadata, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR;
+      if (!answered) break;
+      LogTopicInfo info{.name = topics[found.size()], .id = static_cast<int32_t>(found.size()), .partitions = 0};
+      if (metadata->topic_cnt == 1) info.partitions = metadata->topics[0].partition_cnt;
       // One that has just started answers so, and one that has not heard of a new topic.
-      sure = sure && found.back().partitions > 0 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+      sure = info.partitions > 0 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR;
       rd_kafka_metadata_destroy(metadata);
+      if (!sure && unsure > 0) break;
+      sure = true;
+      found.push_back(std::move(info));
     }
-    return [this, id, topics, found, sure, unsure] {
-      if (found.size() < topics.size()) return AskMetadata(id, topics, kAskAgain, unsure);
-      if (!sure && unsure > 0) return AskMetadata(id, topics, kAskAgain, unsure - 1);
+    return [this, id, topics, found, sure, answered, unsure] {
+      if (found.size() < topics.size()) {
+        const Duration rest = sure && answered ? Duration::zero() : kAskAgain;
+        return AskMetadata(id, topics, rest, sure ? unsure : unsure - 1, found);
+      }
       partitions_.clear();
       for (const LogTopicInfo& info : found) partitions_.push_back(info.partitions);
       LogEvent& event = events_.emplace_back();

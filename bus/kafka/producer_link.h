@@ -45,11 +45,16 @@ class KafkaProducerLink final : public LogLink {
   static void OnQueue(rd_kafka_t*, void* link);
   absl::Status OpenHandle();
   void DestroyHandle();
-  // As often as `unsure` says a broker may not know a topic yet; then it has no partitions.
-  void AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause, int unsure);
+  // As often as `unsure` says a broker may not know a topic yet; then it has no partitions. `known`: of the first of them.
+  void AskMetadata(uint64_t id, const std::vector<std::string>& topics, Duration pause, int unsure,
+                   std::vector<LogTopicInfo> known = {});
   // False: librdkafka's queue is full, or it has given up.
   bool ProduceOne(rd_kafka_topic_t* topic, const Outgoing& outgoing, uint64_t token);
   void OnReported(const rd_kafka_message_t& message);
+  // After a publish of a transaction has failed: whoever aborts it waits for the answers of all others, and librdkafka 2.0.2
+  // loses those that it had sent to the same topic where a broker takes that for unknown or forbidden, and puts them back
+  // into a partition that it has just removed. Then the handle is given up.
+  void AwaitTheRest(uint64_t transaction, MonotonicTime until);
   // librdkafka refuses a topic by itself that it may not write, until it is asked about again: some minutes.
   void AskAgainAbout(rd_kafka_topic_t* topic);
   // `refused`: what librdkafka says where it is no success.
@@ -59,6 +64,7 @@ class KafkaProducerLink final : public LogLink {
 
   const KafkaUrl url_;
   const std::string name_;
+  const Clock& clock_;
   KafkaSignal& signal_;
   rd_kafka_t* handle_ = nullptr;
   RdQueue queue_;
@@ -72,6 +78,7 @@ class KafkaProducerLink final : public LogLink {
   bool fatal_ = false;
   bool look_ = false;
   bool asking_again_ = false;
+  bool awaiting_rest_ = false;
 };
 
 }  // namespace millrace::bus

@@ -142,6 +142,7 @@ bool KafkaTransactions::Begin() {
   if (begun_) return true;
   const RdError error(rd_kafka_begin_transaction(handle_));
   begun_ = error == nullptr;
+  ++number_;
   if (!begun_) Lose(rd_kafka_error_code(error.get()), rd_kafka_error_string(error.get()));
   return begun_;
 }

@@ -47,7 +47,13 @@ class KafkaTransactions {
   // Something is to be produced. False: the handle is no good any more.
   bool Begin();
 
-  // Whether the handle is to be given up, and the event that says so.
+  // Which transaction of this handle it is, or was the last.
+  uint64_t number() const { return number_; }
+  // Until when something of a transaction is waited for that begins now.
+  MonotonicTime GiveUp() const;
+
+  // Has the handle given up; then whether that is so, and the event that says it.
+  void Lose(rd_kafka_resp_err_t error, std::string text);
   bool lost() const { return lost_; }
   LogEvent Disconnected() const;
 
@@ -68,8 +74,6 @@ class KafkaTransactions {
   void OnAnswer(Call call, const KafkaTransactionAnswer& answer, rd_kafka_resp_err_t error, const std::string& text);
   // `words`: the broker's, of a refusal.
   void Answer(LogMethod method, uint64_t id, LogError error, const absl::Status& words = absl::OkStatus());
-  MonotonicTime GiveUp() const;
-  void Lose(rd_kafka_resp_err_t error, std::string text);
 
   const TransactionOptions options_;
   const Clock& clock_;
@@ -78,6 +82,7 @@ class KafkaTransactions {
   std::vector<LogEvent>& events_;
   KafkaGroupOffsets committed_;  // of the thread beside
   rd_kafka_t* handle_ = nullptr;
+  uint64_t number_ = 0;
   bool begun_ = false;     // librdkafka is in a transaction
   bool aborting_ = false;  // an abort has no answer yet
   bool lost_ = false;

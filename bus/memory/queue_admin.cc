@@ -45,7 +45,11 @@ void QueueAdmin::Plan() {
 void QueueAdmin::PlanTrap() {
   if (trap_.empty()) return;
   steps_.push_back({.method = Method::kExchangeDeclare, .kind = ExchangeKind::kFanout, .exchange = trap_});
-  steps_.push_back({.method = Method::kQueueDeclare, .queue = trap_});
+  steps_.push_back(
+      {.method = Method::kQueueDeclare,
+       .queue = trap_,
+       .arguments = TrapArguments(),
+       .mismatch = "move back what lies in it, delete it there, and apply the topology again, which makes it anew"});
   steps_.push_back({.method = Method::kQueueBind, .exchange = trap_, .queue = trap_});
 }
 
@@ -122,9 +126,10 @@ void QueueAdmin::OnEvent(Event& event) {
       }
       const bool probe = !steps_.empty() && steps_.back().expect != Expect::kOk;
       if (event.code != kNotFound || !probe) {
-        return Finish(
-            absl::FailedPreconditionError("the broker has something else under a name of the topology: " + event.text +
-                                          "; delete it there, or name the topic or group differently"));
+        const bool advised = !probe && !steps_.empty() && !steps_.back().mismatch.empty();
+        return Finish(absl::FailedPreconditionError(
+            "the broker has something else under a name of the topology: " + event.text + "; " +
+            (advised ? steps_.back().mismatch : "delete it there, or name the topic or group differently")));
       }
       return Advance(false);
     }

@@ -46,7 +46,7 @@ class QueueAdmin : private QueueSession::Host {
     std::string queue;
     std::string routing_key;
     QueueArguments arguments;
-    std::string mismatch;       // what to say where the expectation fails
+    std::string mismatch;       // what to say where the expectation fails; of kOk: the way out
     std::vector<Step> present;  // kEither
     std::vector<Step> absent;   // kEither
   };

@@ -98,6 +98,12 @@ QueueArguments KeepQueueArguments(std::string_view trap) {
   return arguments;
 }
 
+QueueArguments TrapArguments() {
+  QueueArguments arguments;
+  arguments.overflow = Overflow::kRejectPublish;
+  return arguments;
+}
+
 absl::Status CheckTopology(const Topology& topology) {
   std::set<std::string> topics;
   for (const TopicSpec& spec : topology.topics) {

@@ -57,6 +57,8 @@ std::string TrapName(std::string_view prefix);
 QueueArguments WorkQueueArguments(const QueueTopic& topic, std::string_view group);
 // `trap` as in QueueTopic.
 QueueArguments KeepQueueArguments(std::string_view trap = {});
+// Of the trap's queue: when it is full it refuses, and the message stays where it was taken out of.
+QueueArguments TrapArguments();
 
 // InvalidArgument names the topic or group and what is wrong with it.
 absl::Status CheckTopology(const Topology& topology);

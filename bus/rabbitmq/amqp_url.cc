@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "bus/rabbitmq/percent.h"
+
 namespace millrace::bus {
 namespace {
 
@@ -20,32 +22,14 @@ constexpr std::string_view kKnown =
     "instance=TEXT; with amqps:// cacertfile=PATH, certfile=PATH, keyfile=PATH, keyfile_password=TEXT, "
     "verify=verify_peer|verify_none, server_name_indication=NAME";
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::optional<std::string> Decoded(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded.push_back(text[i]);
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = HexDigit(text[i + 1]), low = HexDigit(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    decoded.push_back(static_cast<char>(high * 16 + low));
-    i += 2;
-  }
-  return decoded;
-}
-
 bool Number(std::string_view text, uint64_t least, uint64_t most, uint64_t& out) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   return error == std::errc() && end == text.data() + text.size() && out >= least && out <= most;
+}
+
+// In a name they would hide what is behind them from those who read it up to there.
+bool HasControls(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
 }
 
 // Where the password stands in a URL: behind the first colon of what is before the authority's last @.
@@ -106,9 +90,9 @@ class Parser {
     if (at != std::string_view::npos) {
       const std::string_view user = text.substr(0, at);
       const size_t colon = user.find(':');
-      const std::optional<std::string> name = Decoded(user.substr(0, colon));
+      const std::optional<std::string> name = PercentDecoded(user.substr(0, colon));
       const std::optional<std::string> password =
-          colon == std::string_view::npos ? std::string() : Decoded(user.substr(colon + 1));
+          colon == std::string_view::npos ? std::string() : PercentDecoded(user.substr(colon + 1));
       if (!name.has_value() || !password.has_value())
         return Bad("a % in user or password is not followed by two digits");
       parsed_.connection.user = *name;
@@ -130,12 +114,14 @@ class Parser {
       const size_t end = text.find(']');
       if (end == std::string_view::npos) return Bad("an address begins with [ and has no ]");
       host.name = text.substr(1, end - 1);
+      if (host.name.empty()) return Bad("there is no address between [ and ]");
       port = text.substr(end + 1);
     } else {
       const size_t colon = text.find(':');
       if (colon != 0 && !text.empty()) host.name = text.substr(0, colon);
       port = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
     }
+    if (HasControls(host.name)) return Bad("there is a control character in a host's name");
     if (!port.empty()) {
       uint64_t number = 0;
       if (port[0] != ':' || !Number(port.substr(1), 1, 65535, number)) {
@@ -149,7 +135,7 @@ class Parser {
 
   absl::Status Vhost(std::string_view text) {
     if (text.empty()) return absl::OkStatus();
-    const std::optional<std::string> vhost = Decoded(text);
+    const std::optional<std::string> vhost = PercentDecoded(text);
     if (!vhost.has_value()) return Bad("a % in the virtual host is not followed by two digits");
     if (text.find('/') != std::string_view::npos) return Bad("a / in a virtual host's name is written %2F");
     parsed_.connection.vhost = *vhost;
@@ -162,6 +148,9 @@ class Parser {
       rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
       const size_t equals = pair.find('=');
       const std::string_view name = pair.substr(0, equals);
+      // The rest of a password, perhaps: it is not shown.
+      if (equals == std::string_view::npos && !pair.empty())
+        return Bad("a parameter has no value (a & in a value is written %26)");
       const std::string_view value = equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
       if (absl::Status status = Parameter(name, value); !status.ok()) return status;
     }
@@ -194,7 +183,7 @@ class Parser {
       return absl::OkStatus();
     }
     AmqpTls& tls = parsed_.connection.tls;
-    const std::optional<std::string> text = Decoded(value);
+    const std::optional<std::string> text = PercentDecoded(value);
     const bool secret = name == "password" || name == "keyfile_password";
     if (secret && !text.has_value()) return Bad("a % in the " + std::string(name) + " is not followed by two digits");
     struct Textual {
@@ -208,8 +197,6 @@ class Parser {
                                 {"instance", &parsed_.instance},
                                 {"user", &parsed_.connection.user},
                                 {"password", &parsed_.connection.password, 4096},
-                                {"management", &parsed_.management, 1000},
-                                {"prometheus", &parsed_.prometheus, 1000},
                                 {"cacertfile", &tls.cacertfile, 4096, true},
                                 {"certfile", &tls.certfile, 4096, true},
                                 {"keyfile", &tls.keyfile, 4096, true},
@@ -220,10 +207,15 @@ class Parser {
       if (textual.secure && !tls.on) return Bad(std::string(name) + " is for amqps:// only");
       if (!text.has_value() || text->size() > textual.most)
         return secret ? Bad("the " + std::string(name) + " is too long") : bad_value();
-      const bool is_url = name == "management" || name == "prometheus";
-      if (is_url && text->rfind("http://", 0) != 0 && text->rfind("https://", 0) != 0) return bad_value();
+      if (!secret && HasControls(*text)) return Bad("there is a control character in " + std::string(name));
       *textual.into = *text;
-      while (is_url && textual.into->back() == '/') textual.into->pop_back();
+      return absl::OkStatus();
+    }
+    if (name == "management" || name == "prometheus") {
+      absl::StatusOr<PluginAddress> address = ParsePluginAddress(value);
+      // What it is may be a secret in the wrong place.
+      if (!address.ok()) return Bad("the " + std::string(name) + " URL: " + std::string(address.status().message()));
+      (name == "management" ? parsed_.management : parsed_.prometheus) = *std::move(address);
       return absl::OkStatus();
     }
     if (name == "verify") {
@@ -255,16 +247,28 @@ absl::StatusOr<AmqpUrl> ParseAmqpUrl(std::string_view url) { return Parser(url).
 
 std::string WithoutPassword(std::string_view url) {
   std::string out(url);
-  if (const std::string_view password = PasswordIn(url); !password.empty())
-    out.replace(static_cast<size_t>(password.data() - url.data()), password.size(), "***");
-  // And as parameters, where they do not merely say where the secret is.
-  for (const std::string_view name : {"password=", "keyfile_password="}) {
+  const auto replace = [&out](std::string_view name, const auto& shown) {
     for (size_t at = out.find(name); at != std::string::npos; at = out.find(name, at + 1)) {
       if (at == 0 || (out[at - 1] != '?' && out[at - 1] != '&')) continue;
-      const size_t value = at + name.size();
-      if (out.compare(value, 4, "env:") == 0 || out.compare(value, 5, "file:") == 0) continue;
-      out.replace(value, std::min(out.find('&', value), out.size()) - value, "***");
+      const size_t begin = at + name.size(), size = std::min(out.find('&', begin), out.size()) - begin;
+      out.replace(begin, size, shown(out.substr(begin, size)));
     }
+  };
+  // First those in which an @ may stand.
+  for (const std::string_view name : {"management=", "prometheus="}) replace(name, PrintablePluginAddress);
+  const std::string_view rest = out;
+  if (const std::string_view password = PasswordIn(rest); !password.empty())
+    out.replace(static_cast<size_t>(password.data() - rest.data()), password.size(), "***");
+  // And as parameters, where they do not merely say where the secret is.
+  for (const std::string_view name : {"password=", "keyfile_password="}) {
+    replace(name, [](const std::string& value) {
+      return value.rfind("env:", 0) == 0 || value.rfind("file:", 0) == 0 ? value : "***";
+    });
+  }
+  // The rest of one that has an & in it.
+  for (size_t at = out.find('?'); at != std::string::npos; at = out.find('&', at + 1)) {
+    const size_t size = std::min(out.find('&', at + 1), out.size()) - at - 1;
+    if (size > 0 && out.substr(at + 1, size).find('=') == std::string::npos) out.replace(at + 1, size, "***");
   }
   return out;
 }

@@ -25,9 +25,11 @@
 //   certfile=PATH, keyfile=PATH  a client's certificate and its key; keyfile is certfile where it is left out
 //   keyfile_password=TEXT    of an encrypted key; env:NAME or file:PATH
 //   verify=verify_peer       or verify_none: takes any certificate, and with it anybody in between
-//   server_name_indication=NAME  the name that the server's certificate must have, where it is not the host's
+//   server_name_indication=NAME  the name that the server's certificate must have, where it is not the host's; its plugins'
+//                            too, over https at one of the hosts
 //   auth_mechanism=plain     or external: the login is the client's certificate
-//   management=URL           http://HOST:15672, over TLS https://HOST:15671; where the management plugin answers (lag)
+//   management=URL           http://HOST:15672, over TLS https://HOST:15671; where the management plugin answers (lag).
+//                            A login of its own may stand in it (plugin_address.h)
 //   prometheus=URL           http://HOST:15692, over TLS https://HOST:15691; the same for the Prometheus plugin
 //   name=TEXT                what connections are called in the server's management, after "millrace "
 //   instance=TEXT            what tells this process's consumers from others of the same names; host and process number
@@ -43,6 +45,7 @@
 
 #include "absl/status/statusor.h"
 #include "bus/rabbitmq/amqp_options.h"
+#include "bus/rabbitmq/plugin_address.h"
 
 namespace millrace::bus {
 
@@ -56,11 +59,11 @@ struct AmqpUrl {
   std::string prefix;
   bool trap = true;
   std::string instance;
-  std::string management;  // without a slash at the end; empty: the usual port of the first host
-  std::string prometheus;
+  PluginAddress management;  // none: the usual port of the first host
+  PluginAddress prometheus;
 };
 
-// InvalidArgument names what is wrong and what is known, never the password.
+// InvalidArgument names what is wrong and what is known, never a password.
 absl::StatusOr<AmqpUrl> ParseAmqpUrl(std::string_view url);
 
 // The same URL with *** for the password, wherever it stands: for messages.

@@ -58,7 +58,21 @@ TEST(AmqpUrlTest, WhatIsWrongIsNamedAndThePasswordIsNot) {
                            "http://u:s3cret@h/",
                            "amqp://u:s3/cret@h:1/",
                            "amqp://u:s3?cret@h:1/",
-                           "amqp://u:s3:cret@h:1:2/"}) {
+                           "amqp://u:s3:cret@h:1:2/",
+                           "amqp://h/?management=ftp://mon:s3cret@h2",
+                           "amqp://h/?management=mon:s3cret@h2",
+                           "amqp://h/?prometheus=http%3A%2F%2Fmon%3As3cret%40",
+                           "amqp://h/?management=http%253A%252F%252Fmon%253As3cret%2540h2",
+                           "amqp://h/?management=http://mon:s3%zzcret@h2",
+                           "amqp://h/?management=http://mon:s3%252cret%25zz@h2",
+                           "amqp://h/?management=http://mon:s3/cret@h2",
+                           "amqp://h/?management=http://mon:s3?cret@h2",
+                           "amqp://h/?management=http://mon:s3#cret@h2",
+                           "amqp://h/?management=http://mon:s3%00cret@h2",
+                           "amqp://h/?management=http://mon:s3&cret@h2",
+                           "amqp://h/?password=s3&cret",
+                           "amqp://u:s3cret@h/?management=http://mon:s3cret@h2&color=red",
+                           "amqp://h/?management=http%3A%2F%2Fmon%3As3cret%40h2&color=red"}) {
     const auto url = ParseAmqpUrl(text);
     ASSERT_FALSE(url.ok()) << text;
     EXPECT_EQ(url.status().code(), absl::StatusCode::kInvalidArgument);
@@ -67,6 +81,41 @@ TEST(AmqpUrlTest, WhatIsWrongIsNamedAndThePasswordIsNot) {
     EXPECT_EQ(message.find("s3"), std::string::npos) << message;
     EXPECT_NE(message.find("known: amqp://"), std::string::npos) << message;
   }
+}
+
+TEST(AmqpUrlTest, ControlCharactersAreInNoName) {
+  for (const std::string& text :
+       {std::string("amqps://h/?server_name_indication=%00"), std::string("amqps://h/?server_name_indication=a%00b"),
+        std::string("amqps://h/?server_name_indication=a%0D%0Ab"), std::string("amqps://h/?cacertfile=/a%00b"),
+        std::string("amqp://h/?name=%7F"), std::string("amqp://h\0.example/", 17), std::string("amqp://[::1\n]/"),
+        std::string("amqps://[]/"), std::string("amqp://h/?management=http://h%00.example")}) {
+    const auto url = ParseAmqpUrl(text);
+    ASSERT_FALSE(url.ok()) << text;
+    EXPECT_EQ(url.status().code(), absl::StatusCode::kInvalidArgument);
+  }
+  EXPECT_EQ(ParseAmqpUrl("amqp://h/?password=a%01b")->connection.password,
+            "a\x01"
+            "b")
+      << "nobody reads it as a name";
+}
+
+TEST(AmqpUrlTest, LoginsOfPluginsAreTakenOutOfTheirUrls) {
+  const auto url = ParseAmqpUrl(
+      "amqp://h/?management=http%3A%2F%2Fm%2540n%3As3%252Fcret%40h2%3A15672%2Fpath%2F&prometheus=https://[::1]:1/");
+  ASSERT_TRUE(url.ok()) << url.status();
+  EXPECT_EQ(url->management.base, "http://h2:15672/path");
+  EXPECT_EQ(url->management.host, "h2");
+  EXPECT_TRUE(url->management.own_login);
+  EXPECT_EQ(url->management.user, "m@n");
+  EXPECT_EQ(url->management.password, "s3/cret");
+  EXPECT_EQ(url->prometheus.base, "https://[::1]:1");
+  EXPECT_EQ(url->prometheus.host, "::1");
+  EXPECT_FALSE(url->prometheus.own_login);
+  EXPECT_EQ(url->connection.user, "guest");
+  const auto none = ParseAmqpUrl("amqp://h/?prometheus=http://h");
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_EQ(none->management.base, "");
+  EXPECT_EQ(none->prometheus.base, "http://h");
 }
 
 TEST(AmqpUrlTest, TlsHasItsPortAndItsFiles) {
@@ -95,6 +144,16 @@ TEST(AmqpUrlTest, PasswordsAreHidden) {
   EXPECT_EQ(WithoutPassword("amqp://h:1/"), "amqp://h:1/");
   EXPECT_EQ(WithoutPassword("mem:?semantics=queue"), "mem:?semantics=queue");
   EXPECT_EQ(WithoutPassword("amqp://u:a@b/c@h/"), "amqp://u:***@h/");
+  EXPECT_EQ(WithoutPassword("amqp://u:p@h/?management=http%3A%2F%2Fmon%3As3cret%40h2%3A1&x=y"),
+            "amqp://u:***@h/?management=http://mon:***%40h2:1&x=y");
+  EXPECT_EQ(WithoutPassword("amqp://u:p@h/?prometheus=http://mon:s3@cret@h2"),
+            "amqp://u:***@h/?prometheus=http://mon:***%40h2");
+  EXPECT_EQ(WithoutPassword("amqp://h/?management=http://mon@h2"), "amqp://h/?management=http://mon%40h2");
+  EXPECT_EQ(WithoutPassword("amqp://h/?management=http%3A%2F%2Fh2%3A1"), "amqp://h/?management=http%3A%2F%2Fh2%3A1");
+  EXPECT_EQ(WithoutPassword("amqp://h/?management=http%253A%252F%252Fmon%253As3cret%2540h2"),
+            "amqp://h/?management=***");
+  EXPECT_EQ(WithoutPassword("amqp://h/?management=http://mon:s3%zz"), "amqp://h/?management=***");
+  EXPECT_EQ(WithoutPassword("amqp://h:1/?password=s3&cret&x=y"), "amqp://h:1/?password=***&***&x=y");
 }
 
 }  // namespace

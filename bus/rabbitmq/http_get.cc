@@ -2,7 +2,6 @@
 
 #include <curl/curl.h>
 
-#include <cctype>
 #include <memory>
 
 #include "bus/check.h"
@@ -21,6 +20,36 @@ size_t Append(char* data, size_t size, size_t count, void* into) {
   return size * count;
 }
 
+using Text = std::unique_ptr<char, void (*)(void*)>;
+
+Text PartOf(CURLU* url, CURLUPart part, unsigned flags = 0) {
+  char* text = nullptr;
+  curl_url_get(url, part, &text, flags);
+  return {text, curl_free};
+}
+
+// TLS goes by the name in a URL, for what is asked of the server and for what its certificate must say. So the URL gets the
+// name, and curl is told at which host and port that is.
+struct Renamed {
+  std::string url;
+  std::string where;  // for CURLOPT_CONNECT_TO
+};
+
+absl::StatusOr<Renamed> Rename(const std::string& url, const std::string& name) {
+  const std::unique_ptr<CURLU, void (*)(CURLU*)> parts(curl_url(), curl_url_cleanup);
+  MR_CHECK(parts != nullptr) << "libcurl gives no handle";
+  const bool taken = curl_url_set(parts.get(), CURLUPART_URL, url.c_str(), 0) == CURLUE_OK;
+  const Text host = PartOf(parts.get(), CURLUPART_HOST);
+  const Text port = PartOf(parts.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  // An address of IPv6 stands in brackets there.
+  const std::string shown = name.find(':') == std::string::npos ? name : "[" + name + "]";
+  const bool renamed = curl_url_set(parts.get(), CURLUPART_HOST, shown.c_str(), 0) == CURLUE_OK;
+  const Text whole = PartOf(parts.get(), CURLUPART_URL);
+  if (!taken || !renamed || host == nullptr || port == nullptr || whole == nullptr)
+    return absl::UnavailableError("this is no URL for server_name_indication=" + name);
+  return Renamed{whole.get(), shown + ":" + port.get() + ":" + host.get() + ":" + port.get()};
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> HttpGet(const std::string& url, const HttpLogin& login) {
@@ -30,7 +59,16 @@ absl::StatusOr<std::string> HttpGet(const std::string& url, const HttpLogin& log
   MR_CHECK(curl != nullptr) << "libcurl gives no handle";
   std::string answer;
   char why[CURL_ERROR_SIZE] = "";
+  const std::string shown = url.substr(0, url.find('?'));
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+  std::unique_ptr<curl_slist, void (*)(curl_slist*)> where(nullptr, curl_slist_free_all);
+  if (!login.tls.server_name.empty() && url.rfind("https://", 0) == 0) {
+    const absl::StatusOr<Renamed> renamed = Rename(url, login.tls.server_name);
+    if (!renamed.ok()) return absl::UnavailableError(shown + ": " + std::string(renamed.status().message()));
+    curl_easy_setopt(curl.get(), CURLOPT_URL, renamed->url.c_str());
+    where.reset(curl_slist_append(nullptr, renamed->where.c_str()));
+    curl_easy_setopt(curl.get(), CURLOPT_CONNECT_TO, where.get());
+  }
   curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, kTimeoutMs);
@@ -56,30 +94,14 @@ absl::StatusOr<std::string> HttpGet(const std::string& url, const HttpLogin& log
     curl_easy_setopt(curl.get(), CURLOPT_PASSWORD, login.password.c_str());
   }
   if (const CURLcode code = curl_easy_perform(curl.get()); code != CURLE_OK)
-    return absl::UnavailableError(url + ": " + (why[0] != '\0' ? why : curl_easy_strerror(code)));
+    return absl::UnavailableError(shown + ": " + (why[0] != '\0' ? why : curl_easy_strerror(code)));
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   if (status == 200) return answer;
-  const std::string text = url + ": HTTP status " + std::to_string(status);
+  const std::string text = shown + ": HTTP status " + std::to_string(status);
   if (status == 404) return absl::NotFoundError(text);
   if (status == 401 || status == 403) return absl::PermissionDeniedError(text);
   return absl::UnavailableError(text);
-}
-
-std::string UrlEncoded(const std::string& text) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
-  }
-  return out;
 }
 
 }  // namespace millrace::bus

@@ -1,7 +1,7 @@
 // One HTTP GET, over libcurl: the server's plugins speak nothing else.
 //
-// Blocking: up to ten seconds. Errors: NotFound for status 404, PermissionDenied for 401 and 403, else Unavailable; the
-// user's password is in none of them. Threading: any thread.
+// Blocking: up to ten seconds. Errors: NotFound for status 404, PermissionDenied for 401 and 403, else Unavailable; they
+// have the URL up to its query in them, in which there is no login, and nothing of the login. Threading: any thread.
 #ifndef MILLRACE_BUS_RABBITMQ_HTTP_GET_H_
 #define MILLRACE_BUS_RABBITMQ_HTTP_GET_H_
 
@@ -15,13 +15,10 @@ namespace millrace::bus {
 struct HttpLogin {
   std::string user;  // empty: none
   std::string password;
-  AmqpTls tls;  // for https: as the connection itself
+  AmqpTls tls;  // for https: as the connection itself, the name that the certificate must have included
 };
 
 absl::StatusOr<std::string> HttpGet(const std::string& url, const HttpLogin& login);
-
-// As it stands in a path or a query.
-std::string UrlEncoded(const std::string& text);
 
 }  // namespace millrace::bus
 

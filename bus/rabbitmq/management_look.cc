@@ -11,18 +11,24 @@ namespace {
 
 using State = TopologyItem::State;
 
-// What a policy does to a queue that we count on. A dead-letter exchange or what happens to a full queue it cannot say:
-// the queue's own argument goes before it.
+// What a policy does to a queue that we count on. Where what it takes out goes, and what happens to a full queue, the queue's
+// own arguments say, which go before the policy's: ours say it with the trap only.
 struct Harm {
   std::string_view key;
-  const char* words;
+  const char* words;       // where nobody keeps it
+  const char* kept_words;  // where something does: of a length, the publisher whom it refuses; of the others, the trap
+  bool length = false;
 };
 constexpr Harm kHarms[] = {
-    {"message-ttl", "takes out what waits longer than so many ms"},
-    {"delivery-limit", "takes out what was delivered so often, which a slow start or a killed process can reach"},
-    {"max-length", "refuses publishes beyond so many messages"},
-    {"max-length-bytes", "refuses publishes beyond so many bytes"},
-    {"expires", "deletes the queue, with all that is in it, when nobody has used it for so many ms"},
+    {"message-ttl", "destroys what waits longer than so many ms", "takes out what waits longer than so many ms"},
+    {"delivery-limit", "destroys what was delivered so often, which a slow start or a killed process can reach",
+     "takes out what was delivered so often, which a slow start or a killed process can reach"},
+    {"max-length", "destroys the oldest beyond so many messages, and tells nobody",
+     "refuses publishes beyond so many messages", true},
+    {"max-length-bytes", "destroys the oldest beyond so many bytes, and tells nobody",
+     "refuses publishes beyond so many bytes", true},
+    {"expires", "deletes the queue, with all that is in it, when nobody has used it for so many ms",
+     "deletes the queue, with all that is in it, when nobody has used it for so many ms"},
 };
 
 absl::Status NotManagement() {
@@ -32,6 +38,14 @@ absl::Status NotManagement() {
 std::string TextOf(simdjson::dom::element object, std::string_view key) {
   std::string_view text;
   return object[key].get(text) == simdjson::SUCCESS ? std::string(text) : "";
+}
+
+bool Has(simdjson::dom::element queue, std::string_view own, std::string_view by_policy, std::string_view value) {
+  std::string_view text;
+  if (queue["arguments"][own].get(text) != simdjson::SUCCESS &&
+      queue["effective_policy_definition"][by_policy].get(text) != simdjson::SUCCESS)
+    return false;
+  return value.empty() || text == value;
 }
 
 std::string QueueItem(const std::string& queue) { return "queue \"" + queue + "\""; }
@@ -46,7 +60,10 @@ absl::StatusOr<ManagementView> ParseManagementView(const std::string& queues, co
   for (const simdjson::dom::element queue : array) {
     simdjson::dom::object sets;
     if (queue["effective_policy_definition"].get(sets) != simdjson::SUCCESS) continue;
-    QueuePolicy policy{.name = TextOf(queue, "policy"), .sets = {}};
+    QueuePolicy policy{.name = TextOf(queue, "policy"),
+                       .sets = {},
+                       .full_refuses = Has(queue, "x-overflow", "overflow", "reject-publish"),
+                       .dead_kept = Has(queue, "x-dead-letter-exchange", "dead-letter-exchange", "")};
     if (const std::string by = TextOf(queue, "operator_policy"); !by.empty())
       policy.name += (policy.name.empty() ? "" : " and ") + by;
     for (const auto& [key, value] : sets) policy.sets.emplace_back(key, simdjson::minify(value));
@@ -88,9 +105,13 @@ void AddManagementView(const ManagementView& view, const std::vector<WantedBindi
         const auto* harm = std::find_if(std::begin(kHarms), std::end(kHarms),
                                         [&key = key](const Harm& each) { return each.key == key; });
         if (harm == std::end(kHarms)) continue;
+        const bool kept = harm->length ? policy.full_refuses : policy.dead_kept;
+        const bool destroys = harm->length && !policy.full_refuses;
         if (item.state == State::kSame) item.state = State::kDiffers;
+        if (destroys) item.state = State::kRefused;
         item.fields.push_back({key, value, "no such policy"});
-        item.advice += (item.advice.empty() ? "" : "; ") + ("policy \"" + policy.name + "\" ") + harm->words +
+        item.advice += (item.advice.empty() ? "" : "; ") + ("policy \"" + policy.name + "\" ") +
+                       (kept ? harm->kept_words : harm->words) +
                        ": narrow its pattern or remove it (rabbitmqctl list_policies)";
       }
     }

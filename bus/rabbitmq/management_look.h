@@ -24,6 +24,9 @@ namespace millrace::bus {
 struct QueuePolicy {
   std::string name;  // of the policy, and of the operator's where there is one
   std::vector<std::pair<std::string, std::string>> sets;
+  // Of the queue itself, else by a policy: what becomes of what it takes out.
+  bool full_refuses = false;  // a publish beyond its length is refused; else the oldest message goes
+  bool dead_kept = false;     // it has a dead-letter exchange
 };
 
 struct ManagementView {
@@ -43,7 +46,8 @@ struct WantedBinding {
 // Of topics with their names on the server, which begin with `prefix`; `trap` as in QueueTopic.
 std::vector<WantedBinding> BindingsOf(const Topology& placed, std::string_view prefix, const std::string& trap);
 
-// Policies that take messages out of a queue, refuse them or delete it: the queue's item differs, and says which policy.
+// Policies that take messages out of a queue, refuse them or delete it: the queue's item differs, and says which policy. One
+// by which each publish to a full queue destroys a message is refused.
 // A binding that is missing between two things that are there: an item of its own.
 void AddManagementView(const ManagementView& view, const std::vector<WantedBinding>& wanted,
                        std::vector<TopologyItem>* items);

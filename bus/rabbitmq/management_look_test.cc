@@ -11,8 +11,10 @@ namespace {
 using State = TopologyItem::State;
 
 constexpr char kQueues[] = R"([
-  {"name": "t:g:0", "policy": "short", "operator_policy": null, "effective_policy_definition": {"message-ttl": 5000, "ha-mode": "all"}},
-  {"name": "t:g:1", "policy": "near", "operator_policy": "cap", "effective_policy_definition": {"max-length": 7, "delivery-limit": 3}},
+  {"name": "t:g:0", "policy": "short", "operator_policy": null, "effective_policy_definition": {"message-ttl": 5000, "ha-mode": "all"},
+   "arguments": {"x-dead-letter-exchange": "mr.trap", "x-overflow": "reject-publish"}},
+  {"name": "t:g:1", "policy": "near", "operator_policy": "cap", "effective_policy_definition": {"max-length": 7, "delivery-limit": 3},
+   "arguments": {"x-dead-letter-exchange": "mr.trap", "x-overflow": "reject-publish"}},
   {"name": "t::keep", "policy": "mirrors", "effective_policy_definition": {"queue-leader-locator": "balanced"}},
   {"name": "others", "policy": "short", "effective_policy_definition": {"expires": 1}},
   {"name": "plain", "policy": null, "effective_policy_definition": null}])";
@@ -45,6 +47,37 @@ TEST(ManagementLookTest, PoliciesThatTakeMessagesOutAreExplained) {
   EXPECT_EQ(items[2].fields.size(), 2u);
   EXPECT_NE(items[2].advice.find("policy \"near and cap\""), std::string::npos) << items[2].advice;
   EXPECT_EQ(items[3].state, State::kSame);
+}
+
+// What a policy does to a queue depends on what the queue itself, or else a policy, says of full queues and of dead messages.
+TEST(ManagementLookTest, WhatAPolicyDestroysIsSaid) {
+  const auto item = [](const std::string& policy, const std::string& arguments) {
+    const auto view = ParseManagementView(R"([{"name": "q", "policy": "p", "effective_policy_definition": {)" + policy +
+                                              R"(}, "arguments": {)" + arguments + "}}]",
+                                          "[]");
+    EXPECT_TRUE(view.ok()) << view.status();
+    std::vector<TopologyItem> items = {Item("queue \"q\"")};
+    if (view.ok()) AddManagementView(*view, {}, &items);
+    return items[0];
+  };
+  const auto says = [](const TopologyItem& said, State state, const std::string& words) {
+    EXPECT_EQ(said.state, state) << said.advice;
+    EXPECT_NE(said.advice.find(words), std::string::npos) << said.advice;
+  };
+  for (const std::string length : {"messages", "bytes"}) {
+    const std::string limit = length == "bytes" ? R"("max-length-bytes": 9)" : R"("max-length": 9)";
+    says(item(limit, ""), State::kRefused, "destroys the oldest beyond so many " + length + ", and tells nobody");
+    says(item(limit, R"("x-overflow": "drop-head")"), State::kRefused, "destroys the oldest");
+    // The queue's own word goes before the policy's.
+    says(item(limit + R"(, "overflow": "reject-publish")", R"("x-overflow": "drop-head")"), State::kRefused,
+         "destroys");
+    says(item(limit + R"(, "overflow": "reject-publish")", ""), State::kDiffers, "refuses publishes beyond");
+    says(item(limit + R"(, "overflow": "drop-head")", R"("x-overflow": "reject-publish")"), State::kDiffers,
+         "refuses publishes beyond so many " + length);
+  }
+  says(item(R"("message-ttl": 9)", ""), State::kDiffers, "destroys what waits longer");
+  says(item(R"("message-ttl": 9)", R"("x-dead-letter-exchange": "t")"), State::kDiffers, "takes out what waits longer");
+  says(item(R"("delivery-limit": 9)", ""), State::kDiffers, "destroys what was delivered so often");
 }
 
 TEST(ManagementLookTest, BindingsThatAreMissingAreFound) {

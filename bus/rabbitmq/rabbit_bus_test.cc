@@ -13,12 +13,16 @@
 #include <thread>
 #include <vector>
 
+#include "bus/admin.h"
+#include "bus/rabbitmq/fake_http.h"
 #include "bus/rabbitmq/fake_server.h"
 #include "bus/rabbitmq/rabbit_bus_fixture.h"
 #include "gtest/gtest.h"
 
 namespace millrace::bus {
 namespace {
+
+using Look = Admin::Look;
 
 TEST_F(RabbitBusTest, WhatIsPublishedComesOnceAndInOrder) {
   Open();
@@ -168,9 +172,9 @@ TEST_F(RabbitBusTest, LagCountsWhatWaitsAndWhatIsInHand) {
   Publish(Numbers(1, 5), 1);
   ASSERT_TRUE(RunUntil([&] { return answers.confirmed == 15; }));
   const auto sum = [&] {
-    const auto lags = bus->Lag("g", "t");
-    if (!lags.ok()) return int64_t{-1};
-    return (*lags)[0].lag + (*lags)[1].lag;
+    const auto lags = LagOf(*bus);
+    EXPECT_TRUE(lags.ok()) << lags.status();
+    return lags.ok() ? (*lags)[0].lag + (*lags)[1].lag : int64_t{-1};
   };
   EXPECT_EQ(sum(), 15);
   eater.settle = false;
@@ -200,15 +204,18 @@ TEST_F(RabbitBusTest, LagCountsWhatOtherProcessesHaveInHand) {
   const absl::Status unanswered = (*other)->Lag("g", "t").status();
   EXPECT_TRUE(absl::IsUnavailable(unanswered)) << unanswered;
   const auto ask = [&] {
-    std::atomic<bool> done{false};
+    std::atomic<bool> done{false}, given_up{false};
     std::vector<int64_t> lags;
     std::thread asking([&] {
-      const auto lag = (*other)->Lag("g", "t");
+      // The instance that is asked has two seconds, which a busy machine may not have for it.
+      auto lag = (*other)->Lag("g", "t");
+      while (absl::IsUnavailable(lag.status()) && !given_up) lag = (*other)->Lag("g", "t");
       EXPECT_TRUE(lag.ok()) << lag.status();
       if (lag.ok()) lags = {(*lag)[0].lag, (*lag)[1].lag};
       done = true;
     });
     EXPECT_TRUE(RunUntil([&] { return done.load(); }));
+    given_up = true;
     asking.join();
     return lags;
   };
@@ -232,7 +239,7 @@ TEST_F(RabbitBusTest, APrefixKeepsNamesApart) {
     EXPECT_TRUE(broker.HasQueue("p.t:p.g:0"));
     EXPECT_FALSE(broker.HasQueue("t:g:0"));
   });
-  const auto lag = bus->Lag("g", "t");
+  const auto lag = LagOf(*bus);
   ASSERT_TRUE(lag.ok()) << lag.status();
   EXPECT_EQ(lag->at(0).topic, "t");
 }
@@ -310,7 +317,7 @@ TEST_F(RabbitBusTest, WhatTheServerTakesOutOfAQueueIsKeptInTheTrapAndReported) {
   Open();
   Apply(1);
   const Topology topology{.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}};
-  auto items = bus->admin()->Compare(topology);
+  auto items = bus->admin()->Compare(topology, Look::kContents);
   ASSERT_TRUE(items.ok()) << items.status();
   ASSERT_EQ(items->size(), 4u);
   EXPECT_EQ((*items)[3].what, "queue \"mr.trap\"");
@@ -321,7 +328,7 @@ TEST_F(RabbitBusTest, WhatTheServerTakesOutOfAQueueIsKeptInTheTrapAndReported) {
   ASSERT_TRUE(RunUntil([&] { return answers.confirmed == 3; }));
   Reject(*server, "t:g:0");
   for (int look = 0; look < 2; ++look) {  // looking takes nothing out
-    items = bus->admin()->Compare(topology);
+    items = bus->admin()->Compare(topology, Look::kContents);
     ASSERT_TRUE(items.ok()) << items.status();
     const TopologyItem& trap = items->at(3);
     EXPECT_EQ(trap.state, TopologyItem::State::kDiffers);
@@ -340,16 +347,153 @@ TEST_F(RabbitBusTest, WithoutATrapQueuesAreAsTheyWere) {
   Apply(1);
   server->Broker([](QueueBroker& broker, MonotonicTime) { EXPECT_FALSE(broker.HasQueue("mr.trap")); });
   const Topology topology{.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}};
-  EXPECT_EQ(bus->admin()->Compare(topology)->size(), 2u);
+  EXPECT_EQ(bus->admin()->Compare(topology, Look::kTopology)->size(), 2u);
   // With one they are refused, in words.
   auto with = OpenRabbitBus(server->Url(), clock);
   ASSERT_TRUE(with.ok()) << with.status();
   const absl::Status refused = (*with)->Apply(topology);
   EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
-  const auto items = (*with)->admin()->Compare(topology);
+  const auto items = (*with)->admin()->Compare(topology, Look::kTopology);
   ASSERT_TRUE(items.ok()) << items.status();
   EXPECT_EQ(items->at(1).state, TopologyItem::State::kRefused);
   EXPECT_NE(items->at(1).advice.find("trap=off"), std::string::npos) << items->at(1).advice;
+}
+
+// A trap that has been filling up for long, before a worker begins or somebody looks at it.
+class FullTrap : public RabbitBusTest {
+ protected:
+  void Fill(const std::vector<std::string>& bodies) {
+    Open();
+    ASSERT_TRUE(bus->Apply(topology).ok());
+    auto opened = bus->OpenProducer({.name = "p", .topics = {"into"}}, flag);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    producer = *std::move(opened);
+    Publish(bodies);
+    ASSERT_TRUE(RunUntil([&] { return answers.confirmed == bodies.size(); }));
+  }
+  TopologyItem Compared(Look look) {
+    const auto items = bus->admin()->Compare(topology, look);
+    EXPECT_TRUE(items.ok()) << items.status();
+    return items.ok() ? items->back() : TopologyItem{};
+  }
+  // How many of all that lie there were ever delivered to somebody.
+  size_t Delivered(size_t all) {
+    eater.settle = false;
+    auto opened = bus->OpenConsumer({.group = "g", .topics = {"out_of"}, .prefetch = 10'000}, flag);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    consumer = *std::move(opened);
+    eater.driver = consumer.get();
+    EXPECT_TRUE(RunUntil([&] { return eater.bodies.size() == all; })) << eater.bodies.size();
+    return static_cast<size_t>(std::count_if(eater.redeliveries.begin(), eater.redeliveries.end(),
+                                             [](uint32_t redeliveries) { return redeliveries > 0; }));
+  }
+  const Topology topology{.topics = {{.name = "into", .ordered = false, .existing = "mr.trap"},
+                                     {.name = "out_of", .ordered = false, .groups = {"g"}, .existing = "mr.trap"}}};
+};
+
+TEST_F(FullTrap, WhoBeginsToWorkOnlyCounts) {
+  Fill(Numbers(1, 3000));
+  const TopologyItem trap = Compared(Look::kTopology);
+  EXPECT_EQ(trap.state, TopologyItem::State::kDiffers);
+  ASSERT_EQ(trap.fields.size(), 1u);
+  EXPECT_EQ(trap.fields[0].name + " " + trap.fields[0].have, "messages 3000");
+  EXPECT_NE(trap.advice.find("millrace topology check"), std::string::npos) << trap.advice;
+  EXPECT_EQ(Delivered(3000), 0u);
+}
+
+TEST_F(FullTrap, WhoLooksReadsSoManyMessages) {
+  Fill(Numbers(1, 3000));
+  const TopologyItem trap = Compared(Look::kContents);
+  ASSERT_EQ(trap.fields.size(), 1u);
+  EXPECT_EQ(trap.fields[0].have, "1000 or more");
+  const size_t delivered = Delivered(3000);
+  EXPECT_GE(delivered, 1000u);
+  EXPECT_LE(delivered, 1040u) << "few are sent ahead";
+}
+
+TEST_F(FullTrap, WhoLooksReadsSoManyBytes) {
+  Fill(std::vector<std::string>(30, std::string(900'000, 'x')));
+  const TopologyItem trap = Compared(Look::kContents);
+  ASSERT_EQ(trap.fields.size(), 1u);
+  EXPECT_EQ(trap.fields[0].have, "5 or more") << "4 MiB";
+  EXPECT_LE(Delivered(30), 25u) << "few are sent ahead";
+}
+
+// As earlier versions declared it: when it was full it destroyed what had been taken out of queues.
+TEST_F(RabbitBusTest, ATrapThatWasDeclaredBeforeIsRefusedWithTheWayOut) {
+  Open();
+  server->Broker([&](QueueBroker& broker, MonotonicTime now) {
+    static Flag nobody;
+    const QueueArguments before;
+    const ConnectionId other = broker.Open(nobody, now);
+    broker.Receive(other, {.method = Method::kChannelOpen, .channel = 1}, now);
+    broker.Receive(other, {.method = Method::kQueueDeclare, .channel = 1, .queue = "mr.trap", .arguments = &before},
+                   now);
+    broker.Drop(other, now);
+  });
+  const Topology topology{.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}};
+  const absl::Status applied = bus->Apply(topology);
+  EXPECT_TRUE(absl::IsFailedPrecondition(applied)) << applied;
+  EXPECT_NE(applied.message().find("'x-overflow' for queue 'mr.trap'"), std::string_view::npos) << applied;
+  EXPECT_NE(applied.message().find("move back what lies in it, delete it there"), std::string_view::npos) << applied;
+  EXPECT_EQ(applied.message().find("name the topic or group differently"), std::string_view::npos) << applied;
+  const auto items = bus->admin()->Compare(topology, Look::kTopology);
+  ASSERT_TRUE(items.ok()) << items.status();
+  EXPECT_EQ(items->back().state, TopologyItem::State::kRefused);
+  EXPECT_EQ(items->back().fields.at(0).name, "x-overflow");
+  EXPECT_NE(items->back().advice.find("declared by an earlier version"), std::string::npos) << items->back().advice;
+  server->Broker([](QueueBroker& broker, MonotonicTime now) { EXPECT_TRUE(broker.DeleteQueue("mr.trap", now)); });
+  Apply(1);
+}
+
+// ---------------------------------------------------------------- the management plugin
+
+TEST_F(RabbitBusTest, WhyPoliciesWereNotLookedAtIsSaidWithoutTheLogin) {
+  FakeHttp http;
+  Open({}, "?management=http%3A%2F%2Fmon%3As3cret%40127.0.0.1%3A" + std::to_string(http.port()) + "%2F");
+  Apply(1);
+  const std::string at = "http://127.0.0.1:" + std::to_string(http.port()) + "/api/queues/%2F: HTTP status ";
+  const auto advice = [&](int status) {
+    http.Answer("/api/", status, "no");
+    const auto items =
+        bus->admin()->Compare({.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}}, Look::kTopology);
+    EXPECT_TRUE(items.ok()) << items.status();
+    const std::string words = items.ok() ? items->back().advice : "";
+    EXPECT_NE(words.find("policies and bindings were not looked at"), std::string::npos) << words;
+    EXPECT_NE(words.find("(" + at + std::to_string(status) + ")"), std::string::npos) << words;
+    EXPECT_EQ(words.find("s3cret"), std::string::npos) << words;
+    return words;
+  };
+  for (const int status : {401, 403}) {
+    EXPECT_NE(advice(status).find("give the user the tag management"), std::string::npos);
+    EXPECT_EQ(advice(status).find("does not answer"), std::string::npos) << "it does";
+  }
+  EXPECT_NE(advice(503).find("does not answer"), std::string::npos);
+  // "mon:s3cret": the login is that of the URL.
+  ASSERT_FALSE(http.Requests().empty());
+  EXPECT_NE(http.Requests()[0].find("Authorization: Basic bW9uOnMzY3JldA=="), std::string::npos) << http.Requests()[0];
+  const absl::Status lag = bus->admin()->Group("g", {.name = "t", .partitions = 1, .groups = {"g"}}).status();
+  EXPECT_TRUE(absl::IsUnavailable(lag)) << lag;
+  EXPECT_NE(lag.message().find("HTTP status 503"), std::string_view::npos) << lag;
+  EXPECT_EQ(lag.message().find("s3cret"), std::string_view::npos) << lag;
+}
+
+// Queues without a trap have no word of their own on what happens when they are full.
+TEST_F(RabbitBusTest, APolicyThatDestroysIsRefused) {
+  FakeHttp http;
+  http.Answer("/api/bindings", 200, R"([{"source":"t","destination":"t:g:0","routing_key":"0"}])");
+  http.Answer(
+      "/api/queues", 200,
+      R"([{"name":"t:g:0","policy":"cap","effective_policy_definition":{"max-length":5},"arguments":{"x-queue-type":"quorum"}}])");
+  Open({}, "?trap=off&management=http://127.0.0.1:" + std::to_string(http.port()));
+  Apply(1);
+  const auto items =
+      bus->admin()->Compare({.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}}, Look::kTopology);
+  ASSERT_TRUE(items.ok()) << items.status();
+  ASSERT_EQ(items->size(), 2u);
+  EXPECT_EQ(items->at(1).state, TopologyItem::State::kRefused);
+  EXPECT_NE(items->at(1).advice.find("policy \"cap\" destroys the oldest beyond so many messages"), std::string::npos)
+      << items->at(1).advice;
 }
 
 TEST_F(RabbitBusTest, ADeletedQueueComesBackWithItsTrap) {
@@ -373,7 +517,7 @@ TEST_F(RabbitBusTest, RightsThatAreMissingAreSaid) {
             std::string_view::npos)
       << applied;
   EXPECT_NE(applied.message().find("rabbitmqctl set_permissions"), std::string_view::npos) << applied;
-  const absl::Status compared = bus->admin()->Compare(topology).status();
+  const absl::Status compared = bus->admin()->Compare(topology, Look::kTopology).status();
   EXPECT_TRUE(absl::IsPermissionDenied(compared)) << compared;
 }
 
@@ -414,7 +558,8 @@ TEST_F(OthersQueue, ThatIsDeclaredOtherwiseIsSaid) {
   EXPECT_NE(applied.message().find("inequivalent arg"), std::string_view::npos) << applied;
   EXPECT_NE(applied.message().find("delete it there, or name the topic or group differently"), std::string_view::npos)
       << applied;
-  const auto items = bus->admin()->Compare({.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}});
+  const auto items =
+      bus->admin()->Compare({.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}}, Look::kTopology);
   ASSERT_TRUE(items.ok()) << items.status();
   EXPECT_EQ(items->at(1).state, TopologyItem::State::kRefused);
 }
@@ -492,15 +637,16 @@ TEST_F(RabbitBusTest, HostsThatRefuseAreNotAskedWithoutAPause) {
   ASSERT_TRUE(RunUntil([&] { return answers.confirmed == 1; }));
   const int before = server->Visits(1);
   server->CloseDoor(0);
-  // Every new connection is cut at once, for a second.
-  const MonotonicTime end = clock.Now() + std::chrono::seconds(1);
-  RunUntil([&] {
+  // Every new connection is cut at once, for a second at least, and until it was tried again.
+  const MonotonicTime begin = clock.Now();
+  int tries = 0;
+  ASSERT_TRUE(RunUntil([&] {
     server->CutAll();
-    return clock.Now() >= end;
-  });
-  const int tries = server->Visits(1) - before;
-  EXPECT_GE(tries, 2);
-  EXPECT_LE(tries, 12) << "0.1 s at first, and longer each time";
+    tries = server->Visits(1) - before;
+    return tries >= 2 && clock.Now() - begin >= std::chrono::seconds(1);
+  }));
+  const double seconds = std::chrono::duration<double>(clock.Now() - begin).count();
+  EXPECT_LE(tries, 2 + 10 * seconds) << "in " << seconds << " s: 0.1 s at first, and longer each time";
 }
 
 TEST_F(RabbitBusTest, WhatIsRefusedIsSaidWithoutThePassword) {

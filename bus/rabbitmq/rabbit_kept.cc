@@ -7,7 +7,6 @@
 namespace millrace::bus {
 namespace {
 
-constexpr uint32_t kPrefetch = 20'000;  // of a channel; another is opened when it holds as many
 constexpr uint32_t kChannelsMax = 1000;
 constexpr int kTagBits = 48;  // a place is channel and delivery tag in one number
 constexpr Duration kQuiet = std::chrono::milliseconds(200);
@@ -16,8 +15,8 @@ constexpr uint32_t kFlushing = 1'000'000;  // consumer tags that are not ours to
 
 class RabbitKept final : public KeptReader {
  public:
-  RabbitKept(const AmqpOptions& options, const Clock& clock, std::string queue, Duration time)
-      : clock_(clock), queue_(std::move(queue)), time_(time), server_(options, clock) {}
+  RabbitKept(const AmqpOptions& options, const Clock& clock, std::string queue, Duration time, uint32_t prefetch)
+      : clock_(clock), queue_(std::move(queue)), time_(time), prefetch_(prefetch), server_(options, clock) {}
 
   absl::Status Open() {
     absl::StatusOr<Event> look = Look();
@@ -46,6 +45,10 @@ class RabbitKept final : public KeptReader {
         KeptMessage kept{.place = uint64_t{event.channel} << kTagBits | event.tag, .message = event.message};
         if (absl::Status s = each(kept); !s.ok()) return s;
       }
+      // Our channels hold as many as they may: nothing more would come.
+      if (told < there_ && told - removed_ == uint64_t{channel_} * prefetch_) {
+        if (absl::Status s = Consume(); !s.ok()) return s;
+      }
       if (!came->empty()) {
         empty = 0;
         continue;
@@ -65,6 +68,7 @@ class RabbitKept final : public KeptReader {
 
   absl::Status Remove(std::span<const uint64_t> places, std::string_view) override {
     if (places.empty()) return absl::OkStatus();
+    removed_ += places.size();
     for (const uint64_t place : places) {
       server_.Send({.method = Method::kAck,
                     .channel = static_cast<uint32_t>(place >> kTagBits),
@@ -107,10 +111,11 @@ class RabbitKept final : public KeptReader {
   // On one channel more.
   absl::Status Consume() {
     if (channel_ == kChannelsMax)
-      return absl::ResourceExhaustedError("more dead letters than can be held at a time (20 million)");
+      return absl::ResourceExhaustedError("more messages in queue \"" + queue_ + "\" than can be held at a time (" +
+                                          std::to_string(uint64_t{kChannelsMax} * prefetch_) + ")");
     ++channel_;
     if (absl::Status s =
-            Expect({.method = Method::kQos, .channel = channel_, .prefetch = kPrefetch}, EventKind::kQosSet);
+            Expect({.method = Method::kQos, .channel = channel_, .prefetch = prefetch_}, EventKind::kQosSet);
         !s.ok())
       return s;
     return Expect({.method = Method::kConsume, .channel = channel_, .consumer = channel_, .queue = queue_},
@@ -137,18 +142,20 @@ class RabbitKept final : public KeptReader {
   const Clock& clock_;
   const std::string queue_;
   const Duration time_;
+  const uint32_t prefetch_;  // of a channel; another is opened when it holds as many
   BlockingChannel server_;
   uint64_t there_ = 0;   // ready when it was opened
   uint64_t others_ = 0;  // consumers besides us
   uint64_t missing_ = 0;
+  uint64_t removed_ = 0;
   uint32_t channel_ = 0;  // the last one that consumes
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<KeptReader>> OpenRabbitKept(const AmqpOptions& options, const Clock& clock,
-                                                           const std::string& queue, Duration time) {
-  auto reader = std::make_unique<RabbitKept>(options, clock, queue, time);
+                                                           const std::string& queue, Duration time, uint32_t prefetch) {
+  auto reader = std::make_unique<RabbitKept>(options, clock, queue, time, prefetch);
   if (absl::Status s = reader->Open(); !s.ok()) return s;
   return reader;
 }

@@ -3,6 +3,7 @@
 #ifndef MILLRACE_BUS_RABBITMQ_RABBIT_KEPT_H_
 #define MILLRACE_BUS_RABBITMQ_RABBIT_KEPT_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -13,9 +14,13 @@
 
 namespace millrace::bus {
 
+// How many messages the server sends ahead, and so how much of the memory of whoever reads them they can take.
+inline constexpr uint32_t kKeptPrefetch = 20'000;
+
 // The clock outlives the reader. NotFound where the queue is not there.
 absl::StatusOr<std::unique_ptr<KeptReader>> OpenRabbitKept(const AmqpOptions& options, const Clock& clock,
-                                                           const std::string& queue, Duration time);
+                                                           const std::string& queue, Duration time,
+                                                           uint32_t prefetch = kKeptPrefetch);
 
 }  // namespace millrace::bus
 

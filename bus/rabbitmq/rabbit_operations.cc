@@ -1,9 +1,11 @@
 #include "bus/rabbitmq/rabbit_operations.h"
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <utility>
 
+#include "bus/rabbitmq/percent.h"
 #include "bus/rabbitmq/rabbit_kept.h"
 #include "bus/rabbitmq/topology_look.h"
 
@@ -11,7 +13,15 @@ namespace millrace::bus {
 namespace {
 
 constexpr Duration kCallTime = std::chrono::seconds(10);
-constexpr uint64_t kTrapShown = 1000;  // messages of it that are looked at
+// What is looked at of a trap: so many messages, or bytes, whichever is less, and few of them ahead.
+constexpr uint64_t kTrapShown = 1000;
+constexpr uint64_t kTrapBytesShown = 4 << 20;
+constexpr uint32_t kTrapPrefetch = 20;
+constexpr char kTrapAdvice[] =
+    "the server took these messages out of their queues by itself, because of a policy or because another program "
+    "rejected them: they are lost to their stages until somebody moves them back. Correct the policy, then publish "
+    "each to its topic's exchange again (they have their routing key; the shovel plugin moves them), and empty the "
+    "trap";
 
 AmqpOptions Named(const AmqpUrl& url, const std::string& what) {
   AmqpOptions options = url.connection;
@@ -27,89 +37,120 @@ absl::Status NoLog() {
 
 }  // namespace
 
-absl::StatusOr<std::vector<TopologyItem>> RabbitOperations::Compare(const Topology& topology) {
+absl::StatusOr<std::vector<TopologyItem>> RabbitOperations::Compare(const Topology& topology, Look look) {
   BlockingChannel server(Named(url_, "topology"), clock_);
-  TopologyLook look(server, Trap(), clock_.Now() + url_.apply_timeout);
+  const MonotonicTime deadline = clock_.Now() + url_.apply_timeout;
+  TopologyLook on_server(server, Trap(), deadline);
   std::vector<TopologyItem> items;
   Topology placed_topology;
   for (const TopicSpec& spec : topology.topics) {
     TopicSpec placed = spec;
     placed.name = url_.prefix + spec.name;
     for (std::string& group : placed.groups) group = url_.prefix + group;
-    if (absl::Status s = look.Add(placed, spec.name, &items); !s.ok()) return s;
+    if (absl::Status s = on_server.Add(placed, spec.name, &items); !s.ok()) return s;
     placed_topology.topics.push_back(std::move(placed));
   }
-  if (absl::Status s = look.AddTrap(&items); !s.ok()) return s;
+  if (absl::Status s = on_server.AddTrap(&items); !s.ok()) return s;
   if (url_.trap && items.back().state == TopologyItem::State::kSame) {
-    if (absl::Status s = LookIntoTrap(&items.back()); !s.ok()) return s;
+    if (absl::Status s = AddTrapped(server, look, deadline, &items.back()); !s.ok()) return s;
   }
   const absl::StatusOr<ManagementView> view = ReadView();
   if (view.ok()) {
     AddManagementView(*view, BindingsOf(placed_topology, url_.prefix, Trap()), &items);
   } else if (!items.empty()) {
     TopologyItem& last = items.back();
+    const bool refused = absl::IsPermissionDenied(view.status());
     last.advice += (last.advice.empty() ? "" : ". ") +
-                   ("policies and bindings were not looked at: only the management plugin shows them, and it does not "
-                    "answer at " +
-                    WithoutPassword(ManagementUrl()));
+                   ("policies and bindings were not looked at: only the management plugin shows them, and it " +
+                    std::string(refused ? "shows them not to this user" : "does not answer") + " (" +
+                    std::string(view.status().message()) + ")");
+    if (refused)
+      last.advice +=
+          ": give the user the tag management (rabbitmqctl set_user_tags), or say who may ask, in management=";
   }
   return items;
 }
 
 absl::StatusOr<ManagementView> RabbitOperations::ReadView() const {
-  const std::string vhost = UrlEncoded(url_.connection.vhost);
-  const absl::StatusOr<std::string> queues = HttpGet(
-      ManagementUrl() + "/api/queues/" + vhost + "?columns=name,policy,operator_policy,effective_policy_definition",
-      Login());
+  const Plugin plugin = Management();
+  const std::string vhost = PercentEncoded(url_.connection.vhost);
+  const absl::StatusOr<std::string> queues =
+      HttpGet(plugin.base + "/api/queues/" + vhost +
+                  "?columns=name,policy,operator_policy,effective_policy_definition,arguments",
+              plugin.login);
   if (!queues.ok()) return queues.status();
   const absl::StatusOr<std::string> bindings =
-      HttpGet(ManagementUrl() + "/api/bindings/" + vhost + "?columns=source,destination,routing_key", Login());
+      HttpGet(plugin.base + "/api/bindings/" + vhost + "?columns=source,destination,routing_key", plugin.login);
   if (!bindings.ok()) return bindings.status();
   return ParseManagementView(*queues, *bindings);
 }
 
+absl::Status RabbitOperations::AddTrapped(BlockingChannel& server, Look look, MonotonicTime deadline,
+                                          TopologyItem* item) const {
+  const std::string trap = Trap();
+  const absl::StatusOr<Event> there =
+      server.Call({.method = Method::kQueueDeclare, .passive = true, .queue = trap}, deadline);
+  if (!there.ok()) return there.status();
+  // Gone since it was found: what is missing is looked for by whoever applies.
+  if (there->kind == EventKind::kChannelClosed) return absl::OkStatus();
+  if (look == Look::kContents) return LookIntoTrap(item);
+  if (there->messages == 0) return absl::OkStatus();
+  item->state = TopologyItem::State::kDiffers;
+  item->fields.push_back({"messages", std::to_string(there->messages), "0"});
+  item->advice = std::string(kTrapAdvice) + ". From which queues they come, and why, says: millrace topology check";
+  return absl::OkStatus();
+}
+
 absl::Status RabbitOperations::LookIntoTrap(TopologyItem* item) const {
   const absl::StatusOr<std::unique_ptr<KeptReader>> trap =
-      OpenRabbitKept(Named(url_, "trap"), clock_, Trap(), kCallTime);
+      OpenRabbitKept(Named(url_, "trap"), clock_, Trap(), kCallTime, kTrapPrefetch);
   if (!trap.ok()) return trap.status();
   std::map<std::string, uint64_t> counts;
-  uint64_t count = 0;
+  uint64_t count = 0, bytes = 0;
   const absl::Status read = (*trap)->Read([&](const KeptMessage& kept) {
     const auto text = [&](std::string_view name, std::string_view otherwise) {
       return std::string(kept.message.headers.Find(name).value_or(otherwise));
     };
     ++counts[text("x-first-death-reason", "dead") + " in " + text("x-first-death-queue", "?")];
-    return ++count < kTrapShown ? absl::OkStatus() : absl::OutOfRangeError("enough");
+    ++count;
+    bytes += kept.message.Bytes();
+    return count < kTrapShown && bytes < kTrapBytesShown ? absl::OkStatus() : absl::OutOfRangeError("enough");
   });
   if (!read.ok() && !absl::IsOutOfRange(read)) return read;
   if (count == 0) return absl::OkStatus();
   item->state = TopologyItem::State::kDiffers;
-  const std::string more = count == kTrapShown ? " or more" : "";
+  const std::string more = read.ok() ? "" : " or more";
   for (const auto& [why, number] : counts) item->fields.push_back({why, std::to_string(number) + more, "0"});
-  item->advice =
-      "the server took these messages out of their queues by itself, because of a policy or because another program "
-      "rejected them: they are lost to their stages until somebody moves them back. Correct the policy, then publish "
-      "each to its topic's exchange again (they have their routing key; the shovel plugin moves them), and empty the "
-      "trap";
+  item->advice = kTrapAdvice;
   return absl::OkStatus();
 }
 
 // Over TLS each plugin has its usual port one lower: a password that was not for all to read stays so.
-std::string RabbitOperations::PluginUrl(const std::string& said, int port) const {
-  if (!said.empty()) return said;
-  const std::string host = url_.connection.hosts.empty() ? "localhost" : url_.connection.hosts.front().name;
+RabbitOperations::Plugin RabbitOperations::PluginAt(const PluginAddress& said, int port) const {
+  const AmqpOptions& connection = url_.connection;
+  Plugin plugin{.base = said.base,
+                .login = {.user = connection.user, .password = connection.password, .tls = connection.tls}};
+  if (said.own_login) {
+    plugin.login.user = said.user;
+    plugin.login.password = said.password;
+  }
+  // A name for the certificates of the connection's hosts says nothing of others'.
+  const bool same = std::any_of(connection.hosts.begin(), connection.hosts.end(),
+                                [&](const AmqpHost& host) { return host.name == said.host; });
+  if (!said.base.empty()) {
+    if (!same) plugin.login.tls.server_name.clear();
+    return plugin;
+  }
+  const std::string host = connection.hosts.empty() ? "localhost" : connection.hosts.front().name;
   const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  return url_.connection.tls.on ? "https://" + shown + ":" + std::to_string(port - 1)
-                                : "http://" + shown + ":" + std::to_string(port);
+  plugin.base = connection.tls.on ? "https://" + shown + ":" + std::to_string(port - 1)
+                                  : "http://" + shown + ":" + std::to_string(port);
+  return plugin;
 }
 
-HttpLogin RabbitOperations::Login() const {
-  return {.user = url_.connection.user, .password = url_.connection.password, .tls = url_.connection.tls};
-}
-
-absl::StatusOr<RabbitOperations::Metrics> RabbitOperations::ReadManagement(const std::string& base) const {
-  const HttpLogin login = Login();
-  const std::string vhost = UrlEncoded(url_.connection.vhost);
+absl::StatusOr<RabbitOperations::Metrics> RabbitOperations::ReadManagement() const {
+  const auto [base, login] = Management();
+  const std::string vhost = PercentEncoded(url_.connection.vhost);
   const absl::StatusOr<std::string> queues = HttpGet(
       base + "/api/queues/" + vhost +
           "?columns=name,messages_ready,messages_unacknowledged,consumers,message_stats.ack,message_stats.publish",
@@ -140,13 +181,15 @@ absl::StatusOr<RabbitOperations::Metrics> RabbitOperations::ReadManagement(const
 }
 
 absl::StatusOr<RabbitOperations::Metrics> RabbitOperations::ReadMetrics() const {
-  absl::StatusOr<Metrics> metrics = ReadManagement(ManagementUrl());
+  absl::StatusOr<Metrics> metrics = ReadManagement();
   if (metrics.ok()) return metrics;
+  Plugin prometheus = PluginAt(url_.prometheus, 15692);
+  // It asks nobody who they are, unless somebody who does stands before it.
+  if (!url_.prometheus.own_login) prometheus.login.user.clear();
   const absl::StatusOr<std::string> text =
-      HttpGet(PluginUrl(url_.prometheus, 15692) +
-                  "/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count&vhost=" +
-                  UrlEncoded(url_.connection.vhost),
-              {.tls = url_.connection.tls});
+      HttpGet(prometheus.base + "/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count&vhost=" +
+                  PercentEncoded(url_.connection.vhost),
+              prometheus.login);
   if (text.ok()) {
     return Metrics{.queues = ParsePrometheusQueues(*text, url_.connection.vhost),
                    .consumers = {},
@@ -162,10 +205,11 @@ absl::StatusOr<RabbitOperations::Metrics> RabbitOperations::ReadMetrics() const 
 
 absl::StatusOr<std::set<std::string>> RabbitOperations::Members(const std::string& group) const {
   const std::string exchange = PresenceExchangeName(group);
+  const Plugin plugin = Management();
   const absl::StatusOr<std::string> json =
-      HttpGet(ManagementUrl() + "/api/exchanges/" + UrlEncoded(url_.connection.vhost) + "/" + UrlEncoded(exchange) +
+      HttpGet(plugin.base + "/api/exchanges/" + PercentEncoded(url_.connection.vhost) + "/" + PercentEncoded(exchange) +
                   "/bindings/source?columns=destination",
-              Login());
+              plugin.login);
   if (absl::IsNotFound(json.status())) return std::set<std::string>();
   if (!json.ok()) return json.status();
   return ParsePresence(*json, exchange);

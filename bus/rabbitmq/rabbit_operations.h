@@ -31,7 +31,7 @@ class RabbitOperations final : public Admin {
   // Both outlive it.
   RabbitOperations(const AmqpUrl& url, const Clock& clock) : url_(url), clock_(clock) {}
 
-  absl::StatusOr<std::vector<TopologyItem>> Compare(const Topology& topology) override;
+  absl::StatusOr<std::vector<TopologyItem>> Compare(const Topology& topology, Look look) override;
   absl::StatusOr<GroupState> Group(const std::string& group, const TopicSpec& topic) override;
   absl::StatusOr<std::vector<OffsetMove>> PlanOffsets(const std::string& group, const TopicSpec& topic,
                                                       const std::vector<int32_t>& partitions,
@@ -47,16 +47,20 @@ class RabbitOperations final : public Admin {
     bool named = false;                                         // whether `consumers` is known
     std::string source;
   };
-  // Where a plugin answers: as the URL says, else on the usual port of the first host.
-  std::string PluginUrl(const std::string& said, int port) const;
-  std::string ManagementUrl() const { return PluginUrl(url_.management, 15672); }
-  HttpLogin Login() const;
+  // Where a plugin answers: as the URL says, else on the usual port of the first host; and what it is asked with.
+  struct Plugin {
+    std::string base;
+    HttpLogin login;
+  };
+  Plugin PluginAt(const PluginAddress& said, int port) const;
+  Plugin Management() const { return PluginAt(url_.management, 15672); }
   std::string Trap() const { return url_.trap ? TrapName(url_.prefix) : ""; }
-  // Says in the trap's item what lies in it, from which queues and why.
+  // Says in the trap's item how much lies in it; looking closely, also from which queues and why.
+  absl::Status AddTrapped(BlockingChannel& server, Look look, MonotonicTime deadline, TopologyItem* item) const;
   absl::Status LookIntoTrap(TopologyItem* item) const;
   absl::StatusOr<ManagementView> ReadView() const;
   absl::StatusOr<Metrics> ReadMetrics() const;
-  absl::StatusOr<Metrics> ReadManagement(const std::string& base) const;
+  absl::StatusOr<Metrics> ReadManagement() const;
   // Who says on the group's presence exchange that it is alive, by name.
   absl::StatusOr<std::set<std::string>> Members(const std::string& group) const;
 

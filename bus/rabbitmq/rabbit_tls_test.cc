@@ -3,8 +3,11 @@
 #include <fstream>
 #include <string>
 
+#include "bus/admin.h"
+#include "bus/rabbitmq/fake_http.h"
 #include "bus/rabbitmq/rabbit_bus_fixture.h"
 #include "bus/rabbitmq/tls_front.h"
+#include "bus/rabbitmq/tls_session.h"
 #include "gtest/gtest.h"
 
 namespace millrace::bus {
@@ -50,12 +53,12 @@ TEST_F(RabbitTlsTest, WhatIsPublishedComesOnceAndInOrder) {
   Apply(2);
   OpenProducer();
   Join();
-  Publish(Numbers(1, 20000));
-  ASSERT_TRUE(RunUntil([&] { return eater.bodies.size() == 20000 && answers.confirmed == 20000; }));
-  EXPECT_EQ(eater.bodies, Numbers(1, 20000));
+  Publish(Numbers(1, 2000));
+  ASSERT_TRUE(RunUntil([&] { return eater.bodies.size() == 2000 && answers.confirmed == 2000; }));
+  EXPECT_EQ(eater.bodies, Numbers(1, 2000));
   EXPECT_TRUE(producer->Close(answers, clock.Now() + std::chrono::seconds(10)).ok());
   EXPECT_TRUE(consumer->Close(clock.Now() + std::chrono::seconds(10)).ok());
-  server->Broker([](QueueBroker& broker, MonotonicTime) { EXPECT_EQ(broker.Stats("t:g:0").acked, 20000u); });
+  server->Broker([](QueueBroker& broker, MonotonicTime) { EXPECT_EQ(broker.Stats("t:g:0").acked, 2000u); });
 }
 
 TEST_F(RabbitTlsTest, BodiesOfManyRecordsArrive) {
@@ -97,7 +100,7 @@ TEST_F(RabbitTlsTest, LagIsCountedOverTls) {
   Join();
   Publish(Numbers(1, 9));
   ASSERT_TRUE(RunUntil([&] { return eater.bodies.size() == 9; }));
-  const auto lag = bus->Lag("g", "t");
+  const auto lag = LagOf(*bus);
   ASSERT_TRUE(lag.ok()) << lag.status();
   EXPECT_EQ(lag->at(0).lag, 9);
 }
@@ -125,6 +128,49 @@ TEST_F(RabbitTlsTest, ACertificateOfAnotherNameIsRefused) {
   EXPECT_TRUE(server->Names().empty());
   EXPECT_TRUE(Opened(Url("&server_name_indication=rabbit.example")).ok());
   EXPECT_TRUE(Opened(Url("&verify=verify_none")).ok());
+}
+
+// OpenSSL takes a name that is empty, or ends at once, for leave to take every certificate.
+TEST_F(RabbitTlsTest, ANameThatNoCertificateCanHaveIsRefused) {
+  Listen("other.pem");
+  for (const char* name : {"%00", "%00rabbit.example", "rabbit.example%00", "rabbit.example%0A"}) {
+    const absl::Status status = Opened(Url("&server_name_indication=" + std::string(name)));
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << name << ": " << status;
+    Says(status, "there is a control character in server_name_indication");
+  }
+  EXPECT_TRUE(server->Names().empty());
+  AmqpTls settings{.on = true, .cacertfile = Made().authority()};
+  for (const std::string& name : {std::string(1, '\0'), std::string("rabbit.example\0.other", 21)}) {
+    settings.server_name = name;
+    EXPECT_TRUE(absl::IsInvalidArgument(TlsSession::Open(settings, "localhost").status()));
+    settings.server_name.clear();
+    EXPECT_TRUE(absl::IsInvalidArgument(TlsSession::Open(settings, name).status()));
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument(TlsSession::Open(settings, "").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(TlsSession::Open(settings, std::string(256, 'a')).status()));
+  EXPECT_TRUE(TlsSession::Open(settings, "rabbit.example").ok());
+}
+
+// The plugins' certificates are those of their server, and have its name.
+TEST_F(RabbitTlsTest, TheServersNameIsThatOfItsPluginsToo) {
+  Listen("other.pem");
+  FakeHttp http;
+  http.Answer("/api/", 200, "[]");
+  const TlsFront plugins(TlsFrontOptions{.certificate = Made().Path("other.pem")}, http.port());
+  const auto advice = [&](const std::string& host) {
+    OpenUrl(Url("&server_name_indication=rabbit.example&management=https%3A%2F%2F" + host + "%3A" +
+                std::to_string(plugins.port())));
+    Apply(1);
+    const auto items =
+        bus->admin()->Compare({.topics = {{.name = "t", .partitions = 1, .groups = {"g"}}}}, Admin::Look::kTopology);
+    EXPECT_TRUE(items.ok()) << items.status();
+    return items.ok() ? items->at(3).advice : "";
+  };
+  EXPECT_EQ(advice("127.0.0.1").find("not looked at"), std::string::npos) << advice("127.0.0.1");
+  ASSERT_FALSE(http.Requests().empty());
+  EXPECT_NE(http.Requests()[0].find("Host: rabbit.example:"), std::string::npos) << http.Requests()[0];
+  // It says nothing of a host that is none of the server's.
+  EXPECT_NE(advice("localhost").find("policies and bindings were not looked at"), std::string::npos);
 }
 
 TEST_F(RabbitTlsTest, AServerMayAskForACertificateAndTakeItForTheLogin) {

@@ -88,10 +88,14 @@ absl::StatusOr<std::unique_ptr<TlsSession>> TlsSession::Open(const AmqpTls& sett
   std::unique_ptr<TlsSession> session(new TlsSession());
   Library& library = *session->library_;
   session->host_ = settings.server_name.empty() ? host : settings.server_name;
+  // OpenSSL takes an empty name for "any", and some of it reads one up to its first zero.
+  if (session->host_.empty() || session->host_.find('\0') != std::string::npos)
+    return absl::InvalidArgumentError(
+        "the bus URL: the name that the server's certificate must have is empty, or has a zero in it");
   ERR_clear_error();
   library.context = SSL_CTX_new(TLS_client_method());
   MR_CHECK(library.context != nullptr) << "OpenSSL gives no context";
-  SSL_CTX_set_min_proto_version(library.context, TLS1_2_VERSION);
+  MR_CHECK(SSL_CTX_set_min_proto_version(library.context, TLS1_2_VERSION) == 1) << "OpenSSL knows no TLS 1.2";
   SSL_CTX_set_options(library.context, SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_default_passwd_cb(library.context, GivePassword);
   SSL_CTX_set_default_passwd_cb_userdata(library.context, const_cast<std::string*>(&settings.keyfile_password));
@@ -100,7 +104,7 @@ absl::StatusOr<std::unique_ptr<TlsSession>> TlsSession::Open(const AmqpTls& sett
                                       LastReason() + "; it wants a file in PEM that this user can read");
   };
   if (settings.cacertfile.empty()) {
-    SSL_CTX_set_default_verify_paths(library.context);
+    if (SSL_CTX_set_default_verify_paths(library.context) != 1) return bad("cacertfile", "");
   } else if (SSL_CTX_load_verify_locations(library.context, settings.cacertfile.c_str(), nullptr) != 1) {
     return bad("cacertfile", settings.cacertfile);
   }
@@ -124,8 +128,10 @@ absl::StatusOr<std::unique_ptr<TlsSession>> TlsSession::Open(const AmqpTls& sett
   const bool address = X509_VERIFY_PARAM_set1_ip_asc(verify, session->host_.c_str()) == 1;
   if (!address) {
     X509_VERIFY_PARAM_set_hostflags(verify, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    X509_VERIFY_PARAM_set1_host(verify, session->host_.c_str(), 0);
-    SSL_set_tlsext_host_name(library.ssl, session->host_.c_str());
+    if (X509_VERIFY_PARAM_set1_host(verify, session->host_.data(), session->host_.size()) != 1 ||
+        SSL_set_tlsext_host_name(library.ssl, session->host_.c_str()) != 1)
+      return absl::InvalidArgumentError("the bus URL: \"" + session->host_ +
+                                        "\" is no name that a server's certificate can have");
   }
   SSL_set_verify(library.ssl, settings.verify_peer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
                  settings.verify_peer ? Library::Verified : nullptr);

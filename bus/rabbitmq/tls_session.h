@@ -9,7 +9,8 @@
 //
 // Effect      the server's certificate is verified, with its name, unless the settings say otherwise; before that
 //             nothing is taken from Write. TLS 1.2 or later, no renegotiation.
-// Errors      Open: InvalidArgument for files that cannot be used, naming the parameter. No secret is in any of them.
+// Errors      Open: InvalidArgument for files that cannot be used, naming the parameter, and for a name that no
+//             certificate can have. No secret is in any of them.
 // Threading   one thread at a time.
 #ifndef MILLRACE_BUS_RABBITMQ_TLS_SESSION_H_
 #define MILLRACE_BUS_RABBITMQ_TLS_SESSION_H_

@@ -10,6 +10,9 @@ namespace {
 using State = TopologyItem::State;
 
 constexpr int32_t kLookFurther = 2000;  // partitions that a topic has at most
+constexpr char kTrapWayOut[] =
+    "it was declared by an earlier version, or by somebody else, and cannot be changed while it exists: move back what "
+    "lies in it, delete it there (rabbitmqctl delete_queue), and apply the topology again, which makes it anew";
 constexpr char kWayOut[] =
     "it cannot be changed while it exists, and the server would close the channel over it: let it run empty (millrace "
     "lag), then delete it there, or go on with a new version of the topic under another name";
@@ -107,7 +110,9 @@ absl::Status TopologyLook::AddQueue(const std::string& name, const QueueArgument
 absl::Status TopologyLook::AddTrap(std::vector<TopologyItem>* items) {
   if (trap_.empty()) return absl::OkStatus();
   if (absl::Status s = AddExchange(trap_, ExchangeKind::kFanout, {}, items); !s.ok()) return s;
-  return AddQueue(trap_, KeepQueueArguments(), {}, items);
+  if (absl::Status s = AddQueue(trap_, TrapArguments(), {}, items); !s.ok()) return s;
+  if (items->back().state == State::kRefused) items->back().advice = kTrapWayOut;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<int32_t>> TopologyLook::OtherCount(const QueueTopic& topic, const std::string& group) {

@@ -9,16 +9,25 @@
 BROKER_ENV=()
 STARTED_BROKERS=()
 
-# free_port FIRST STEP: the first of FIRST, FIRST + STEP, … where nobody listens, nor on the one behind it.
+# free_port FIRST STEP BESIDE…: the first of FIRST, FIRST + STEP, … where nobody listens, nor on any of those so far behind it.
 free_port() {
-  local port=$1
-  while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || (exec 3<>"/dev/tcp/127.0.0.1/$((port + 1))") 2>/dev/null; do port=$((port + $2)); done
-  echo "$port"
+  local port=$1 step=$2 beside
+  shift 2
+  while true; do
+    for beside in 0 "$@"; do
+      if (exec 3<>"/dev/tcp/127.0.0.1/$((port + beside))") 2>/dev/null; then
+        port=$((port + step))
+        continue 2
+      fi
+    done
+    echo "$port"
+    return
+  done
 }
 
 start_kafka() {
   local url
-  url=$("$ROOT/ops/kafka" start --port "$(free_port 29092 10)" --dir "$1/kafka") || return 1
+  url=$("$ROOT/ops/kafka" start --port "$(free_port 29092 10 1)" --dir "$1/kafka") || return 1
   BROKER_ENV+=("--test_env=MILLRACE_KAFKA_URL=$url")
   say "$url"
 }
@@ -26,7 +35,7 @@ stop_kafka() { "$ROOT/ops/kafka" stop --kill --dir "$1/kafka"; }
 
 start_rabbitmq() {
   local url
-  url=$("$ROOT/ops/rabbitmq" start --management --port "$(free_port 25872 10)" --dir "$1/rabbitmq") || return 1
+  url=$("$ROOT/ops/rabbitmq" start --management --port "$(free_port 25872 10 101 200 300 301)" --dir "$1/rabbitmq") || return 1
   BROKER_ENV+=("--test_env=MILLRACE_RABBITMQ_URL=$url")
   say "$url"
 }

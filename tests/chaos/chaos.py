@@ -21,12 +21,15 @@ import random
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+
+# By hand this is run without a path.
+sys.path.append(str(pathlib.Path(__file__).absolute().parent.parent))
+from ports import free_port
 
 PIPELINE = "stages/property/property.textproto"
 TABLES = ("listings", "history", "receipts")
@@ -34,6 +37,8 @@ TABLES = ("listings", "history", "receipts")
 ZOMBIE_SECONDS = 9.0
 # No round takes longer, unless something is stuck.
 ROUND_SECONDS_MAX = 300.0
+# A worker has ten seconds to drain; the rest is for a machine that is busy.
+END_SECONDS = 60
 # How long one of three brokers stays away.
 ONE_AWAY_SECONDS = 4.0
 # Relative to the pipeline, which may be a copy elsewhere.
@@ -47,20 +52,6 @@ RESTARTS = 10
 
 def say(text):
     print(time.strftime("%H:%M:%S "), text, sep="", flush=True)
-
-
-def free_port(first):
-    """The first port from there on, in steps of 10, that is free with those that a broker's script takes beside it."""
-    for port in range(first, 65000, 10):
-        try:
-            for beside in (0, 1, 101, 200):
-                with socket.socket() as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(("127.0.0.1", port + beside))
-            return port
-        except OSError:
-            continue
-    sys.exit(f"no port is free from {first} on")
 
 
 def rows(path):
@@ -200,7 +191,7 @@ class Round:
                 run.kill()
                 run.wait()
         for worker in workers:
-            code = worker.end(signal.SIGTERM, 20)
+            code = worker.end(signal.SIGTERM, END_SECONDS)
             if code != 0 and code != -signal.SIGKILL:
                 self.failures.append(f"worker {worker.name} ended with {code} on SIGTERM")
         log.close()

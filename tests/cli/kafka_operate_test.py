@@ -39,11 +39,8 @@ class KafkaOperateTest(operating.Operating, unittest.TestCase):
         self.command(*reset, "--to-time", "2100-01-01T00:00:00Z", "--execute")
         self.assertEqual(sum(p["lag"] for p in self.lag("--seconds", "0")["check"]["partitions"]), 0)
         self.start_worker()
-        for _ in range(50):
-            stage = self.lag("--seconds", "0", "--stage", "check")["check"]
-            if stage["instances"] == 2 and all(p["owner"] for p in stage["partitions"]):
-                break
-        self.assertEqual(stage["instances"], 2)
+        stage = self.await_that(lambda: self.lag("--seconds", "0", "--stage", "check")["check"],
+                                lambda seen: seen["instances"] == 2 and all(p["owner"] for p in seen["partitions"]))
         self.assertEqual(stage["idle"], [])
         self.assertIn("has 2 members", self.command(*reset, "--to-earliest", "--execute", expect=2))
 

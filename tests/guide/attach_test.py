@@ -46,7 +46,7 @@ class AttachTest(unittest.TestCase):
                 ran = None
                 if what == f"run: {broker}":
                     ran = subprocess.run(["bash", "-euo", "pipefail", "-c", text], capture_output=True, text=True, check=False,
-                                         cwd=self.folder, timeout=120)
+                                         cwd=self.folder, timeout=300)
                     self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
             elif what == "output" and ran is not None:
                 for line in text.strip("\n").split("\n"):
