@@ -6,181 +6,19 @@
 #include <optional>
 #include <utility>
 
+#include "bus/rabbitmq/byte_buffer.h"
+#include "bus/rabbitmq/content_names.h"
 #include "bus/rabbitmq/field_table.h"
 
 namespace millrace::bus {
+
+using namespace content;
+
 namespace {
 
-constexpr std::string_view kOurs = "millrace";
-constexpr std::string_view kKey = "mr_key";
-constexpr std::string_view kNull = "mr_null";
-constexpr std::string_view kOrder = "mr_order";
-constexpr std::string_view kBlock = "mr_headers";
-constexpr std::string_view kTime = "timestamp_in_ms";
-constexpr std::string_view kDeliveryCount = "x-delivery-count";
-constexpr std::string_view kUndecodable = "amqp_undecodable";
-
-constexpr size_t kNameMax = 255;
-constexpr size_t kOrderMax = 255;  // headers whose places fit a byte each
-constexpr size_t kFew = 16;
-constexpr size_t kFixedBytes = 256;  // all fields and properties that have a bounded size
-constexpr size_t kFrameBytes = 20;   // of a content header frame, besides its properties
-constexpr uint8_t kPersistent = 2;
 constexpr uint16_t kNone = UINT16_MAX;
 
-// Bits of the property flags, in the order of the properties.
-enum Bit {
-  kContentType = 15,
-  kContentEncoding = 14,
-  kHeaders = 13,
-  kDeliveryMode = 12,
-  kPriority = 11,
-  kCorrelationId = 10,
-  kReplyTo = 9,
-  kExpiration = 8,
-  kMessageId = 7,
-  kTimestamp = 6,
-  kType = 5,
-  kUserId = 4,
-  kAppId = 3,
-  kClusterId = 2,
-};
-
-bool Reserved(std::string_view name) {
-  if (name.empty()) return false;
-  switch (name[0]) {
-    case 'm':
-      return name == kKey || name == kNull || name == kOrder || name == kBlock;
-    case 't':
-      return name == kTime;
-    case 'x':
-      return name == kDeliveryCount;
-    default:
-      return false;
-  }
-}
-
-// Sorts the places 0 to count-1 by name, those of equal names in their order. Few are sorted without memory of the heap.
-template <class Place, class NameOf>
-void SortPlaces(size_t count, NameOf name, Place* places) {
-  for (size_t i = 0; i < count; ++i) places[i] = static_cast<Place>(i);
-  if (count > kFew) {
-    std::stable_sort(places, places + count, [&](Place a, Place b) { return name(a) < name(b); });
-    return;
-  }
-  for (size_t i = 1; i < count; ++i) {
-    const std::string_view mine = name(i);
-    size_t to = i;
-    for (; to > 0 && mine < name(places[to - 1]); --to) places[to] = places[to - 1];
-    places[to] = static_cast<Place>(i);
-  }
-}
-
-// How the headers of a message are written.
-struct Layout {
-  enum class Kind { kPlain, kOrdered, kBlock } kind = Kind::kPlain;
-  size_t count = 0;
-  std::array<uint8_t, kOrderMax> order;
-};
-
-// Of so many headers at most; with more it is not told, and false.
-template <size_t kMax>
-bool FindLayout(Headers headers, Layout& layout) {
-  std::array<std::string_view, kMax> names;
-  bool ascending = true;
-  for (const Header header : headers) {
-    if (layout.count == kMax) return false;
-    if (header.name.size() > kNameMax || Reserved(header.name)) {
-      layout.kind = Layout::Kind::kBlock;
-      return true;
-    }
-    ascending = ascending && (layout.count == 0 || names[layout.count - 1] < header.name);
-    names[layout.count++] = header.name;
-  }
-  if (ascending) return true;
-  std::array<uint8_t, kMax> sorted;
-  SortPlaces(
-      layout.count, [&](size_t place) { return names[place]; }, sorted.data());
-  for (size_t i = 0; i < layout.count; ++i) {
-    if (i > 0 && names[sorted[i]] == names[sorted[i - 1]]) {
-      layout.kind = Layout::Kind::kBlock;
-      return true;
-    }
-    layout.order[sorted[i]] = static_cast<uint8_t>(i);
-  }
-  layout.kind = Layout::Kind::kOrdered;
-  return true;
-}
-
-// Most messages have few headers, and clearing the names of many costs more than all the rest.
-void FindLayout(Headers headers, Layout& layout) {
-  if (FindLayout<kFew>(headers, layout)) return;
-  layout.count = 0;
-  if (!FindLayout<kOrderMax>(headers, layout)) layout.kind = Layout::Kind::kBlock;
-}
-
-char* PutField(char* at, std::string_view name, char kind, std::string_view value) {
-  at = Put8(PutShortString(at, name), static_cast<uint8_t>(kind));
-  return PutBytes(Put32(at, static_cast<uint32_t>(value.size())), value);
-}
-
-char* PutHeaders(char* at, const Message& message) {
-  char* const length = at;
-  at += 4;
-  if (message.key) at = PutField(at, kKey, 'x', *message.key);
-  if (!message.body) at = Put8(Put8(PutShortString(at, kNull), 't'), 1);
-  Layout layout;
-  FindLayout(message.headers, layout);
-  if (layout.kind == Layout::Kind::kBlock) {
-    at = PutField(at, kBlock, 'x', message.headers.block());
-  } else {
-    for (const Header header : message.headers) {
-      if (header.value) {
-        at = PutField(at, header.name, 'S', *header.value);
-      } else {
-        at = Put8(PutShortString(at, header.name), 'V');
-      }
-    }
-  }
-  if (layout.kind == Layout::Kind::kOrdered) {
-    at = PutField(at, kOrder, 'x', {reinterpret_cast<const char*>(layout.order.data()), layout.count});
-  }
-  if (message.timestamp_ms != 0) {
-    at = Put64(Put8(PutShortString(at, kTime), 'l'), static_cast<uint64_t>(message.timestamp_ms));
-  }
-  Put32(length, static_cast<uint32_t>(at - length - 4));
-  return at;
-}
-
-char* PutShortNumber(char* at, uint64_t number) {
-  char digits[24];
-  const auto [end, error] = std::to_chars(digits, digits + sizeof(digits), number);
-  static_cast<void>(error);
-  return PutShortString(at, {digits, static_cast<size_t>(end - digits)});
-}
-
 }  // namespace
-
-// Each header takes two bytes less in a table than in a block, but for the byte of its place.
-size_t PropertiesBytesMax(const Message& message) {
-  return kFixedBytes + kOrderMax + message.headers.block().size() + (message.key ? message.key->size() : 0);
-}
-
-size_t HeadersBytesMax(uint32_t frame_max) { return frame_max - kFrameBytes - kFixedBytes - kOrderMax; }
-
-void AppendProperties(const Message& message, uint64_t message_id, ByteBuffer& out) {
-  char* at = out.Reserve(PropertiesBytesMax(message));
-  const bool timed = message.timestamp_ms >= 1000;
-  at = Put16(at, static_cast<uint16_t>(1u << kHeaders | 1u << kDeliveryMode | 1u << kMessageId |
-                                       (timed ? 1u << kTimestamp : 0u) | 1u << kAppId));
-  at = PutHeaders(at, message);
-  at = Put8(at, kPersistent);
-  at = PutShortNumber(at, message_id);
-  if (timed) at = Put64(at, static_cast<uint64_t>(message.timestamp_ms) / 1000);
-  out.CommitTo(PutShortString(at, kOurs));
-}
-
-// ---------------------------------------------------------------- reading
 
 struct ContentReader::Properties {
   uint16_t flags = 0;

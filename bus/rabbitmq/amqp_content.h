@@ -21,20 +21,9 @@
 #include <vector>
 
 #include "bus/message.h"
-#include "bus/rabbitmq/byte_buffer.h"
 #include "bus/rabbitmq/field_table.h"
 
 namespace millrace::bus {
-
-// Most bytes that AppendProperties adds for a message.
-size_t PropertiesBytesMax(const Message& message);
-
-// Most bytes of key and headers that fit a content header frame.
-size_t HeadersBytesMax(uint32_t frame_max);
-
-// Appends property flags and properties: what stands behind the body's size in a content header frame. `message_id` is
-// given back by a basic.return.
-void AppendProperties(const Message& message, uint64_t message_id, ByteBuffer& out);
 
 struct ReadContent {
   Message message;              // into the property and body bytes, and the reader's scratch space
@@ -44,7 +33,7 @@ struct ReadContent {
 
 class ContentReader {
  public:
-  // `properties` as AppendProperties writes them. Valid until the next call and as long as the arguments' bytes.
+  // `properties` as ContentWriter writes them. Valid until the next call and as long as the arguments' bytes.
   ReadContent Read(std::string_view properties, std::string_view body);
 
  private:

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bus/rabbitmq/content_writer.h"
 #include "bus/random.h"
 #include "gtest/gtest.h"
 
@@ -19,7 +20,7 @@ std::string Text(amqp_bytes_t bytes) { return {static_cast<const char*>(bytes.by
 
 std::string PropertiesOf(const Message& message, uint64_t id) {
   ByteBuffer out;
-  AppendProperties(message, id, out);
+  ContentWriter().AppendProperties(message, id, out);
   EXPECT_LE(out.size(), PropertiesBytesMax(message));
   return std::string(out.View());
 }
@@ -118,6 +119,38 @@ TEST(AmqpContentTest, MessagesOfOursSurviveAlsoTheServersSorting) {
     const ReadContent again = reader.Read(sorted, message.body.value_or(""));
     EXPECT_TRUE(SameContent(again.message, message)) << c.name;
     EXPECT_EQ(again.delivery_count, 3u) << c.name;
+  }
+}
+
+// What a writer remembers of the headers before changes nothing in what it writes.
+TEST(AmqpContentTest, WhatWasWrittenBeforeDoesNotShow) {
+  const std::vector<std::vector<std::string>> shapes = {
+      {"a", "b", "c"},         {"a", "b"},         {"a", "b", "c", "d"}, {"c", "b", "a"},  {},
+      {"a", "b", "a"},         {"mr_key", "a"},    {"b", "a", "c"},      {"aa", "b", "c"}, {"a", "", "c"},
+      {std::string(300, 'n')}, {"z", "y", "stage"}};
+  const Random random(17);
+  ContentWriter writer;
+  std::string bytes;
+  for (uint64_t round = 0; round < 20000; ++round) {
+    uint64_t draw = 0;
+    const auto below = [&](uint64_t bound) { return random.Below(1, {round, draw++}, bound); };
+    HeaderBuilder headers;
+    // Mostly the same names again; now and then more than few.
+    const auto& shape = shapes[below(4) == 0 ? below(shapes.size()) : round / 50 % shapes.size()];
+    for (const std::string& name : shape) {
+      if (below(5) == 0) {
+        headers.Add(name, std::nullopt);
+      } else {
+        headers.Add(name, std::string(below(3) == 0 ? 0 : below(30), 'v'));
+      }
+    }
+    if (below(50) == 0) {
+      for (int more = 0; more < 20; ++more) headers.Add("more" + std::to_string(more), "");
+    }
+    const Message message{.key = "key", .body = "body", .headers = headers.View(), .timestamp_ms = 1000};
+    ByteBuffer out;
+    writer.AppendProperties(message, round, out);
+    ASSERT_EQ(out.View(), PropertiesOf(message, round)) << round;
   }
 }
 

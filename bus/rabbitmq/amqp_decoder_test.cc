@@ -46,7 +46,8 @@ std::string Delivery(std::string_view body, uint64_t tag = 1) {
   AppendMethod(3, AMQP_BASIC_DELIVER_METHOD, &deliver, out);
   HeaderBuilder headers;
   headers.Add("b", "1").Add("a", std::nullopt);
-  AppendContent(3, {.key = "k", .body = body, .headers = headers.View(), .timestamp_ms = 5}, 7, 4096, out);
+  ContentWriter writer;
+  AppendContent(3, {.key = "k", .body = body, .headers = headers.View(), .timestamp_ms = 5}, 7, 4096, writer, out);
   return std::string(out.View());
 }
 
@@ -160,7 +161,8 @@ TEST_F(AmqpDecoderTest, AReturnComesWithItsMessageId) {
   ByteBuffer bytes;
   amqp_basic_return_t returned{.reply_code = 312, .reply_text = Bytes("NO_ROUTE"), .exchange = Bytes("x")};
   AppendMethod(1, AMQP_BASIC_RETURN_METHOD, &returned, bytes);
-  AppendContent(1, {.body = "b"}, 99, 4096, bytes);
+  ContentWriter writer;
+  AppendContent(1, {.body = "b"}, 99, 4096, writer, bytes);
   ASSERT_TRUE(Take(bytes.View()));
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].kind, EventKind::kReturned);

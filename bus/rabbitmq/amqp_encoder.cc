@@ -7,7 +7,6 @@
 #include <array>
 
 #include "bus/check.h"
-#include "bus/rabbitmq/amqp_content.h"
 
 namespace millrace::bus {
 namespace {
@@ -68,12 +67,13 @@ void AppendHeartbeat(ByteBuffer& out) {
   out.CommitTo(Put8(at, kFrameEnd));
 }
 
-void AppendContent(uint16_t channel, const Message& message, uint64_t message_id, uint32_t frame_max, ByteBuffer& out) {
+void AppendContent(uint16_t channel, const Message& message, uint64_t message_id, uint32_t frame_max,
+                   ContentWriter& writer, ByteBuffer& out) {
   const std::string_view body = message.body.value_or(std::string_view());
   const size_t head = out.size();
   char* at = PutFrameHead(out.Reserve(kFrameOverhead + 12), kHeaderFrame, channel, 0);
   out.CommitTo(Put64(Put16(Put16(at, kBasicClass), 0), body.size()));
-  AppendProperties(message, message_id, out);
+  writer.AppendProperties(message, message_id, out);
   Put32(out.At(head + 3), static_cast<uint32_t>(out.size() - head - 7));
   out.CommitTo(Put8(out.Reserve(1), kFrameEnd));
   const size_t piece_max = frame_max - kFrameOverhead;
@@ -84,14 +84,14 @@ void AppendContent(uint16_t channel, const Message& message, uint64_t message_id
   }
 }
 
-void AmqpEncoder::EncodePublish(const Request& request, ByteBuffer& out) const {
+void AmqpEncoder::EncodePublish(const Request& request, ByteBuffer& out) {
   const auto channel = static_cast<uint16_t>(request.channel);
   const size_t size = 4 + 2 + 1 + request.exchange.size() + 1 + request.routing_key.size() + 1;
   char* at = PutFrameHead(out.Reserve(size + kFrameOverhead), kMethodFrame, channel, size);
   at = Put16(Put32(at, uint32_t{kBasicClass} << 16 | kPublishMethod), 0);
   at = PutShortString(PutShortString(at, request.exchange), request.routing_key);
   out.CommitTo(Put8(Put8(at, request.mandatory ? 1 : 0), kFrameEnd));
-  AppendContent(channel, request.message, request.message_id, agreement_.frame_max, out);
+  AppendContent(channel, request.message, request.message_id, agreement_.frame_max, content_, out);
 }
 
 void AmqpEncoder::EncodeQueueDeclare(const Request& request, ByteBuffer& out) const {
@@ -124,7 +124,7 @@ void AmqpEncoder::EncodeQueueDeclare(const Request& request, ByteBuffer& out) co
   AppendMethod(static_cast<uint16_t>(request.channel), AMQP_QUEUE_DECLARE_METHOD, &declare, out);
 }
 
-void AmqpEncoder::Encode(const Request& request, ByteBuffer& out) const {
+void AmqpEncoder::Encode(const Request& request, ByteBuffer& out) {
   const auto channel = static_cast<uint16_t>(request.channel);
   const auto append = [&](uint32_t method, auto decoded) { AppendMethod(channel, method, &decoded, out); };
   std::string tag;  // lives until the method is encoded

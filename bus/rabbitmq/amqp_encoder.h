@@ -14,6 +14,7 @@
 
 #include "bus/memory/queue_wire.h"
 #include "bus/rabbitmq/byte_buffer.h"
+#include "bus/rabbitmq/content_writer.h"
 
 namespace millrace::bus {
 
@@ -41,18 +42,20 @@ struct AmqpAgreement {
 void AppendMethod(uint16_t channel, uint32_t method, void* decoded, ByteBuffer& out);
 void AppendHeartbeat(ByteBuffer& out);
 // Properties and body of a content, in as many frames as it takes.
-void AppendContent(uint16_t channel, const Message& message, uint64_t message_id, uint32_t frame_max, ByteBuffer& out);
+void AppendContent(uint16_t channel, const Message& message, uint64_t message_id, uint32_t frame_max,
+                   ContentWriter& writer, ByteBuffer& out);
 
 class AmqpEncoder {
  public:
   void Agree(const AmqpAgreement& agreement) { agreement_ = agreement; }
-  void Encode(const Request& request, ByteBuffer& out) const;
+  void Encode(const Request& request, ByteBuffer& out);
 
  private:
   void EncodeQueueDeclare(const Request& request, ByteBuffer& out) const;
-  void EncodePublish(const Request& request, ByteBuffer& out) const;
+  void EncodePublish(const Request& request, ByteBuffer& out);
 
   AmqpAgreement agreement_;
+  ContentWriter content_;
 };
 
 }  // namespace millrace::bus

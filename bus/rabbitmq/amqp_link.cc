@@ -95,8 +95,12 @@ void AmqpLink::Flush() {
   if (socket_ != nullptr) {
     for (const auto& [channel, method] : notes_) NoteChannel(channel, method);
     const bool waiting = !pending_.empty();
-    pending_.Append(batch_.View());
-    if (!waiting) SendPending(By::kOthers);
+    if (waiting) {
+      pending_.Append(batch_.View());
+    } else {
+      std::swap(pending_, batch_);
+      SendPending(By::kOthers);
+    }
     full_ = pending_.size() > kPendingMax;
     if (!waiting && !pending_.empty()) bell_.Ring();  // so that the thread waits for room
   }

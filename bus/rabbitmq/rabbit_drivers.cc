@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "bus/rabbitmq/amqp_content.h"
+#include "bus/rabbitmq/content_writer.h"
 
 namespace millrace::bus {
 namespace {
