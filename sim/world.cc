@@ -179,8 +179,8 @@ void World::BrokerDue() {
 void World::CheckSettled() {
   if (finishing_ || !feed_->done() || now_ - settled_checked_ns_ < kSettledEvery) return;
   settled_checked_ns_ = now_;
-  const bool told = std::none_of(untold_.begin(), untold_.end(), [this](int64_t since) {
-    return since != kTold && now_ - since < kSilence * kLongestTimer;
+  const bool told = std::none_of(untold_.begin(), untold_.end(), [this](const auto& untold) {
+    return now_ - untold.second.since_ns < kSilence * kLongestTimer;
   });
   if (told && broker_->AllSettled() && FaultsHealed() && Resting()) Quiet();
 }
