@@ -24,6 +24,7 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
 
   void OnAssigned(std::span<const bus::Assignment> assignments) override {
     driver_.calm_.Told();
+    driver_.world_.Moves();
     for (const bus::Assignment& a : assignments) {
       struct Record record = Of(Kind::kAssigned, a.holding);
       record.value = a.start;

@@ -215,7 +215,7 @@ void World::Finish() {
 void World::Look() {
   Schedule(now_ + kLookEvery, What::kLook);
   if (finishing_) {
-    if (now_ - progress_at_ns_ >= SilenceNs()) Stuck();
+    if (now_ - progress_at_ns_ >= kSilence * TimerNs()) Stuck();
     return;
   }
   CheckSettled();
@@ -232,13 +232,15 @@ void World::Look() {
     progress_seen_ = progress_;
     progress_at_ns_ = now_;
   }
-  if (now_ - progress_at_ns_ >= SilenceNs()) Stuck();
+  if (now_ - progress_at_ns_ >= kSilence * TimerNs()) Stuck();
 }
 
-int64_t World::SilenceNs() const { return kSilence * (kLongestTimer + kTrialWaits * slowest_ns_); }
+int64_t World::TimerNs() const { return kLongestTimer + kTrialWaits * slowest_ns_; }
 
 void World::Stuck() {
   struct Record record = RecordOf(Kind::kStuck);
+  // Whatever goes round does something once within the longest timer. What happened before that was the last there was.
+  record.value = now_ - moved_at_ns_ <= TimerNs() ? 1 : 0;
   std::string text;
   for (const std::string& line : Pending()) text += (text.empty() ? "" : "\n") + line;
   record.text = recorder_.AddText(text.empty() ? "nobody says what it waits for" : std::move(text));

@@ -190,6 +190,8 @@ class World final : public Surface {
 
   // Progress of the ledger: something was settled, accepted or appended.
   void Progress() { ++progress_; }
+  // Somebody is at work, whether anything comes of it or not: an attempt or a publish begins, a partition changes hands.
+  void Moves() { moved_at_ns_ = now_; }
 
   // Calls on fibers: attempts that use ports, and the closing of instances.
   struct FiberCall {
@@ -270,8 +272,8 @@ class World final : public Surface {
   bool Resting() const;
   void Quiet();
   void Stuck();
-  // For how long nothing of the ledger may move.
-  int64_t SilenceNs() const;
+  // The longest that anybody waits before it does something again; nothing of the ledger may move for several of these.
+  int64_t TimerNs() const;
   void Finish();
   void BrokerDue();
   std::vector<std::string> Pending();
@@ -352,6 +354,7 @@ class World final : public Surface {
   uint64_t progress_seen_ = 0;
   int64_t slowest_ns_ = 0;  // by how much a fault makes attempts longer
   int64_t progress_at_ns_ = 0;
+  int64_t moved_at_ns_ = 0;
   int64_t settled_checked_ns_ = -1;
   bool finishing_ = false;
   bool over_ = false;
