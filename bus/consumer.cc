@@ -60,6 +60,7 @@ class Consumer::Checker final : public ConsumerHandler {
     user_.OnNoted(holding, status);
   }
   void OnTrouble(const absl::Status& status) override { user_.OnTrouble(status); }
+  void OnDataLoss(const DataLoss& loss) override { user_.OnDataLoss(loss); }
 
  private:
   Consumer& consumer_;

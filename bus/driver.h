@@ -49,6 +49,16 @@ class Waker {
 
 // ---------------------------------------------------------------- consuming
 
+// What the broker destroyed of a partition before the group had settled it.
+struct DataLoss {
+  Partition partition;
+  // Logs: offsets, both included; to the last one where the log's end is gone, as nobody knows how far it went. Queues:
+  // everything.
+  uint64_t first = 0;
+  uint64_t last = UINT64_MAX;
+  absl::Status status;  // DataLoss, in words
+};
+
 // What a consumer learns. All calls come from inside ConsumerDriver::Poll; Settle, Flow and Release may be called from
 // them.
 class ConsumerHandler {
@@ -69,9 +79,11 @@ class ConsumerHandler {
   // per Settle with a note, in order. None after Close. Settlements without one are not answered: settled means "sent", and redelivery
   // after it is legal.
   virtual void OnNoted(Holding holding, const absl::Status& status) = 0;
-  // The state of the connection, the group or a partition's data changed for the worse, or is well again (OK). DataLoss
-  // names what was destroyed and the driver goes on behind the hole.
+  // The state of the connection, the group or a partition's data changed for the worse, or is well again (OK).
   virtual void OnTrouble(const absl::Status& status) = 0;
+  // Something was destroyed; the driver goes on behind the hole. Once for each partition that has lost something. Whoever is
+  // content with the words hears them as any other trouble.
+  virtual void OnDataLoss(const DataLoss& loss) { OnTrouble(loss.status); }
 };
 
 // Which messages to settle: all from `first` to `last` (sequences of one holding, both included).

@@ -59,6 +59,7 @@ void Attempts::Dispatch(stages::AttemptGroup* group) {
     run.messages.push_back(
         member_.MessageAt(static_cast<uint32_t>(item.holding.partition.number), item.delivery.sequence));
   if (!world_.Begin(member_, ActionKind::kDispatch, run.messages)) return;
+  world_.Moves();
   struct Record record = world_.RecordOf(Kind::kDispatch, member_);
   record.topic = world_.subject().topology().stages[member_.stage].input;
   for (size_t i = 0; i < group->items.size(); ++i) {

@@ -6,14 +6,14 @@
 namespace millrace::sim {
 namespace {
 
-CheckResult Run(const Checker& checker, const CheckContext& context, std::span<const Suspension> suspensions) {
-  for (const Suspension& suspension : suspensions) {
+CheckResult Run(const Checker& checker, const CheckContext& context, const CheckInput& input) {
+  for (const Suspension& suspension : input.suspensions) {
     if (suspension.promise == checker.name) {
       return {.verdict = Verdict::kNotCheckable, .findings = {}, .why = std::string(suspension.why)};
     }
   }
   if (checker.needs_faultless && context.faultless == nullptr) {
-    return {.verdict = Verdict::kNotCheckable, .findings = {}, .why = "the plan was not run without its faults"};
+    return {.verdict = Verdict::kNotCheckable, .findings = {}, .why = std::string(input.why_not)};
   }
   return checker.check(context);
 }
@@ -50,13 +50,12 @@ Verdicts CheckAll(const CheckInput& input) {
   const WithIndex context(input);
   Verdicts verdicts;
   verdicts.results.reserve(AllCheckers().size());
-  for (const Checker* checker : AllCheckers())
-    verdicts.results.push_back(Run(*checker, context.context, input.suspensions));
+  for (const Checker* checker : AllCheckers()) verdicts.results.push_back(Run(*checker, context.context, input));
   return verdicts;
 }
 
 CheckResult CheckOne(const Checker& checker, const CheckInput& input) {
-  return Run(checker, WithIndex(input).context, input.suspensions);
+  return Run(checker, WithIndex(input).context, input);
 }
 
 }  // namespace millrace::sim

@@ -44,6 +44,8 @@ struct CheckInput {
   // The same plan without faults; nullptr where it has not been run (then what needs it is not checkable). It may have no
   // records: only jobs, dead letters and the final state (sim/oracle.h).
   const History* faultless = nullptr;
+  // Why there is none, where there is none.
+  std::string_view why_not = "the plan was not run without its faults";
   // Of the faults that struck: FaultType::suspends.
   std::span<const Suspension> suspensions = {};
   // Of the history, where somebody has made it already.

@@ -24,6 +24,7 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
 
   void OnAssigned(std::span<const bus::Assignment> assignments) override {
     driver_.calm_.Told();
+    driver_.world_.Moves();
     for (const bus::Assignment& a : assignments) {
       struct Record record = Of(Kind::kAssigned, a.holding);
       record.value = a.start;
@@ -67,12 +68,19 @@ class SimConsumer::Handler final : public bus::ConsumerHandler {
     driver_.calm_.Told();
     struct Record record = driver_.world_.RecordOf(Kind::kTrouble, driver_.member_);
     record.value = static_cast<uint64_t>(status.code());
-    if (absl::IsDataLoss(status)) {
-      record.text = driver_.world_.recorder().AddText(std::string(status.message()));
-      driver_.world_.Announced(driver_.member_.stage);
-    }
     driver_.world_.Record(record);
     inner_.OnTrouble(status);
+  }
+  void OnDataLoss(const bus::DataLoss& loss) override {
+    driver_.calm_.Told();
+    struct Record record = Of(Kind::kTrouble, {.partition = loss.partition});
+    record.value = static_cast<uint64_t>(loss.status.code());
+    record.sequence = loss.first;
+    record.count = static_cast<uint32_t>(std::min<uint64_t>(loss.last - loss.first, kNoEnd - 1)) + 1;
+    record.text = driver_.world_.recorder().AddText(std::string(loss.status.message()));
+    driver_.world_.Record(record);
+    driver_.world_.Announced(record.stage, record.partition, loss.last);
+    inner_.OnDataLoss(loss);
   }
 
  private:

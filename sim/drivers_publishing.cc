@@ -43,6 +43,7 @@ size_t SimProducer::Publish(std::span<const bus::Outgoing> messages, uint64_t fi
   const World::Publishing publishing(world_, messages, interned);
   const size_t taken = core_->Publish(messages, first_token);
   member_.unanswered += static_cast<uint32_t>(taken);
+  if (taken > 0) world_.Moves();
   struct Record record = world_.RecordOf(Kind::kPublish, member_);
   for (size_t i = 0; i < taken; ++i) {
     record.message = published[first_token - 1 + i];

@@ -25,6 +25,7 @@ inline constexpr uint32_t kNoFault = UINT32_MAX;
 inline constexpr uint16_t kNoProcess = UINT16_MAX;  // the broker, the feed or the world
 inline constexpr uint16_t kNoStage = UINT16_MAX;
 inline constexpr uint16_t kNoTopic = UINT16_MAX;
+inline constexpr uint32_t kNoEnd = UINT32_MAX;  // a count: as many as there are
 
 // How the columns are used is said per kind; what is not named is 0 or none. "place" is topic, partition, sequence:
 // on logs sequence is the offset, on queues a delivery tag for what a process says, and a count of appends for the
@@ -46,7 +47,8 @@ enum class Kind : uint8_t {
   kRevoking,  // stage, topic, partition, epoch: may still settle until it releases
   kReleased,  // stage, topic, partition, epoch: given back; no settlement after it
   kLost,      // stage, topic, partition, epoch: told that it is no longer ours
-  kTrouble,   // stage; value: absl::StatusCode that the bus told (0: well again); text: index into texts
+  kTrouble,  // stage; value: absl::StatusCode that the bus told (0: well again); text: index into texts. DataLoss: topic,
+             // partition: of which something was destroyed; sequence, count (logs): from which offset on, how many
 
   // A process: a message in a stage.
   kDelivered,  // stage, message, place, epoch; value: redeliveries, as the broker counts them

@@ -94,7 +94,6 @@ void HistoryIndex::LayOut() {
     slot_begin_.push_back(slot_begin_.back() + slots);
   }
   committed_.assign(slots(), 0);
-  data_loss_.assign(topology.stages.size(), kNever);
 
   // Stages in the order of their ordinals, so that a message's pairs can be filled in at once.
   std::vector<std::vector<uint16_t>> readers_of(topology.topics.size());

@@ -66,6 +66,7 @@ struct PairFacts {
   uint32_t settled_at = kNever;    // first settlement at the broker
   uint32_t destroyed_at = kNever;  // while the group had not settled it
   uint32_t destroyed = 0;          // how many copies of it
+  uint32_t announced = 0;          // … of which a process of the group was told afterwards
   uint32_t open = 0;               // copies that are on the bus for the group at the end
   uint16_t stage = kNoStage;
 
@@ -223,11 +224,8 @@ class HistoryIndex {
   // The holding that a process's record speaks of, by its place and epoch; kNone when it was never given that.
   uint32_t HoldingOf(uint32_t record) const { return holding_of_[record]; }
 
-  // Whether what was destroyed of the pair was told afterwards.
-  bool Announced(const PairFacts& pair) const {
-    return pair.destroyed_at != kNever && data_loss_[pair.stage] != kNever &&
-           data_loss_[pair.stage] > pair.destroyed_at;
-  }
+  // Whether all that was destroyed of the pair was told afterwards: of its partition, and on logs of its offset.
+  static bool Announced(const PairFacts& pair) { return pair.destroyed > 0 && pair.announced == pair.destroyed; }
 
  private:
   struct Building;
@@ -276,7 +274,11 @@ class HistoryIndex {
   std::vector<uint32_t> holding_of_;
   std::vector<uint64_t> committed_;
   std::vector<StepBack> steps_back_;
-  std::vector<uint32_t> data_loss_;  // by stage: when a process of it was told last that messages were destroyed
+  struct Untold {
+    uint64_t sequence = 0;
+    uint32_t pair = kNone;
+  };
+  std::vector<std::vector<Untold>> untold_;  // by slot: copies that were destroyed, and nobody has told of yet
 };
 
 }  // namespace millrace::sim

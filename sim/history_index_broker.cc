@@ -136,6 +136,10 @@ void HistoryIndex::TakeDestroyed(uint32_t at) {
   PairFacts& pair = pairs_[index];
   if (pair.destroyed++ == 0) pair.destroyed_at = at;
   if (queue() && pair.open > 0) --pair.open;
+  const uint32_t slot = SlotOf(record.stage, record.partition);
+  if (slot == kNone) return;
+  if (untold_.empty()) untold_.resize(slots());
+  untold_[slot].push_back({.sequence = record.sequence, .pair = index});
 }
 
 }  // namespace millrace::sim

@@ -122,7 +122,15 @@ void HistoryIndex::TakeTransacted(uint32_t at, Building* b) {
 void HistoryIndex::TakeTrouble(uint32_t at) {
   constexpr uint64_t kDataLoss = 15;
   const Record& record = history_.records[at];
-  if (record.value == kDataLoss && record.stage < data_loss_.size()) data_loss_[record.stage] = at;
+  const uint32_t slot = SlotOf(record.stage, record.partition);
+  if (record.value != kDataLoss || slot == kNone || record.topic != stage_input_[record.stage] || untold_.empty())
+    return;
+  std::erase_if(untold_[slot], [&](const Untold& untold) {
+    const bool told = queue() || (untold.sequence >= record.sequence &&
+                                  (record.count == kNoEnd || untold.sequence - record.sequence < record.count));
+    if (told) ++pairs_[untold.pair].announced;
+    return told;
+  });
 }
 
 }  // namespace millrace::sim

@@ -121,7 +121,7 @@ TEST(HistoryIndex, DestroyedAndAnnounced) {
   const uint32_t job = b.Job("a", "raw"), in = b.Input(job);
   b.Feed(job).Destroy("parse", in);
   const uint32_t destroyed = b.last();
-  b.Trouble(0, "parse", 15);
+  b.DataLoss(0, "parse");
   const HistoryIndex index(b.history());
   const PairFacts& pair = index.pair(index.PairOf(b.stage("parse"), in));
   EXPECT_EQ(pair.destroyed_at, destroyed);

@@ -26,7 +26,7 @@ TEST(Ledger, EachJobIsInOneSet) {
   b.Work(0, "parse", b.Input(stored), {out}).Work(0, "store", out);
   b.Die(0, "parse", letter).Sent(0, "parse", letter).Settled(0, "parse", b.Input(dead));
   b.Settled(0, "parse", b.Input(lost));
-  b.Destroy("parse", b.Input(gone)).Trouble(0, "parse", 15).Committed("parse", 0, 4);
+  b.Destroy("parse", b.Input(gone)).DataLoss(0, "parse").Committed("parse", 0, 4);
   const HistoryIndex index(b.history());
   const Balance balance = BalanceOf(index);
   EXPECT_EQ(balance.accepted, (Jobs{stored, dead, lost, gone, open}));

@@ -56,7 +56,7 @@ bool LogSide::Destroy(uint16_t topic, uint16_t partition, uint64_t count) {
       record.sequence = static_cast<uint64_t>(offset);
       record.message = messages_[topic][partition][static_cast<size_t>(offset)];
       world_.Record(record);
-      world_.Destroyed(reader);
+      world_.Destroyed(reader, partition, record.sequence);
     }
   }
   broker_.DeleteRecordsBefore(place, to);

@@ -98,7 +98,7 @@ bool QueueSide::DeleteQueue(uint16_t stage, uint16_t partition) {
     record.partition = partition;
     record.message = world_.recorder().Intern(place->topic, resting.message);
     world_.Record(record);
-    world_.Destroyed(stage);
+    world_.Destroyed(stage, partition, /*last=*/0);
     return true;
   });
   broker_.DeleteQueue(place->name, world_.Now());

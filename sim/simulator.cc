@@ -104,17 +104,14 @@ Outcome Simulator::Judge(const Plan& plan, bool faultless) {
   outcome.effective = Effective(outcome.history);
   const std::vector<Suspension> suspensions = SuspensionsOf(plan, outcome.history);
   const HistoryIndex index(outcome.history);
-  // One that fired and struck nobody suspends nothing, and is no reason either to compare the run with itself.
-  const bool calm = !index.Has(Kind::kFault);
   for (const Fate fate : FatesOf(index)) {
     outcome.accepted += fate != Fate::kNotAccepted ? 1 : 0;
     outcome.settled += fate == Fate::kSettled ? 1 : 0;
     outcome.dead_lettered += fate == Fate::kDeadLettered ? 1 : 0;
   }
   std::optional<History> without;
-  if (calm) {
-    outcome.compared_with = ComparedWith::kItself;
-  } else if (faultless) {
+  std::string why_not;
+  if (faultless) {
     // Without the jobs too that faults have made impossible: the rest must come to the same.
     const std::vector<uint8_t> excused = ExcusedJobs({.plan = plan, .history = outcome.history, .index = index});
     std::vector<uint32_t> left_out;
@@ -123,16 +120,26 @@ Outcome Simulator::Judge(const Plan& plan, bool faultless) {
     }
     std::sort(left_out.begin(), left_out.end());
     absl::StatusOr<History> expected = oracle_.Run(plan, left_out);
-    outcome.compared_with = expected.ok() ? ComparedWith::kOracle : ComparedWith::kFaultlessRun;
-    without = expected.ok() ? *std::move(expected) : WithoutFaults(plan, left_out);
+    // One that fired and struck nobody suspends nothing, and what is left without it is worth a run of its own. Where none
+    // has fired such a run would be this one again.
+    if (expected.ok()) {
+      outcome.compared_with = ComparedWith::kOracle;
+      without = *std::move(expected);
+    } else if (index.Has(Kind::kFault)) {
+      outcome.compared_with = ComparedWith::kFaultlessRun;
+      without = WithoutFaults(plan, left_out);
+    } else {
+      why_not = absl::StrCat("no fault fired, and what the stages alone would leave cannot be said: ",
+                             std::string(expected.status().message()));
+    }
   }
-  outcome.verdicts = CheckAll({.plan = plan,
-                               .history = outcome.history,
-                               .faultless = without.has_value() ? &*without
-                                            : calm              ? &outcome.history
-                                                                : nullptr,
-                               .suspensions = suspensions,
-                               .index = &index});
+  CheckInput input{.plan = plan,
+                   .history = outcome.history,
+                   .faultless = without.has_value() ? &*without : nullptr,
+                   .suspensions = suspensions,
+                   .index = &index};
+  if (!why_not.empty()) input.why_not = why_not;
+  outcome.verdicts = CheckAll(input);
   return outcome;
 }
 

@@ -33,9 +33,8 @@ namespace millrace::sim {
 
 // What final state and dead letters were compared with.
 enum class ComparedWith : uint8_t {
-  kNothing,
-  kItself,        // no fault has fired
-  kOracle,        // what the stages alone make of the jobs (sim/oracle.h)
+  kNothing,  // nobody has asked; or no fault has fired, so that it is the run without them, and the oracle cannot say
+  kOracle,   // what the stages alone make of the jobs (sim/oracle.h)
   kFaultlessRun,  // the plan run without its faults, where the oracle cannot say
 };
 

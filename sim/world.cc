@@ -190,8 +190,8 @@ void World::BrokerDue() {
 void World::CheckSettled() {
   if (finishing_ || !feed_->done() || now_ - settled_checked_ns_ < kSettledEvery) return;
   settled_checked_ns_ = now_;
-  const bool told = std::none_of(untold_.begin(), untold_.end(), [this](int64_t since) {
-    return since != kTold && now_ - since < kSilence * kLongestTimer;
+  const bool told = std::none_of(untold_.begin(), untold_.end(), [this](const auto& untold) {
+    return now_ - untold.second.since_ns < kSilence * kLongestTimer;
   });
   if (told && broker_->AllSettled() && FaultsHealed() && Resting()) Quiet();
 }
@@ -226,7 +226,7 @@ void World::Finish() {
 void World::Look() {
   Schedule(now_ + kLookEvery, What::kLook);
   if (finishing_) {
-    if (now_ - progress_at_ns_ >= SilenceNs()) Stuck();
+    if (now_ - progress_at_ns_ >= kSilence * TimerNs()) Stuck();
     return;
   }
   CheckSettled();
@@ -243,13 +243,15 @@ void World::Look() {
     progress_seen_ = progress_;
     progress_at_ns_ = now_;
   }
-  if (now_ - progress_at_ns_ >= SilenceNs()) Stuck();
+  if (now_ - progress_at_ns_ >= kSilence * TimerNs()) Stuck();
 }
 
-int64_t World::SilenceNs() const { return kSilence * (kLongestTimer + kTrialWaits * slowest_ns_); }
+int64_t World::TimerNs() const { return kLongestTimer + kTrialWaits * slowest_ns_; }
 
 void World::Stuck() {
   struct Record record = RecordOf(Kind::kStuck);
+  // Whatever goes round does something once within the longest timer. What happened before that was the last there was.
+  record.value = now_ - moved_at_ns_ <= TimerNs() ? 1 : 0;
   std::string text;
   for (const std::string& line : Pending()) text += (text.empty() ? "" : "\n") + line;
   record.text = recorder_.AddText(text.empty() ? "nobody says what it waits for" : std::move(text));

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -173,13 +174,13 @@ class World final : public Surface {
 
   void CrashMember(Member& member);
 
-  // The broker has destroyed what that stage's group had not settled: a run is not at its end before the group has told.
-  void Destroyed(uint16_t stage) {
-    untold_.resize(std::max<size_t>(untold_.size(), stage + size_t{1}));
-    untold_[stage] = now_;
-  }
-  void Announced(uint16_t stage) {
-    if (stage < untold_.size()) untold_[stage] = kTold;
+  // The broker has destroyed what that stage's group had not settled, up to that offset (on queues: 0): a run is not at its
+  // end before the group has told of it.
+  void Destroyed(uint16_t stage, uint16_t partition, uint64_t last) { untold_[{stage, partition}] = {now_, last}; }
+  // A process of the group was told of what was destroyed up to there.
+  void Announced(uint16_t stage, uint16_t partition, uint64_t last) {
+    const auto untold = untold_.find({stage, partition});
+    if (untold != untold_.end() && untold->second.last <= last) untold_.erase(untold);
   }
 
   // A message has killed a process: a step on the way to finding that out, as long as there are not too many.
@@ -189,6 +190,8 @@ class World final : public Surface {
 
   // Progress of the ledger: something was settled, accepted or appended.
   void Progress() { ++progress_; }
+  // Somebody is at work, whether anything comes of it or not: an attempt or a publish begins, a partition changes hands.
+  void Moves() { moved_at_ns_ = now_; }
 
   // Calls on fibers: attempts that use ports, and the closing of instances.
   struct FiberCall {
@@ -269,8 +272,8 @@ class World final : public Surface {
   bool Resting() const;
   void Quiet();
   void Stuck();
-  // For how long nothing of the ledger may move.
-  int64_t SilenceNs() const;
+  // The longest that anybody waits before it does something again; nothing of the ledger may move for several of these.
+  int64_t TimerNs() const;
   void Finish();
   void BrokerDue();
   std::vector<std::string> Pending();
@@ -340,14 +343,18 @@ class World final : public Surface {
   bool armed_ = false;                // … and one of them has armed something
   std::vector<Behaviour> behaviours_;
 
-  static constexpr int64_t kTold = -1;
+  struct Untold {
+    int64_t since_ns = 0;
+    uint64_t last = 0;
+  };
   static constexpr uint32_t kKillsMax = 200;
   uint32_t kills_ = 0;
-  std::vector<int64_t> untold_;  // by stage: since when something destroyed has not been told
+  std::map<std::pair<uint16_t, uint16_t>, Untold> untold_;  // by stage and partition: destroyed, and not told yet
   uint64_t progress_ = 0;
   uint64_t progress_seen_ = 0;
   int64_t slowest_ns_ = 0;  // by how much a fault makes attempts longer
   int64_t progress_at_ns_ = 0;
+  int64_t moved_at_ns_ = 0;
   int64_t settled_checked_ns_ = -1;
   bool finishing_ = false;
   bool over_ = false;

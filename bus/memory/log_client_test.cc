@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "bus/memory/log_test_support.h"
 
 namespace millrace::bus {
@@ -557,7 +559,33 @@ TEST_F(LogClientTest, RetentionThatOvertakesIsAnnounced) {
   EXPECT_TRUE(absl::IsDataLoss(a.recorder.troubles[0]));
   EXPECT_NE(std::string(a.recorder.troubles[0].message()).find("offsets 2 to 6"), std::string::npos)
       << a.recorder.troubles[0];
+  ASSERT_EQ(a.recorder.losses.size(), 1u);
+  EXPECT_EQ(a.recorder.losses[0].partition, (Partition{0, 0}));
+  EXPECT_EQ(a.recorder.losses[0].first, 2u);
+  EXPECT_EQ(a.recorder.losses[0].last, 6u);
   EXPECT_EQ(a.recorder.Bodies(), (std::vector<std::string>{"m0", "m1", "m7", "m8", "m9"}));
+}
+
+// One answer of the broker may tell of several partitions: each is announced by itself.
+TEST_F(LogClientTest, EachPartitionThatLostSomethingIsAnnounced) {
+  Topic(3);
+  for (int32_t partition = 0; partition < 3; ++partition) Put(partition, 10);
+  broker.SetCommitted("g", {topic, 0}, 2, "");
+  broker.SetCommitted("g", {topic, 2}, 5, "");
+  broker.DeleteRecordsBefore({topic, 0}, 4);
+  broker.DeleteRecordsBefore({topic, 2}, 9);
+  Member& a = Join();
+  Settle();
+  ASSERT_EQ(a.recorder.losses.size(), 2u);
+  EXPECT_EQ(a.recorder.troubles.size(), 2u);
+  std::sort(a.recorder.losses.begin(), a.recorder.losses.end(),
+            [](const DataLoss& x, const DataLoss& y) { return x.partition < y.partition; });
+  EXPECT_EQ(a.recorder.losses[0].partition, (Partition{0, 0}));
+  EXPECT_EQ(a.recorder.losses[0].first, 2u);
+  EXPECT_EQ(a.recorder.losses[0].last, 3u);
+  EXPECT_EQ(a.recorder.losses[1].partition, (Partition{0, 2}));
+  EXPECT_EQ(a.recorder.losses[1].first, 5u);
+  EXPECT_EQ(a.recorder.losses[1].last, 8u);
 }
 
 // Nobody hears what is announced while it closes, so it leaves both the offset and the announcement to the next owner.
@@ -599,6 +627,9 @@ TEST_F(LogClientTest, WhatWasDestroyedBeforeTheFirstReadIsAnnounced) {
   Settle();
   ASSERT_EQ(a.recorder.troubles.size(), 1u);
   EXPECT_TRUE(absl::IsDataLoss(a.recorder.troubles[0]));
+  ASSERT_EQ(a.recorder.losses.size(), 1u);
+  EXPECT_EQ(a.recorder.losses[0].first, 0u);
+  EXPECT_EQ(a.recorder.losses[0].last, 2u);
   EXPECT_EQ(a.recorder.held.at({0, 0}).start, 3u);
 }
 
@@ -610,6 +641,9 @@ TEST_F(LogClientTest, ACommittedOffsetBehindTheEndIsAnnounced) {
   Settle();
   ASSERT_FALSE(a.recorder.troubles.empty());
   EXPECT_TRUE(absl::IsDataLoss(a.recorder.troubles[0]));
+  ASSERT_FALSE(a.recorder.losses.empty());
+  EXPECT_EQ(a.recorder.losses[0].first, 3u);
+  EXPECT_EQ(a.recorder.losses[0].last, UINT64_MAX);
   EXPECT_EQ(a.recorder.held.at({0, 0}).start, 3u);
   Put(0, 1);
   Settle();

@@ -111,9 +111,7 @@ MonotonicTime LogConsumer::NextTimer() const {
 }
 
 void LogConsumer::Tell() {
-  if (!troubles_.empty()) {
-    for (const absl::Status& trouble : std::exchange(troubles_, {})) handler_->OnTrouble(trouble);
-  }
+  if (!troubles_.empty()) troubles_.Tell(*handler_);
   if (!revoking_.empty()) {
     const std::vector<Holding> told = std::exchange(revoking_, {});
     handler_->OnRevoking(told, RevokeDeadline());

@@ -41,6 +41,7 @@
 #include "bus/memory/log_membership.h"
 #include "bus/memory/log_wire.h"
 #include "bus/memory/queue_ring.h"
+#include "bus/memory/troubles.h"
 
 namespace millrace::bus {
 
@@ -248,7 +249,7 @@ class LogConsumer : public ConsumerDriver, private LogMembership::Host {
   std::vector<Holding> revoking_;
   std::vector<Holding> lost_;
   std::vector<std::pair<Holding, absl::Status>> noted_;
-  std::vector<absl::Status> troubles_;
+  Troubles troubles_;
   bool unwell_ = false;  // told Unavailable, and not OK since
   ConsumerHandler* handler_ = nullptr;
 };

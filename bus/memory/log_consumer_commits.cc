@@ -168,7 +168,7 @@ void LogConsumer::OnCommitAnswered(const LogEvent& event) {
     if (carried) slot.note_taken.clear();
     if (carried || (commit.notes > 0 && slot.note == note)) slot.note = slot.note_taken;
     slot.dirty = true;
-    troubles_.push_back(NoteRefused());
+    troubles_.Add(NoteRefused());
   } else if (current && !over) {
     // The group is between two generations, or its coordinator away. The partition is still ours: say it again.
     slot.dirty = true;

@@ -15,7 +15,7 @@ void LogConsumer::Handle(LogEvent& event) {
     case LogEventKind::kReply:
       break;
     case LogEventKind::kTrouble:
-      troubles_.push_back(std::move(event.detail->trouble));
+      troubles_.Add(std::move(event.detail->trouble));
       return;
     case LogEventKind::kProduced:
     case LogEventKind::kWritable:
@@ -50,7 +50,7 @@ void LogConsumer::OnConnected() {
   connecting_ = false;
   connected_ = true;
   failures_ = 0;
-  if (unwell_) troubles_.push_back(absl::OkStatus());
+  if (unwell_) troubles_.Add(absl::OkStatus());
   unwell_ = false;
   membership_.OnConnected(now_);
   for (Slot& slot : slots_) WantFetch(slot);
@@ -65,7 +65,7 @@ void LogConsumer::OnDisconnected() {
       std::min(log_options_.reconnect_max, log_options_.reconnect_min * (int64_t{1} << std::min(failures_, 16u)));
   connect_at_ = now_ + pause;
   ++failures_;
-  if (!unwell_) troubles_.push_back(absl::UnavailableError("the connection to the broker is gone; trying again"));
+  if (!unwell_) troubles_.Add(absl::UnavailableError("the connection to the broker is gone; trying again"));
   unwell_ = true;
   metadata_id_ = offsets_id_ = 0;
   ask_offsets_ = true;
@@ -96,7 +96,7 @@ void LogConsumer::OnMetadata(const LogEvent& event) {
   for (const LogTopicInfo& topic : event.detail->topics) {
     if (topic.id < 0) {
       failed_ = true;
-      troubles_.push_back(
+      troubles_.Add(
           absl::FailedPreconditionError("topic \"" + topic.name + "\" does not exist; apply the topology first"));
       return;
     }
@@ -133,9 +133,10 @@ void LogConsumer::OnOffsets(const LogEvent& event) {
 void LogConsumer::OnStart(Slot& slot, const LogOffsets& offsets) {
   const int64_t start = offsets.committed >= 0 ? offsets.committed : offsets.start;
   if (offsets.committed < 0 && offsets.start > 0) {
-    troubles_.push_back(absl::DataLossError(NameOfSlot(slot) + ": offsets 0 to " + std::to_string(offsets.start - 1) +
-                                            " were destroyed before group \"" + options_.group +
-                                            "\" had settled any; starting behind them"));
+    troubles_.AddLoss(slot.partition, 0, static_cast<uint64_t>(offsets.start - 1),
+                      NameOfSlot(slot) + ": offsets 0 to " + std::to_string(offsets.start - 1) +
+                          " were destroyed before group \"" + options_.group +
+                          "\" had settled any; starting behind them");
   }
   slot.state = SlotState::kHeld;
   slot.epoch = ++last_epoch_;
@@ -158,7 +159,7 @@ void LogConsumer::OnFetched(LogEvent& event) {
   }
   if (event.error != LogError::kNone) {
     failed_ = true;
-    troubles_.push_back(absl::FailedPreconditionError(NameOfSlot(*slot) + ": " + std::string(NameOf(event.error))));
+    troubles_.Add(absl::FailedPreconditionError(NameOfSlot(*slot) + ": " + std::string(NameOf(event.error))));
     return;
   }
   if (event.records.empty()) {
@@ -186,9 +187,10 @@ void LogConsumer::OnRangeChecked(Slot& slot, const LogOffsets& offsets) {
   // Whoever closes tells nobody any more: the next owner, who begins where we have settled, finds it out and does.
   if (phase_ != Phase::kRunning) return;
   if (slot.position > offsets.end) {
-    troubles_.push_back(absl::DataLossError(NameOfSlot(slot) + ": the log ends at offset " +
-                                            std::to_string(offsets.end) + ", the group was at " +
-                                            std::to_string(slot.position) + ": its end was destroyed; going on there"));
+    troubles_.AddLoss(slot.partition, static_cast<uint64_t>(offsets.end), UINT64_MAX,
+                      NameOfSlot(slot) + ": the log ends at offset " + std::to_string(offsets.end) +
+                          ", the group was at " + std::to_string(slot.position) +
+                          ": its end was destroyed; going on there");
     if (slot.held()) lost_.push_back(slot.holding());
     const bool ours = slot.state == SlotState::kHeld;
     Free(slot, Stale());
@@ -202,10 +204,10 @@ void LogConsumer::OnRangeChecked(Slot& slot, const LogOffsets& offsets) {
   }
   const int64_t unread = std::max(slot.position, offsets.committed);
   if (unread < offsets.start) {
-    troubles_.push_back(absl::DataLossError(NameOfSlot(slot) + ": retention destroyed offsets " +
-                                            std::to_string(unread) + " to " + std::to_string(offsets.start - 1) +
-                                            " before group \"" + options_.group +
-                                            "\" had settled them; going on behind them"));
+    troubles_.AddLoss(slot.partition, static_cast<uint64_t>(unread), static_cast<uint64_t>(offsets.start - 1),
+                      NameOfSlot(slot) + ": retention destroyed offsets " + std::to_string(unread) + " to " +
+                          std::to_string(offsets.start - 1) + " before group \"" + options_.group +
+                          "\" had settled them; going on behind them");
   }
   const bool idle = slot.settled >= slot.delivered;
   slot.position = std::max(slot.position, offsets.start);

@@ -198,7 +198,7 @@ void LogConsumer::OnOut(const absl::Status& why, bool fatal) {
   join_at_ = now_;
   if (!fatal) return;
   failed_ = true;
-  troubles_.push_back(why);
+  troubles_.Add(why);
 }
 
 void LogConsumer::OnLeft() {

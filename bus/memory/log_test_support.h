@@ -62,6 +62,10 @@ class Recorder : public ConsumerHandler {
   }
   void OnNoted(Holding holding, const absl::Status& status) override { noted.emplace_back(holding, status); }
   void OnTrouble(const absl::Status& status) override { troubles.push_back(status); }
+  void OnDataLoss(const DataLoss& loss) override {
+    losses.push_back(loss);
+    OnTrouble(loss.status);
+  }
 
   static std::string Name(const Holding& h) {
     return std::to_string(h.partition.topic) + "/" + std::to_string(h.partition.number);
@@ -83,7 +87,8 @@ class Recorder : public ConsumerHandler {
   std::vector<Got> got;
   std::vector<size_t> batches;
   std::vector<std::pair<Holding, absl::Status>> noted;
-  std::vector<absl::Status> troubles;
+  std::vector<absl::Status> troubles;  // losses too
+  std::vector<DataLoss> losses;
   std::vector<std::string> log;
   std::function<void(const DeliveryBatch&)> on_batch;
   std::function<void(std::span<const Holding>)> on_revoking;

@@ -114,10 +114,10 @@ void QueueConsumer::OnSubscribed(QueueSlot& slot, uint32_t consumer) {
   if (std::exchange(slot.recreate, false)) {
     // Somebody else may have declared it before us, and it may have been deleted again since: whether it was there just now
     // the broker does not say, and nobody but us may be left to know of it.
-    untold_.push_back(
-        absl::DataLossError("queue '" + slot.queue +
-                            "' was declared anew; where others had done so and it was deleted once more, what came in "
-                            "between is gone too"));
+    untold_.AddLoss(slot.partition,
+                    "queue '" + slot.queue +
+                        "' was declared anew; where others had done so and it was deleted once more, what came in "
+                        "between is gone too");
   }
   if (slot.state == QueueSlot::State::kClosing) return OnFlushed(slot, consumer);
   if (slot.state != QueueSlot::State::kOpening) return;
@@ -144,8 +144,8 @@ void QueueConsumer::OnChannelClosed(QueueSlot& slot, const Event& event) {
   if (event.code == kNotFound && !slot.recreate && !Existing(slot)) {
     slot.recreate = true;
     slot.retry_at = now_;
-    untold_.push_back(absl::DataLossError(
-        "queue '" + slot.queue + "' is gone, and with it every message that was not settled; declaring it anew"));
+    untold_.AddLoss(slot.partition, "queue '" + slot.queue +
+                                        "' is gone, and with it every message that was not settled; declaring it anew");
     return;
   }
   SetTrouble(slot.queue, absl::UnavailableError("the broker closed the channel of queue '" + slot.queue +
@@ -156,9 +156,9 @@ void QueueConsumer::OnChannelClosed(QueueSlot& slot, const Event& event) {
 void QueueConsumer::OnCancelled(QueueSlot& slot) {
   if (slot.state == QueueSlot::State::kIdle || slot.state == QueueSlot::State::kClosing) return;
   const bool existing = Existing(slot);
-  untold_.push_back(
-      absl::DataLossError("queue '" + slot.queue + "' was deleted, and with it every message that was not settled; " +
-                          (existing ? "it is not ours: waiting for it to come back" : "declaring it anew")));
+  untold_.AddLoss(slot.partition, "queue '" + slot.queue +
+                                      "' was deleted, and with it every message that was not settled; " +
+                                      (existing ? "it is not ours: waiting for it to come back" : "declaring it anew"));
   Lose(slot);
   slot.recreate = !existing;
   CloseChannel(slot, /*flush=*/false);
@@ -251,11 +251,7 @@ void QueueConsumer::Tell() {
     const std::vector<Holding> lost = std::exchange(lost_, {});
     handler_->OnLost(lost);
   }
-  if (!untold_.empty()) {
-    std::swap(untold_, telling_);
-    for (const absl::Status& status : telling_) handler_->OnTrouble(status);
-    telling_.clear();
-  }
+  if (!untold_.empty()) untold_.Tell(*handler_);
   if (!assigned_.empty()) {
     const std::vector<Assignment> assigned = std::exchange(assigned_, {});
     handler_->OnAssigned(assigned);
@@ -374,10 +370,10 @@ void QueueConsumer::SetTrouble(const std::string& about, absl::Status status) {
   if (status.ok()) {
     if (it == troubles_.end()) return;
     troubles_.erase(it);
-    if (troubles_.empty()) untold_.push_back(absl::OkStatus());
+    if (troubles_.empty()) untold_.Add(absl::OkStatus());
   } else if (it == troubles_.end() || it->second != status) {
     troubles_[about] = status;
-    untold_.push_back(std::move(status));
+    untold_.Add(std::move(status));
   }
 }
 

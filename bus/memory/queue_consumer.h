@@ -26,6 +26,7 @@
 #include "bus/memory/queue_names.h"
 #include "bus/memory/queue_session.h"
 #include "bus/memory/queue_slot.h"
+#include "bus/memory/troubles.h"
 
 namespace millrace::bus {
 
@@ -143,8 +144,7 @@ class QueueConsumer : public ConsumerDriver, private QueueSession::Host {
   std::vector<Holding> revoking_;
   std::vector<Holding> noted_;                    // settlements with a note, which queues don't have
   std::map<std::string, absl::Status> troubles_;  // what is wrong now, by what it is about
-  std::vector<absl::Status> untold_;              // for OnTrouble
-  std::vector<absl::Status> telling_;
+  Troubles untold_;
   // The batch being put together: deliveries of one slot out of one segment.
   QueueSlot* batch_slot_ = nullptr;
   std::vector<Delivery> batch_;

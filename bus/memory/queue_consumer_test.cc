@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "bus/memory/queue_client.h"
 #include "bus/memory/queue_test_support.h"
 #include "bus/random.h"
@@ -364,6 +366,22 @@ TEST_F(QueueConsumerTest, ADeletedQueueIsAnnouncedAndDeclaredAnew) {
   Publish(4, 4);
   Poll();
   EXPECT_EQ(handler().Bodies(), Bodies{"4"}) << "bound again";
+}
+
+TEST_F(QueueConsumerTest, EachQueueThatWasDeletedIsAnnounced) {
+  Make(3);
+  ASSERT_TRUE(broker.DeleteQueue("raw:g:0", now));
+  ASSERT_TRUE(broker.DeleteQueue("raw:g:2", now));
+  Poll();
+  Poll();
+  std::set<int32_t> lost;
+  for (const DataLoss& loss : handler().losses) {
+    EXPECT_TRUE(absl::IsDataLoss(loss.status)) << loss.status;
+    EXPECT_EQ(loss.first, 0u);
+    EXPECT_EQ(loss.last, UINT64_MAX);
+    lost.insert(loss.partition.number);
+  }
+  EXPECT_EQ(lost, (std::set<int32_t>{0, 2}));
 }
 
 TEST_F(QueueConsumerTest, AQueueThatWasDeletedMeanwhileIsAnnouncedToo) {

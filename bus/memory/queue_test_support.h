@@ -94,6 +94,10 @@ class RecordingConsumer : public ConsumerHandler {
   }
   void OnNoted(Holding, const absl::Status& status) override { noted.push_back(status); }
   void OnTrouble(const absl::Status& status) override { troubles.push_back(status); }
+  void OnDataLoss(const DataLoss& loss) override {
+    losses.push_back(loss);
+    OnTrouble(loss.status);
+  }
 
   static std::string Name(Holding h) {
     return std::to_string(h.partition.topic) + "/" + std::to_string(h.partition.number) + "@" + std::to_string(h.epoch);
@@ -114,7 +118,8 @@ class RecordingConsumer : public ConsumerHandler {
   std::vector<Got> got;
   std::vector<size_t> batches;
   std::vector<absl::Status> noted;
-  std::vector<absl::Status> troubles;
+  std::vector<absl::Status> troubles;  // losses too
+  std::vector<DataLoss> losses;
   std::vector<std::string> log;
   std::function<void(const DeliveryBatch&)> on_batch;
   std::function<void(Holding)> on_lost;

@@ -76,10 +76,10 @@ class Comparison {
       return;
     const char* signature = here == nullptr ? "missing" : there == nullptr ? "unexpected" : "different";
     const std::string name = entry.place + " key '" + entry.key + "'";
-    const std::string text = here == nullptr ? name + " is missing: without faults it is " + Shown(there->state)
-                             : there == nullptr
-                                 ? name + " is " + Shown(here->state) + ": without faults there is none"
-                                 : name + " is " + Shown(here->state) + ": without faults it is " + Shown(there->state);
+    // Where no fault has fired it is compared with what the stages alone would leave.
+    const std::string without = context_.index.Has(Kind::kFault) ? ": without faults " : ": by the stages alone ";
+    const std::string text = name + (here == nullptr ? " is missing" : " is " + Shown(here->state)) + without +
+                             (there == nullptr ? "there is none" : "it is " + Shown(there->state));
     uint32_t job = kNoJob, message = kNoMessage;
     std::vector<uint32_t> evidence = Look(entry.key, &job, &message);
     findings_.Add(signature, text, job, message, std::move(evidence));

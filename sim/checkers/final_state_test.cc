@@ -65,8 +65,10 @@ TEST(FinalState, WhatWasDestroyedAndAnnouncedIsExcused) {
   HistoryBuilder faultless = Base(), here = Base();
   here.history().final_state.erase(here.history().final_state.begin());
   here.Destroy("parse", here.Input(0));
-  HistoryBuilder silent = here;
-  here.Trouble(0, "parse", 15).Quiet();
+  HistoryBuilder silent = here, other = here;
+  other.DataLoss(0, "parse", 1).Quiet();
+  EXPECT_EQ(Judge(kName, other.history(), &faultless.history()).verdict, Verdict::kFail) << "another partition";
+  here.DataLoss(0, "parse").Quiet();
   ExpectPass(kName, here.history(), &faultless.history());
   silent.Quiet();
   EXPECT_EQ(Judge(kName, silent.history(), &faultless.history()).verdict, Verdict::kFail);

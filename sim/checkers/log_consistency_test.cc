@@ -101,14 +101,17 @@ TEST(LogConsistency, NonmonotonicPoll) {
   ExpectPass(kName, meanwhile.history());
   back.Committed("parse", 0, 0).Assign(0, "parse");
   ExpectPass(kName, back.history());
-  HistoryBuilder other = told, before = told;
-  told.Trouble(0, "parse", 15).Assign(0, "parse");
+  HistoryBuilder other = told, before = told, elsewhere = told;
+  elsewhere.DataLoss(0, "parse", 1).Assign(0, "parse");
+  elsewhere.record(elsewhere.last()).value = 0;
+  ExpectFail(kName, elsewhere.history(), "nonmonotonic-poll", kNoJob, {elsewhere.last()});  // of another partition
+  told.DataLoss(0, "parse").Assign(0, "parse");
   told.record(told.last()).value = 0;
   ExpectPass(kName, told.history());
-  other.Trouble(1, "parse", 15).Assign(0, "parse");
+  other.DataLoss(1, "parse").Assign(0, "parse");
   other.record(other.last()).value = 0;
   ExpectFail(kName, other.history(), "nonmonotonic-poll", kNoJob, {other.last()});  // another process was told
-  before.Trouble(0, "parse", 15).Assign(0, "parse").Release(0, "parse").Assign(0, "parse");
+  before.DataLoss(0, "parse").Assign(0, "parse").Release(0, "parse").Assign(0, "parse");
   before.record(before.last()).value = 0;
   ExpectFail(kName, before.history(), "nonmonotonic-poll", kNoJob, {before.last()});  // it has started since
 }

@@ -24,7 +24,7 @@ class Starts {
         highest_(index_.slots(), 0),
         lowest_(static_cast<size_t>(index_.processes()) * index_.slots(), 0),
         assigned_(lowest_.size(), 0),
-        shortened_(static_cast<size_t>(index_.processes()) * history_.topology.stages.size(), kNone) {}
+        shortened_(lowest_.size(), kNone) {}
 
   void Run() {
     index_.ForEachOf({Kind::kCommitted, Kind::kStart, Kind::kReleased, Kind::kLost, Kind::kAssigned, Kind::kTrouble},
@@ -40,17 +40,16 @@ class Starts {
     if (record.kind == Kind::kStart) {
       if (record.process >= index_.processes()) return;
       std::copy(committed_.begin(), committed_.end(), lowest_.begin() + LowestOf(record.process, 0));
-      std::fill_n(shortened_.begin() + ShortenedOf(record.process, 0), history_.topology.stages.size(), kNone);
-      return;
-    }
-    if (record.kind == Kind::kTrouble) {
-      if (record.value == kDataLoss && record.process < index_.processes() &&
-          record.stage < history_.topology.stages.size())
-        shortened_[ShortenedOf(record.process, record.stage)] = at;
+      std::fill_n(shortened_.begin() + LowestOf(record.process, 0), index_.slots(), kNone);
       return;
     }
     const uint32_t slot = index_.SlotOf(record.stage, record.partition);
     if (slot == kNone) return;
+    if (record.kind == Kind::kTrouble) {
+      if (record.value == kDataLoss && record.topic != kNoTopic && record.process < index_.processes())
+        shortened_[LowestOf(record.process, slot)] = at;
+      return;
+    }
     if (record.kind == Kind::kCommitted) {
       committed_[slot] = record.sequence;
       highest_[slot] = std::max(highest_[slot], record.sequence);
@@ -77,7 +76,7 @@ class Starts {
     };
     const uint64_t lowest = lowest_[LowestOf(record.process, slot)];
     // Told of since it had the partition last.
-    const uint32_t shortened = shortened_[ShortenedOf(record.process, record.stage)];
+    const uint32_t shortened = shortened_[LowestOf(record.process, slot)];
     const bool told = shortened != kNone && shortened > assigned_[LowestOf(record.process, slot)];
     // Where commits are known by who has asked for them, they need not have been taken.
     if (record.value < lowest && !told && !history_.observed) {
@@ -105,10 +104,6 @@ class Starts {
     return static_cast<size_t>(process) * index_.slots() + slot;
   }
 
-  size_t ShortenedOf(uint32_t process, uint16_t stage) const {
-    return static_cast<size_t>(process) * history_.topology.stages.size() + stage;
-  }
-
   static constexpr uint64_t kDataLoss = 15;  // absl::StatusCode
 
   const History& history_;
@@ -117,7 +112,7 @@ class Starts {
   std::vector<uint64_t> committed_, highest_;  // by slot: now, and ever
   std::vector<uint64_t> lowest_;               // by process and slot: since it could ask
   std::vector<uint32_t> assigned_;             // by process and slot: when it was given it last
-  std::vector<uint32_t> shortened_;  // by process and stage: when it was told last that something was destroyed
+  std::vector<uint32_t> shortened_;  // by process and slot: when it was told last that something was destroyed
 };
 
 void CheckSeen(const CheckContext& context, Findings* findings) {

@@ -102,8 +102,23 @@ TEST(NoLoss, DestroyedCountsWhenItWasAnnounced) {
   HistoryBuilder silent = b;
   silent.Quiet();
   ExpectFail("no-loss", silent.history(), "destroyed and not announced", job, {1, 2, destroyed});
-  b.Trouble(0, "parse", 15).Committed("parse", 0, 1).Quiet();
+  b.DataLoss(0, "parse").Committed("parse", 0, 1).Quiet();
   ExpectPass("no-loss", b.history());
+}
+
+TEST(NoLoss, OneAnnouncementExcusesOnePartition) {
+  for (const bool queues : {false, true}) {
+    HistoryBuilder b = TwoStages(queues);
+    const uint32_t told = b.Job("told", "raw"), silent = b.Job("silent", "raw", "", 1);
+    b.Feed(told).Feed(silent).Destroy("parse", b.Input(told)).Destroy("parse", b.Input(silent));
+    const uint32_t destroyed = b.last();
+    HistoryBuilder both = b;
+    b.DataLoss(0, "parse", 0).Quiet();
+    ExpectFail("no-loss", b.history(), "destroyed and not announced", silent,
+               {destroyed - 3, destroyed - 2, destroyed});
+    both.DataLoss(0, "parse", 0).DataLoss(0, "parse", 1).Quiet();
+    ExpectPass("no-loss", both.history());
+  }
 }
 
 TEST(NoLoss, QueuesKeepWhatIsNotAcknowledged) {

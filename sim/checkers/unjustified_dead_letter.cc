@@ -63,7 +63,8 @@ CheckResult Check(const CheckContext& context) {
     const uint32_t attempt = pair.last_attempt == kNone ? kNone : index.attempts()[pair.last_attempt].record;
     findings.Add("dead letter by fault",
                  StageName(history, pair.stage) + " made " + MessageName(history, pair.message) +
-                     " a dead letter, which it is not without faults",
+                     " a dead letter, which it is not " +
+                     (index.Has(Kind::kFault) ? "without faults" : "by the stages alone"),
                  kNoJob, pair.message, {attempt, pair.dead_made_at, pair.dead_at});
     if (findings.full()) break;
   }

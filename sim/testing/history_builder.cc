@@ -148,6 +148,18 @@ HistoryBuilder& HistoryBuilder::Trouble(uint16_t process, std::string_view stage
   return *this;
 }
 
+HistoryBuilder& HistoryBuilder::DataLoss(uint16_t process, std::string_view stage_name, uint16_t partition,
+                                         uint64_t first, uint32_t count) {
+  constexpr uint64_t kDataLoss = 15;
+  Record& record = Of(Kind::kTrouble, process, stage_name);
+  record.value = kDataLoss;
+  record.topic = history_.topology.stages[record.stage].input;
+  record.partition = partition;
+  record.sequence = first;
+  record.count = count;
+  return *this;
+}
+
 HistoryBuilder& HistoryBuilder::Deliver(uint16_t process, std::string_view stage_name, uint32_t message) {
   const uint16_t number = stage(stage_name);
   delivered_[{process, number, message}] = tag_[{process, number, partition_[message]}]++;

@@ -82,6 +82,9 @@ class HistoryBuilder {
   HistoryBuilder& Release(uint16_t process, std::string_view stage, uint16_t partition = 0);
   HistoryBuilder& Lose(uint16_t process, std::string_view stage, uint16_t partition = 0);
   HistoryBuilder& Trouble(uint16_t process, std::string_view stage, uint64_t code);
+  // That so much of a partition was destroyed, from that offset on.
+  HistoryBuilder& DataLoss(uint16_t process, std::string_view stage, uint16_t partition = 0, uint64_t first = 0,
+                           uint32_t count = kNoEnd);
   HistoryBuilder& Deliver(uint16_t process, std::string_view stage, uint32_t message);
   HistoryBuilder& Dispatch(uint16_t process, std::string_view stage, uint32_t message);
   // With what came of it: outputs, or a status that is not OK.
