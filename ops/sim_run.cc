@@ -16,6 +16,7 @@
 #include "ops/signals.h"
 #include "ops/sim_campaign.h"
 #include "ops/sim_command.h"
+#include "ops/sim_coverage.h"
 #include "ops/sim_failure.h"
 #include "ops/sim_hidden.h"
 #include "ops/sim_last_words.h"
@@ -380,27 +381,14 @@ class SimRun {
     const sim::Coverage::Share share = aimed.coverage.share(setup_->campaign().draw);
     log() << "aimed at combinations that no seed had hit: " << WithCommas(plans) << " plans, "
           << WithCommas(share.hit - before) << " combinations newly hit\n";
-    if (share.hit < share.possible) report_.findings.push_back(Unhit(aimed.coverage));
+    for (std::string& finding : CoverageFindings(aimed.coverage.Rows(setup_->campaign().draw)))
+      report_.findings.push_back(std::move(finding));
     Say(teller.TellAll(aimed.failures, "aimed-"));
     report_.totals.coverage = aimed.coverage;
     for (sim::SeedResult& failure : aimed.failures) {
       ++report_.totals.broken[failure.failure.promise];
       report_.totals.failures.push_back(std::move(failure));
     }
-  }
-
-  // Neither hit nor listed as impossible.
-  std::string Unhit(const sim::Coverage& coverage) const {
-    std::string some;
-    uint64_t count = 0;
-    for (const sim::CoverageRow& row : coverage.Rows(setup_->campaign().draw)) {
-      if (row.hits > 0 || !row.impossible.empty()) continue;
-      if (++count > kSaidMost) continue;
-      some += (some.empty() ? "" : ", ") + std::string(row.fault) + " at " + std::string(sim::NameOf(row.action));
-    }
-    return WithCommas(count) +
-           " combinations of a fault and an action were not hit, although nothing is known against it: " + some +
-           (count > kSaidMost ? ", …" : "") + "; give more --seeds or --jobs, or inputs that make the pipeline do that";
   }
 
   void Show(Progress& progress, const SimTotals& so_far, const PlanSource& source, MonotonicTime now,
