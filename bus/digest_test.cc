@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "bus/hex.h"
+
 namespace millrace::bus {
 namespace {
 
@@ -17,16 +19,6 @@ std::string SanityBytes(size_t size) {
     bytes.push_back(static_cast<char>(generator >> 56));
   }
   return bytes;
-}
-
-std::string Hex(uint64_t value) {
-  char text[16];
-  return std::string(text, WriteHex(value, text));
-}
-
-std::string Hex(Digest128 value) {
-  char text[32];
-  return std::string(text, WriteHex(value, text));
 }
 
 // Known answers of XXH3 (xxHash 0.8): the digests are stored and compared across machines and versions, so they must
@@ -79,6 +71,9 @@ TEST(WriteHex, WritesDigitsMostSignificantFirst) {
   EXPECT_EQ(Hex(0x0123456789abcdefu), "0123456789abcdef");
   EXPECT_EQ(Hex(UINT64_MAX), "ffffffffffffffff");
   EXPECT_EQ(Hex(Digest128{1, 2}), "00000000000000010000000000000002");
+  char text[32];
+  EXPECT_EQ(WriteHex(uint64_t{1}, text), text + 16);
+  EXPECT_EQ(WriteHex(Digest128{1, 2}, text), text + 32);
 }
 
 }  // namespace

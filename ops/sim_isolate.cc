@@ -14,7 +14,7 @@
 #include <exception>
 #include <string>
 
-#include "bus/digest.h"
+#include "bus/hex.h"
 
 namespace millrace::ops {
 namespace {
@@ -95,12 +95,6 @@ std::string HowItEnded(int status) {
   return "its process ended with exit code " + std::to_string(WEXITSTATUS(status));
 }
 
-std::string Hex(uint64_t value) {
-  std::string hex(16, '0');
-  bus::WriteHex(value, hex.data());
-  return hex;
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> TellFromFreshProcess(const std::function<std::string()>& run, Duration limit) {
@@ -150,8 +144,8 @@ std::optional<sim::StageFinding> CompareHashes(const RunHashes& fresh, const Run
   const bool schedule = fresh.schedule != warm.schedule;
   sim::StageFinding finding{.kind = sim::StageFindingKind::kStaticState,
                             .what = schedule ? "the schedule" : "the content",
-                            .first = Hex(schedule ? fresh.schedule : fresh.content),
-                            .second = Hex(schedule ? warm.schedule : warm.content)};
+                            .first = bus::Hex(schedule ? fresh.schedule : fresh.content),
+                            .second = bus::Hex(schedule ? warm.schedule : warm.content)};
   finding.text = "a stage keeps state outside of its object (a static, a global, a file): " + finding.what +
                  " of a run in a fresh process is " + finding.first + ", in one that has run before " + finding.second;
   return finding;

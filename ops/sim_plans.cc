@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "ops/text.h"
@@ -130,8 +132,8 @@ namespace {
 
 // A plan whose fault should strike at that action; nothing: none comes to mind.
 std::optional<sim::Plan> PlanAt(const sim::CoverageRow& row, const sim::DrawFacts& facts, uint64_t seed,
-                                SimWorker& worker) {
-  absl::StatusOr<sim::CellPlan> cell = sim::PlanForCell(row.fault, row.action, facts, seed);
+                                const sim::Coverage& coverage, SimWorker& worker) {
+  absl::StatusOr<sim::CellPlan> cell = sim::PlanForCell(row.fault, row.action, facts, coverage, seed);
   if (!cell.ok()) return std::nullopt;
   if (cell->needs_trace) {
     Trace trace;
@@ -148,24 +150,34 @@ std::optional<sim::Plan> PlanAt(const sim::CoverageRow& row, const sim::DrawFact
 
 Aimed AimAtUnhit(const SimSetup& setup, SimWorker& worker, SimTotals* totals, const GoOn& go_on) {
   const sim::DrawFacts& facts = setup.campaign().draw;
+  std::set<std::pair<std::string_view, sim::ActionKind>> tried;
   Aimed aimed;
   const auto over = [&] { return aimed.cut_short = aimed.cut_short || !go_on(); };
-  const auto aim = [&](const sim::CoverageRow& row) {
+  const auto aim = [&](const sim::CoverageRow& row, const sim::Coverage& before) {
     for (const sim::Semantics semantics : setup.semantics()) {
       sim::DrawFacts on = facts;
       on.semantics = semantics;
       for (uint64_t seed = 1; seed <= kAimTries; ++seed) {
         // To make a plan may take a run, too.
         if (worker.campaign->coverage().hits(row.fault, row.action) > 0 || over()) return;
-        const std::optional<sim::Plan> plan = PlanAt(row, on, seed, worker);
+        const std::optional<sim::Plan> plan = PlanAt(row, on, seed, before, worker);
         if (!plan.has_value()) continue;
         if (over()) return;
         totals->Add(worker.RunPlan(*plan, ++aimed.plans));
       }
     }
   };
-  for (const sim::CoverageRow& row : totals->coverage.Rows(facts)) {
-    if (row.hits == 0 && row.impossible.empty() && !aimed.cut_short) aim(row);
+  // A hit on the way may show that others are possible too.
+  for (bool more = true; more && !aimed.cut_short;) {
+    more = false;
+    sim::Coverage so_far = totals->coverage;
+    so_far.Merge(worker.campaign->coverage());
+    for (const sim::CoverageRow& row : so_far.Rows(facts)) {
+      if (row.hits > 0 || !row.possible() || !tried.emplace(row.fault, row.action).second) continue;
+      more = true;
+      aim(row, so_far);
+      if (aimed.cut_short) break;
+    }
   }
   totals->coverage.Merge(worker.campaign->coverage());
   return aimed;

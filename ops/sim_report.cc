@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "bus/hex.h"
 #include "ops/sim_report_words.h"
 #include "ops/text.h"
 #include "sim/ledger.h"
@@ -145,7 +146,8 @@ std::string DetailAsText(const SimSetup& setup, const RunDetail& detail) {
     rows.push_back({std::string(checkers[i]->name), std::string(NameOf(result.verdict)), Shortened(why, 120)});
   }
   text += Table(rows, {0, 1, 2});
-  return text + "schedule hash " + Hex(history.schedule_hash) + ", content hash " + Hex(history.content_hash) + "\n";
+  return text + "schedule hash " + bus::Hex(history.schedule_hash) + ", content hash " +
+         bus::Hex(history.content_hash) + "\n";
 }
 
 std::string StageFindingsAsText(const SimReport& report) {

@@ -2,6 +2,7 @@
 #include <span>
 #include <string>
 
+#include "bus/hex.h"
 #include "ops/json_writer.h"
 #include "ops/sim_report.h"
 #include "ops/sim_report_words.h"
@@ -104,8 +105,8 @@ void DetailJson(const SimSetup& setup, const RunDetail& detail, JsonWriter& json
   json.Key("jobs").Number(detail.plan.jobs.size()).Key("faults").Number(detail.plan.faults.size());
   json.Key("accepted").Number(detail.result.accepted).Key("settled").Number(detail.result.settled);
   json.Key("dead_lettered").Number(detail.result.dead_lettered);
-  json.Key("schedule_hash").String(Hex(detail.outcome.history.schedule_hash));
-  json.Key("content_hash").String(Hex(detail.outcome.history.content_hash));
+  json.Key("schedule_hash").String(bus::Hex(detail.outcome.history.schedule_hash));
+  json.Key("content_hash").String(bus::Hex(detail.outcome.history.content_hash));
   json.Key("verdicts").Open('[');
   const std::span<const sim::Checker* const> checkers = sim::AllCheckers();
   for (size_t i = 0; i < checkers.size(); ++i) {
@@ -135,7 +136,10 @@ std::string ReportAsJson(const SimSetup& setup, const SimReport& report) {
   json.Key("broker_events_per_second").Number(PerSecond(totals.broker_events, totals.seconds));
   json.Key("seeds_per_second").Seconds(totals.seconds > 0 ? static_cast<double>(totals.runs) / totals.seconds : 0);
   json.Key("elapsed_seconds").Seconds(totals.seconds);
-  json.Key("schedule_hash").String(Hex(totals.schedule_hash)).Key("content_hash").String(Hex(totals.content_hash));
+  json.Key("schedule_hash")
+      .String(bus::Hex(totals.schedule_hash))
+      .Key("content_hash")
+      .String(bus::Hex(totals.content_hash));
   json.Key("faults_fired").Open('{');
   for (const auto& [kind, count] : totals.fired) json.Key(kind).Number(count);
   json.Close('}');

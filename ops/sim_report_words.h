@@ -5,19 +5,11 @@
 #define MILLRACE_OPS_SIM_REPORT_WORDS_H_
 
 #include <cstdint>
-#include <cstdio>
-#include <string>
 #include <string_view>
 
 #include "sim/checker.h"
 
 namespace millrace::ops {
-
-inline std::string Hex(uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(value));
-  return text;
-}
 
 inline uint64_t PerSecond(uint64_t count, double seconds) {
   return seconds > 0 ? static_cast<uint64_t>(static_cast<double>(count) / seconds) : 0;

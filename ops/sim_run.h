@@ -70,7 +70,6 @@ class SimRun {
   void RunPlans(FailureTeller& teller);
   void Aim(FailureTeller& teller, const GoOn& go_on);
   // Neither hit nor listed as impossible. `cut_short`: nor, perhaps, aimed at.
-  std::string Unhit(const sim::Coverage& coverage, bool cut_short) const;
   void Show(Progress& progress, const SimTotals& so_far, const PlanSource& source, MonotonicTime now,
             Duration passed) const;
   // What has ended the runs before their end: "a signal came", "the 5 seconds of --budget-seconds were over".

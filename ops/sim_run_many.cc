@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "ops/sim_coverage.h"
 #include "ops/sim_run.h"
 #include "ops/text.h"
 #include "sim/plan_names.h"
@@ -12,7 +13,6 @@
 namespace millrace::ops {
 namespace {
 
-constexpr size_t kSaidMost = 5;
 constexpr double kDeadShareMost = 0.5;
 
 }  // namespace
@@ -115,31 +115,15 @@ void SimRun::Aim(FailureTeller& teller, const GoOn& go_on) {
   log() << "aimed at combinations that no seed had hit: " << WithCommas(done.plans) << " plans, "
         << WithCommas(share.hit - before) << " combinations newly hit"
         << (done.cut_short ? "; cut short, as " + WhyStopped() : "") << "\n";
-  if (share.hit < share.possible) report_.findings.push_back(Unhit(aimed.coverage, done.cut_short));
+  const std::string cut_short = done.cut_short ? WhyStopped() : "";
+  for (std::string& finding : CoverageFindings(aimed.coverage.Rows(setup_->campaign().draw), cut_short))
+    report_.findings.push_back(std::move(finding));
   Say(teller.TellAll(aimed.failures, "aimed-"));
   report_.totals.coverage = aimed.coverage;
   for (sim::SeedResult& failure : aimed.failures) {
     ++report_.totals.broken[failure.failure.promise];
     report_.totals.failures.push_back(std::move(failure));
   }
-}
-
-std::string SimRun::Unhit(const sim::Coverage& coverage, bool cut_short) const {
-  std::string some;
-  uint64_t count = 0;
-  for (const sim::CoverageRow& row : coverage.Rows(setup_->campaign().draw)) {
-    if (row.hits > 0 || !row.impossible.empty()) continue;
-    if (++count > kSaidMost) continue;
-    some += (some.empty() ? "" : ", ") + std::string(row.fault) + " at " + std::string(sim::NameOf(row.action));
-  }
-  some += count > kSaidMost ? ", …" : "";
-  if (cut_short) {
-    return WithCommas(count) + " combinations of a fault and an action were not hit, and not all were aimed at, as " +
-           WhyStopped() + ": " + some + "; give it more time";
-  }
-  return WithCommas(count) +
-         " combinations of a fault and an action were not hit, although nothing is known against it: " + some +
-         "; give more --seeds or --jobs, or inputs that make the pipeline do that";
 }
 
 void SimRun::Show(Progress& progress, const SimTotals& so_far, const PlanSource& source, MonotonicTime now,

@@ -17,6 +17,7 @@ DrawFacts FactsOf(const Subject& subject) {
       facts.inputs.bytes_max = input.body.size();
       facts.inputs.largest = static_cast<uint32_t>(facts.input_keys.size());
     }
+    facts.input_bytes.push_back(input.message().Bytes());
     facts.input_keys.push_back(static_cast<uint32_t>(bus::Digest64(input.key.value_or(input.id))));
   }
   facts.new_version = subject.has_next_version();
@@ -68,6 +69,7 @@ SeedResult Campaign::RunPlan(const Plan& plan) {
     if (struck[fault]) coverage_.Hit(plan, fault, action);
   }
   aimed_.clear();
+  coverage_.See(outcome.history);
   return ResultOf(plan, outcome);
 }
 

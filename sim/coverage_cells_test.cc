@@ -51,7 +51,7 @@ class Cells {
       if (facts_.semantics.value_or(semantics) != semantics) continue;
       facts.semantics = semantics;
       for (uint64_t seed = 1; seed <= kTries && !Hit(row); ++seed) {
-        absl::StatusOr<CellPlan> cell = PlanForCell(row.fault, row.action, facts, seed);
+        absl::StatusOr<CellPlan> cell = PlanForCell(row.fault, row.action, facts, coverage(), seed);
         if (!cell.ok()) break;  // the fault does not apply to these
         if (cell->needs_trace) {
           std::vector<std::vector<ActionKind>> trace;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "sim/coverage.h"
+#include "sim/coverage_estimate.h"
 #include "sim/fault.h"
 #include "sim/faults/drawing.h"
 #include "sim/plan_names.h"
@@ -21,8 +21,8 @@ constexpr uint32_t kEarly = 4;
 constexpr int64_t kLateNs = kSecond;
 
 // A plain run: two processes, some jobs at once, nothing drawn but inputs and salt. What fills a window takes all jobs that
-// may be, and the largest input is there to be spooled; both in one process, whose actions are traced.
-Plan Base(const DrawFacts& facts, const FaultType& type, ActionKind action, uint64_t seed) {
+// may be, and what becomes `large` is there to be spooled; both in one process, whose actions are traced.
+Plan Base(const DrawFacts& facts, const FaultType& type, ActionKind action, uint32_t large, uint64_t seed) {
   Plan plan;
   const Random random(seed);
   plan.salt = random.Bits(1, {});
@@ -44,16 +44,16 @@ Plan Base(const DrawFacts& facts, const FaultType& type, ActionKind action, uint
     // An input is one job.
     uint32_t& middle = plan.jobs[plan.jobs.size() / 2].input;
     for (Job& job : plan.jobs) {
-      if (job.input == facts.inputs.largest) job.input = middle;
+      if (job.input == large) job.input = middle;
     }
-    middle = facts.inputs.largest;
+    middle = large;
   }
   if (!type.applies(SceneOf(plan, facts)) && !facts.semantics.has_value()) plan.semantics = Semantics::kQueue;
   return plan;
 }
 
-// What brings an action about that a quiet run need not have. It comes before the fault.
-void Induce(Plan& plan, ActionKind action, uint32_t job, const DrawFacts& facts, int64_t from_ns) {
+// What brings an action about that a quiet run need not have, at that stage where it matters. It comes before the fault.
+void Induce(Plan& plan, ActionKind action, uint32_t job, uint16_t at_stage, const DrawFacts& facts, int64_t from_ns) {
   Fault cause = {.id = 1};
   switch (action) {
     case ActionKind::kLeave:
@@ -69,7 +69,7 @@ void Induce(Plan& plan, ActionKind action, uint32_t job, const DrawFacts& facts,
     case ActionKind::kFlow:
       // A job that holds its key up until the window is full.
       cause.kind = "stage-slow";
-      cause.target = 0;
+      cause.target = at_stage;
       cause.part = static_cast<int32_t>(job);
       cause.duration_ns = 5 * kSecond;
       cause.amount = 1;
@@ -90,7 +90,7 @@ void Induce(Plan& plan, ActionKind action, uint32_t job, const DrawFacts& facts,
     case ActionKind::kSpool:
       // Dead letters that are too large are spooled; whether this one is depends on the input.
       cause.kind = "stage-poison";
-      cause.target = 0;
+      cause.target = at_stage;
       cause.part = static_cast<int32_t>(job);
       break;
     default:
@@ -108,22 +108,27 @@ Plan CellPlan::Unarmed() const {
   return unarmed;
 }
 
-absl::StatusOr<CellPlan> PlanForCell(std::string_view fault, ActionKind action, const DrawFacts& facts, uint64_t seed) {
+absl::StatusOr<CellPlan> PlanForCell(std::string_view fault, ActionKind action, const DrawFacts& facts,
+                                     const Coverage& coverage, uint64_t seed) {
   const FaultType* type = FindFault(fault);
   if (type == nullptr) {
     return absl::NotFoundError("there is no fault \"" + std::string(fault) + "\"; " +
                                stages::Suggest(fault, FaultNames()));
   }
   if (facts.inputs.count == 0) return absl::FailedPreconditionError("without inputs there are no actions; give some");
-  if (const std::string why = WhyImpossible(fault, action, facts); !why.empty()) {
+  if (const std::string why = coverage.WhyImpossible(fault, action, facts); !why.empty()) {
     return absl::FailedPreconditionError(std::string(fault) + " at " + std::string(NameOf(action)) +
                                          " is impossible: " + why);
   }
-  CellPlan cell = {.plan = Base(facts, *type, action, seed), .action = action};
+  LargeBody large;
+  if (action == ActionKind::kSpool) large = WhereABodyIsLarge(facts, coverage.growth());
+  const uint16_t at_stage =
+      action == ActionKind::kFlow ? StageWithTheFullestWindow(facts, coverage.growth()) : large.stage;
+  CellPlan cell = {.plan = Base(facts, *type, action, large.input, seed), .action = action};
   // The first holds up all others.
   const bool late = type->traits.gives_again;
   const uint32_t job = cell.plan.jobs[action == ActionKind::kFlow && !late ? 0 : cell.plan.jobs.size() / 2].id;
-  Induce(cell.plan, action, job, facts, late ? kLateNs : 0);
+  Induce(cell.plan, action, job, at_stage, facts, late ? kLateNs : 0);
   const FaultScene scene = SceneOf(cell.plan, facts);
   cell.fault_id = static_cast<uint32_t>(cell.plan.faults.size()) + 1;
   Fault hit = {.id = cell.fault_id, .kind = std::string(fault)};

@@ -1,6 +1,6 @@
 // Plans made to hit one cell of the coverage: what luck has not found, aim does.
 //
-//   absl::StatusOr<CellPlan> cell = PlanForCell("pause", ActionKind::kSettle, facts);
+//   absl::StatusOr<CellPlan> cell = PlanForCell("pause", ActionKind::kSettle, facts, coverage);
 //   Run(cell->plan);
 //
 // Actions that concern a job are hit by a trigger at the job. The others have no name, only a count, so that it takes two runs:
@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "sim/coverage.h"
 #include "sim/draw.h"
 #include "sim/plan.h"
 
@@ -34,9 +35,10 @@ struct CellPlan {
   Plan Unarmed() const;
 };
 
+// `coverage`: of the runs before, which tell what jobs become.
 // Errors: NotFound for an unknown kind, FailedPrecondition where the cell is impossible or there are no inputs; with the reason.
 absl::StatusOr<CellPlan> PlanForCell(std::string_view fault, ActionKind action, const DrawFacts& facts,
-                                     uint64_t seed = 1);
+                                     const Coverage& coverage, uint64_t seed = 1);
 
 // Lets the fault fire just after the first such action in `trace`: the kinds of all actions of `process`, in order, in a run
 // of Unarmed(). False: there is none, and the plan is what it was.

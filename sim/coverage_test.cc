@@ -49,37 +49,115 @@ TEST_F(CoverageTest, RowsHaveEveryCellOnce) {
       std::count_if(rows.begin(), rows.end(), [](const CoverageRow& row) { return row.impossible.empty(); });
   EXPECT_EQ(static_cast<size_t>(possible), (AllFaults().size() - kOfTransactions) * (kActionKinds - kActionsOfThem));
   EXPECT_EQ(Coverage().share(facts_).possible, static_cast<size_t>(possible));
-  EXPECT_EQ(WhyImpossible("crash", ActionKind::kAbort, facts_), "no stage is EXACTLY_ONCE");
+  EXPECT_EQ(Coverage().WhyImpossible("crash", ActionKind::kAbort, facts_), "no stage is EXACTLY_ONCE");
 }
 
 TEST_F(CoverageTest, SaysWhyACellIsImpossible) {
   topology_.ports.clear();
-  EXPECT_EQ(WhyImpossible("crash", ActionKind::kPort, facts_), "the pipeline has no ports");
-  EXPECT_EQ(WhyImpossible("port-slow", ActionKind::kSettle, facts_), "the fault does not apply to this pipeline");
-  EXPECT_EQ(WhyImpossible("crash", ActionKind::kSettle, facts_), "");
-  EXPECT_EQ(WhyImpossible("alarm", ActionKind::kSettle, facts_), "");
+  EXPECT_EQ(Coverage().WhyImpossible("crash", ActionKind::kPort, facts_), "the pipeline has no ports");
+  EXPECT_EQ(Coverage().WhyImpossible("port-slow", ActionKind::kSettle, facts_),
+            "the fault does not apply to this pipeline");
+  EXPECT_EQ(Coverage().WhyImpossible("crash", ActionKind::kSettle, facts_), "");
+  EXPECT_EQ(Coverage().WhyImpossible("alarm", ActionKind::kSettle, facts_), "");
   facts_.semantics = Semantics::kLog;
-  EXPECT_EQ(WhyImpossible("alarm", ActionKind::kSettle, facts_), "the fault does not apply to this pipeline");
+  EXPECT_EQ(Coverage().WhyImpossible("alarm", ActionKind::kSettle, facts_),
+            "the fault does not apply to this pipeline");
   facts_.faults = {"pause"};
-  EXPECT_EQ(WhyImpossible("crash", ActionKind::kSettle, facts_), "the fault is not enabled");
-  EXPECT_EQ(WhyImpossible("carsh", ActionKind::kSettle, facts_), "there is no such fault");
+  EXPECT_EQ(Coverage().WhyImpossible("crash", ActionKind::kSettle, facts_), "the fault is not enabled");
+  EXPECT_EQ(Coverage().WhyImpossible("carsh", ActionKind::kSettle, facts_), "there is no such fault");
   for (StageInfo& stage : topology_.stages) stage.dead_letter = kNoTopic;
-  EXPECT_NE(WhyImpossible("pause", ActionKind::kSpool, facts_), "");
-  facts_.jobs_max = 15;
-  EXPECT_NE(WhyImpossible("pause", ActionKind::kFlow, facts_), "") << "windows of 16";
-  facts_.jobs_max = 16;
-  EXPECT_EQ(WhyImpossible("pause", ActionKind::kFlow, facts_), "");
-  EXPECT_EQ(WhyImpossible("pause", ActionKind::kPublish, facts_), "");
+  EXPECT_NE(Coverage().WhyImpossible("pause", ActionKind::kSpool, facts_), "");
+  EXPECT_EQ(Coverage().WhyImpossible("pause", ActionKind::kPublish, facts_), "");
   for (StageInfo& stage : topology_.stages) stage.outputs.clear();
-  EXPECT_EQ(WhyImpossible("pause", ActionKind::kPublish, facts_), "no stage publishes");
+  EXPECT_EQ(Coverage().WhyImpossible("pause", ActionKind::kPublish, facts_), "no stage publishes");
+}
+
+// A run of the example, in which each job becomes so many messages of so many bytes on either topic between its stages.
+History RunOf(const Topology& topology, uint32_t jobs, uint32_t messages, uint64_t bytes) {
+  History history;
+  history.topology = topology;
+  for (uint32_t job = 0; job < jobs; ++job) {
+    history.jobs.push_back({.id = job + 1, .input = job});
+    for (const uint16_t topic : {uint16_t{1}, uint16_t{2}}) {
+      for (uint32_t i = 0; i < messages; ++i) history.messages.push_back({.topic = topic, .job = job, .bytes = bytes});
+    }
+  }
+  return history;
+}
+
+TEST_F(CoverageTest, WindowsAreFullOrNotByWhatJobsBecome) {
+  const auto possible = [&](const Coverage& coverage) {
+    return coverage.WhyImpossible("pause", ActionKind::kFlow, facts_).empty();
+  };
+  const auto seen = [&](uint32_t messages, uint64_t bytes) {
+    Coverage coverage;
+    coverage.See(RunOf(topology_, 100, messages, bytes));
+    return coverage;
+  };
+  EXPECT_TRUE(possible(seen(1, 10))) << "nothing is known of the inputs";
+  facts_.input_bytes.assign(100, 10);
+  facts_.jobs_max = 15;
+  EXPECT_TRUE(possible(Coverage())) << "nothing is known of what stages emit";
+  EXPECT_FALSE(possible(seen(1, 10))) << "windows of 16";
+  EXPECT_TRUE(possible(seen(2, 10))) << "the first stage splits";
+  EXPECT_TRUE(possible(seen(1, 100'000))) << "windows of 1 MiB";
+  facts_.input_bytes.assign(100, 100'000);
+  EXPECT_TRUE(possible(seen(1, 10))) << "of the first stage too";
+  facts_.input_bytes.assign(100, 10);
+  facts_.jobs_max = 16;
+  EXPECT_TRUE(possible(seen(1, 10)));
 }
 
 TEST_F(CoverageTest, WhatIsSpooledIsLarge) {
-  EXPECT_EQ(WhyImpossible("pause", ActionKind::kSpool, facts_), "") << "not known";
-  facts_.inputs.bytes_max = 1'000;
-  EXPECT_NE(WhyImpossible("pause", ActionKind::kSpool, facts_), "");
-  facts_.inputs.bytes_max = 995'000;
-  EXPECT_EQ(WhyImpossible("pause", ActionKind::kSpool, facts_), "");
+  const auto possible = [&](const Coverage& coverage) {
+    return coverage.WhyImpossible("pause", ActionKind::kSpool, facts_).empty();
+  };
+  Coverage small, large;
+  small.See(RunOf(topology_, 1, 1, 1'000));
+  large.See(RunOf(topology_, 1, 1, 995'000));
+  EXPECT_TRUE(possible(small)) << "nothing is known of the inputs";
+  facts_.input_bytes.assign(100, 1'000);
+  EXPECT_TRUE(possible(Coverage())) << "nothing is known of what stages emit";
+  EXPECT_FALSE(possible(small));
+  EXPECT_TRUE(possible(large)) << "a stage enlarges";
+  facts_.input_bytes[7] = 995'000;
+  EXPECT_TRUE(possible(small));
+}
+
+TEST_F(CoverageTest, WhatIsHitIsPossibleWhateverTheEstimate) {
+  facts_.input_bytes.assign(100, 10);
+  facts_.jobs_max = 15;
+  Coverage coverage;
+  coverage.See(RunOf(topology_, 100, 1, 10));
+  EXPECT_NE(coverage.WhyImpossible("alarm", ActionKind::kFlow, facts_), "");
+  const Coverage::Share before = coverage.share(facts_);
+  coverage.Hit(TwoFaults(), 0, ActionKind::kFlow);
+  EXPECT_EQ(coverage.WhyImpossible("crash", ActionKind::kFlow, facts_), "");
+  EXPECT_EQ(coverage.WhyImpossible("alarm", ActionKind::kFlow, facts_), "") << "a window was full";
+  EXPECT_NE(coverage.WhyImpossible("alarm", ActionKind::kSpool, facts_), "");
+  EXPECT_EQ(coverage.share(facts_).hit, before.hit + 1);
+  EXPECT_GT(coverage.share(facts_).possible, before.possible + 1);
+}
+
+TEST_F(CoverageTest, WhatIsHitAndImpossibleIsShownAndContradictsItself) {
+  topology_.ports.clear();
+  facts_.faults = {"crash"};
+  Coverage coverage;
+  const uint64_t possible = coverage.share(facts_).possible;
+  coverage.Hit(TwoFaults(), 0, ActionKind::kPort);
+  coverage.Hit(TwoFaults(), 0, ActionKind::kPort);
+  EXPECT_EQ(coverage.share(facts_).hit, 1u);
+  EXPECT_EQ(coverage.share(facts_).possible, possible + 1);
+  EXPECT_NE(
+      coverage.Table(facts_).find("crash                        0         0         0         0         0         0"
+                                  "         0         2         -         -\n"),
+      std::string::npos)
+      << coverage.Table(facts_);
+  for (const CoverageRow& row : coverage.Rows(facts_)) {
+    const bool contradiction = row.hits > 0 && !row.impossible.empty();
+    EXPECT_EQ(contradiction, row.fault == "crash" && row.action == ActionKind::kPort);
+    EXPECT_TRUE(!contradiction || row.impossible == "the pipeline has no ports") << row.impossible;
+  }
 }
 
 TEST_F(CoverageTest, TheTableIsForPeople) {
@@ -102,7 +180,7 @@ void ExpectPlans(const Topology& topology, const DrawFacts& facts) {
   for (const CoverageRow& row : Coverage().Rows(facts)) {
     if (!row.impossible.empty()) continue;
     SCOPED_TRACE(std::string(row.fault) + " " + std::string(NameOf(row.action)));
-    absl::StatusOr<CellPlan> cell = PlanForCell(row.fault, row.action, facts, 3);
+    absl::StatusOr<CellPlan> cell = PlanForCell(row.fault, row.action, facts, Coverage(), 3);
     ASSERT_TRUE(cell.ok()) << cell.status();
     const std::vector<PlanProblem> problems = ValidatePlan(cell->plan, topology, facts.inputs, facts.new_version);
     ASSERT_TRUE(problems.empty()) << problems.front().ToString(cell->plan);
@@ -134,18 +212,19 @@ TEST_F(CoverageTest, ThereIsAValidPlanForEveryPossibleCell) {
   ExpectPlans(topology_, facts_);
   topology_.stages[0].exactly_once = true;
   facts_.semantics = Semantics::kLog;
-  EXPECT_EQ(WhyImpossible("twin", ActionKind::kAbort, facts_), "");
+  EXPECT_EQ(Coverage().WhyImpossible("twin", ActionKind::kAbort, facts_), "");
   ExpectPlans(topology_, facts_);
 }
 
 TEST_F(CoverageTest, PlansForCellsSayWhatIsWrong) {
-  EXPECT_EQ(PlanForCell("paus", ActionKind::kSettle, facts_).status().message(),
+  EXPECT_EQ(PlanForCell("paus", ActionKind::kSettle, facts_, Coverage()).status().message(),
             "there is no fault \"paus\"; did you mean \"pause\"?");
   facts_.semantics = Semantics::kQueue;
-  EXPECT_EQ(PlanForCell("retention", ActionKind::kSettle, facts_).status().message(),
+  EXPECT_EQ(PlanForCell("retention", ActionKind::kSettle, facts_, Coverage()).status().message(),
             "retention at settle is impossible: the fault does not apply to this pipeline");
   facts_.inputs.count = 0;
-  EXPECT_EQ(PlanForCell("pause", ActionKind::kSettle, facts_).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(PlanForCell("pause", ActionKind::kSettle, facts_, Coverage()).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ struct DrawFacts {
   // Which inputs have one key, as any number for each input; empty: not known. Some seeds then take all inputs of a few keys:
   // order shows where keys meet.
   std::vector<uint32_t> input_keys;
+  std::vector<uint64_t> input_bytes;   // of each input, with its headers; empty: not known
   std::optional<Semantics> semantics;  // nothing: the seed draws it
   uint32_t jobs_max = 200;
   uint32_t faults_max = 8;

@@ -148,6 +148,7 @@ struct MessageInfo {
   uint32_t key = kNoKey;             // index into History::keys
   uint32_t of = kNoMessage;          // kDeadLetter: the message that died; kReceipt: the one that ended
   uint32_t same_id_as = kNoMessage;  // the first with this topic and id
+  uint64_t bytes = 0;                // of key, body and headers; 0: not known
   uint64_t digest = 0;               // of type, key and body
   bus::Digest128 id;                 // digest of ce_id
   std::string share;                 // which part of the job (stages/lineage.h); empty: all
@@ -172,7 +173,8 @@ struct StageInfo {
   bool park_key = false;
   bool timed = false;  // attempts have a limit
   bool exactly_once = false;
-  uint32_t window = 0;  // messages per partition
+  uint32_t window = 0;        // messages per partition
+  uint64_t window_bytes = 0;  // … and bytes
   uint32_t attempts_max = 0;
   std::string branch;  // StageSettings::branch
 };
@@ -183,6 +185,7 @@ struct TopicInfo {
   bool ordered = true;
   bool dead_letter = false;
   bool receipts = false;
+  uint64_t backlog_bytes = 0;     // that readers may leave unsettled; 0: no bound
   std::vector<uint16_t> readers;  // stages
 };
 

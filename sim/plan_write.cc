@@ -15,7 +15,7 @@ std::string Quoted(std::string_view text) {
   return "\"" + absl::Utf8SafeCEscape(absl::string_view(text.data(), text.size())) + "\"";
 }
 
-std::string Hex(uint64_t value) {
+std::string ShortHex(uint64_t value) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string text;
   do {
@@ -143,8 +143,8 @@ Fields OfPlan(const PlanFile& file) {
   }
   if (!file.fires.empty()) out.Raw("fires", ListOf(file.fires));
   out.Number("seed", plan.seed, standard.seed);
-  if (plan.salt != 0) out.Raw("salt", Hex(plan.salt));
-  if (plan.inputs_digest != 0) out.Raw("inputs_digest", Hex(plan.inputs_digest));
+  if (plan.salt != 0) out.Raw("salt", ShortHex(plan.salt));
+  if (plan.inputs_digest != 0) out.Raw("inputs_digest", ShortHex(plan.inputs_digest));
   if (plan.semantics != standard.semantics) out.Text("semantics", NameOf(plan.semantics));
   if (plan.layout != standard.layout) out.Text("layout", NameOf(plan.layout));
   out.True("cooperative", plan.cooperative);

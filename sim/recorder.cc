@@ -33,6 +33,7 @@ uint32_t Recorder::AddJob(uint32_t id, uint32_t input, const Input& message, con
   if (index == kNoMessage) {
     index = static_cast<uint32_t>(history_.messages.size());
     MessageInfo& info = AddMessage(message.topic, facts.id, facts.content, first);
+    info.bytes = message.message().Bytes();
     if (message.key.has_value()) info.key = KeyOf(*message.key, facts.key);
     info.share = facts.share;
     if (!facts.plain) Describe(message.topic, message.message(), envelope, info);
@@ -115,6 +116,7 @@ uint32_t Recorder::Intern(uint16_t topic, const bus::Message& message) {
   if (const uint32_t known = Known(topic, id, digest, &first); known != kNoMessage) return known;
   const auto index = static_cast<uint32_t>(history_.messages.size());
   MessageInfo& info = AddMessage(topic, id, digest, first);
+  info.bytes = message.Bytes();
   const auto job = jobs_.find(bus::Digest64(envelope.root.empty() ? envelope.id : envelope.root));
   if (job != jobs_.end()) info.job = job->second;
   if (message.key.has_value()) info.key = KeyOf(*message.key, bus::Digest64(*message.key));

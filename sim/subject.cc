@@ -147,6 +147,7 @@ absl::StatusOr<Topology> HistoryTopologyOf(const stages::ResolvedPipeline& pipel
                                .ordered = topic.ordered,
                                .dead_letter = topic.dead_letter,
                                .receipts = topic.receipts,
+                               .backlog_bytes = static_cast<uint64_t>(topic.backlog_bytes_max),
                                .readers = {}});
   }
   for (const stages::StageSettings& stage : pipeline.stages) {
@@ -163,6 +164,7 @@ absl::StatusOr<Topology> HistoryTopologyOf(const stages::ResolvedPipeline& pipel
                    .timed = stage.attempt_timeout.count() > 0,
                    .exactly_once = stage.exactly_once,
                    .window = static_cast<uint32_t>(stage.window_messages),
+                   .window_bytes = static_cast<uint64_t>(stage.window_bytes),
                    .attempts_max = static_cast<uint32_t>(stage.retry.attempts_max),
                    .branch = stage.branch};
     absl::StatusOr<std::vector<uint16_t>> topics = ProducerTopicsOf(pipeline, stage);

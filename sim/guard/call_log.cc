@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <span>
 
-#include "bus/digest.h"
+#include "bus/hex.h"
 #include "sim/guard/difference.h"
 #include "sim/guard/stage_marker.h"
 
@@ -11,10 +11,8 @@ namespace millrace::sim {
 namespace {
 
 void AddEffect(const PortLog::Effect& effect, LoggedCall* call) {
-  std::string hex(16, '0');
-  bus::WriteHex(effect.digest, hex.data());
   call->parts.emplace_back("the effect on port " + effect.port,
-                           effect.id + " " + hex + (effect.repeat ? ", known already" : ""));
+                           effect.id + " " + bus::Hex(effect.digest) + (effect.repeat ? ", known already" : ""));
 }
 
 void AddCalls(const PortLog& ports, LoggedCall* call) {

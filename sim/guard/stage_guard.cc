@@ -5,7 +5,7 @@
 #include <exception>
 #include <utility>
 
-#include "bus/digest.h"
+#include "bus/hex.h"
 #include "sim/guard/difference.h"
 
 namespace millrace::sim {
@@ -33,12 +33,6 @@ const PortLog::Effect* LastLike(const PortLog& log, const PortLog::Effect& like)
     return each.port == like.port && each.id == like.id;
   });
   return at == log.effects.rend() ? nullptr : &*at;
-}
-
-std::string Hex(uint64_t value) {
-  std::string hex(16, '0');
-  bus::WriteHex(value, hex.data());
-  return hex;
 }
 
 }  // namespace
@@ -93,7 +87,7 @@ void Comparison::CompareEffects(const PortLog& first, const PortLog& second) {
     if (before != nullptr && before->digest == again.digest) continue;
     if (before == nullptr && again.repeat) continue;
     Tell(again.id, "the effect on port " + again.port + " under that id",
-         before == nullptr ? "none" : Hex(before->digest), Hex(again.digest));
+         before == nullptr ? "none" : bus::Hex(before->digest), bus::Hex(again.digest));
     return;
   }
 }

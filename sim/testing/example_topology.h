@@ -25,6 +25,7 @@ inline Topology ExampleTopology(bool queue) {
        .dead_letter = 3,
        .outputs = {1},
        .window = 16,
+       .window_bytes = 1 << 20,
        .attempts_max = 5},
       {.name = "price",
        .group = "price",
@@ -32,8 +33,16 @@ inline Topology ExampleTopology(bool queue) {
        .dead_letter = 3,
        .outputs = {2},
        .window = 16,
+       .window_bytes = 1 << 20,
        .attempts_max = 5},
-      {.name = "store", .group = "store", .input = 2, .dead_letter = 3, .sink = true, .window = 16, .attempts_max = 5},
+      {.name = "store",
+       .group = "store",
+       .input = 2,
+       .dead_letter = 3,
+       .sink = true,
+       .window = 16,
+       .window_bytes = 1 << 20,
+       .attempts_max = 5},
   };
   topology.ports = {"store"};
   return topology;

@@ -24,6 +24,9 @@ RULES = {
     r"|" + _PLAIN + r"s?rand\s*\(|\bsrandom\s*\(|\b(?:default_random_engine|mt19937|mt19937_64|minstd_rand0?)\b"
     r"|\b(?:getrandom|arc4random|drand48)\b|\babsl\s*::\s*(?:Insecure)?BitGen\b",
     "environment": r"\b(?:secure_)?getenv\s*\(|\bsetenv\s*\(",
+    # Their last bits differ between machines and versions of the library.
+    "libm": r"#[ \t]*include[ \t]*<(?:cmath|math\.h|tgmath\.h|ctgmath|complex)>"
+    r"|(?:\bstd\s*::|(?<![\w>:])::)\s*(?:pow|log|log2|log10|log1p|exp|exp2|expm1|sqrt|cbrt|hypot|a?sinh?|a?cosh?|a?tanh?|atan2|erfc?|[lt]gamma)[fl]?\s*\(",
 }
 _COMPILED = {rule: re.compile(pattern) for rule, pattern in RULES.items()}
 
