@@ -129,33 +129,36 @@ class JudgeCommand {
     PipelineRun ports(pipeline, *op_.program().registry, &op_.bus(), &op_.clock(),
                       {.out_dir = arguments_.out, .base_dir = op_.base_dir(), .work = {}});
     if (absl::Status s = ports.OpenPorts(); !s.ok()) return s;
-    for (const stages::PortSettings& port : pipeline.ports) {
-      auto* source = ports.ports().Find<stages::ReceiptSource>(port.name);
+    for (uint16_t port = 0; port < pipeline.ports.size(); ++port) {
+      auto* source = ports.ports().Find<stages::ReceiptSource>(pipeline.ports[port].name);
       if (source == nullptr) continue;
       const absl::Status read =
-          source->ForEachReceipt([&](const stages::Receipt& receipt) { seen->Effect(receipt.id); });
+          source->ForEachReceipt([&](const stages::Receipt& receipt) { seen->Effect(port, receipt.id); });
       if (!read.ok()) return read;
     }
     return ports.ports().Close();
   }
 
   absl::Status AddEnd(const sim::Topology& topology, sim::Observation* seen) const {
-    uint64_t left = 0;
+    uint64_t all = 0;
     for (uint16_t stage = 0; stage < topology.stages.size(); ++stage) {
       const sim::StageInfo& info = topology.stages[stage];
       const absl::StatusOr<std::vector<bus::PartitionLag>> lags =
           op_.bus().Lag(info.group, topology.topics[info.input].name);
       if (!lags.ok()) return lags.status();
+      uint64_t left = 0;
       for (const bus::PartitionLag& lag : *lags) {
         left += static_cast<uint64_t>(std::max<int64_t>(lag.lag, 0));
         if (!topology.queue && lag.settled >= 0)
           seen->Committed(stage, static_cast<uint16_t>(lag.partition), static_cast<uint64_t>(lag.settled));
       }
+      seen->Left(stage, left);
+      all += left;
     }
-    if (left == 0) {
+    if (all == 0) {
       seen->AtRest();
     } else {
-      seen->NotAtRest(std::to_string(left) + " messages are not settled");
+      seen->NotAtRest(std::to_string(all) + " messages are not settled");
     }
     return absl::OkStatus();
   }

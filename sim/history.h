@@ -172,7 +172,8 @@ struct StageInfo {
   bool exactly_once = false;
   uint32_t window = 0;  // messages per partition
   uint32_t attempts_max = 0;
-  std::string branch;  // StageSettings::branch
+  std::string branch;                // StageSettings::branch
+  std::vector<uint16_t> ports = {};  // that its kind names: indices into Topology::ports
 };
 
 struct TopicInfo {
