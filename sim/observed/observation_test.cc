@@ -255,10 +255,18 @@ TEST_F(ObservationTest, ACopyThatNobodyPublishedIsNotExplained) {
 
 // When it was appended nobody knows.
 TEST_F(ObservationTest, ACopyMayBeAClientsRepeatWhereSomethingWasDoneToTheRun) {
+  const int64_t begin_ns = now_ns;
+  TakeWithOneMore(clean);
+  seen.Fault(begin_ns, "kill the broker");
+  Judge();
+  ExpectOnly({});
+}
+
+TEST_F(ObservationTest, ACopyIsNoClientsRepeatWhereAllWasAnsweredBefore) {
   TakeWithOneMore(clean);
   seen.Fault(now_ns, "kill the broker");
   Judge();
-  ExpectOnly({});
+  ExpectOnly({"duplicates-explained"});
 }
 
 TEST_F(ObservationTest, SettlingWhatIsLost) {
