@@ -233,9 +233,11 @@ class Round:
         # A judge who sees nothing finds nothing.
         if verdict["accepted"] != self.chaos.quiet["accepted"]:
             self.failures.append(f"the history has {verdict['accepted']} accepted jobs, in quiet {self.chaos.quiet['accepted']}")
-        missing = set(JUDGED + (["exactly-once"] if self.chaos.options.exactly_once else [])) - set(kept) - {p["name"] for p in broken}
-        if missing:
-            self.failures.append(f"not checkable: {', '.join(sorted(missing))}")
+        wanted = JUDGED + (["exactly-once"] if self.chaos.options.exactly_once else [])
+        self.failures += [f"not checkable: {p['name']}: {p['why']}" for p in verdict["promises"] if p["name"] in wanted and p["verdict"] == "not checkable"]
+        unknown = set(wanted) - {p["name"] for p in verdict["promises"]}
+        if unknown:
+            self.failures.append(f"judge says nothing of {', '.join(sorted(unknown))}")
         say(f"{self.folder.name}: history: {verdict['lines']:,} lines of {verdict['processes']} instances, {len(kept)} promises kept, {len(broken)} broken; "
             f"uncommitted work redone: {verdict['redone']:,}")
 
