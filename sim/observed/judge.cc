@@ -36,8 +36,10 @@ constexpr std::string_view kOfProcesses[] = {
 Verdicts JudgeObserved(const Observed& observed) {
   std::vector<Suspension> suspended(std::begin(kSuspended), std::end(kSuspended));
   std::string missing;
-  for (const std::string& sentence : observed.missing) missing += (missing.empty() ? "" : "; ") + sentence;
-  if (!missing.empty()) {
+  if (!observed.missing.empty()) {
+    missing = observed.missing.front();
+    const size_t more = observed.missing.size() - 1;
+    if (more > 0) missing += ", and others of " + std::to_string(more) + " more stages";
     for (const std::string_view promise : kOfProcesses) suspended.push_back({.promise = promise, .why = missing});
   }
   if (!observed.ambiguous.empty()) suspended.push_back({.promise = "no-loss", .why = observed.ambiguous});

@@ -95,12 +95,13 @@ class Observation::Pieces {
     all.insert(all.end(), copies.begin(), copies.end());
     AddEffects(&all);
     all.insert(all.end(), processes_.records.begin(), processes_.records.end());
+    std::vector<std::string> missing = Missing(all);
+    if (!missing.empty()) AddDeadLetters(copies, &all);
     AddJobs(Kind::kAccepted, kEnd, &all);
     all.insert(all.end(), last_.begin(), last_.end());
     std::stable_sort(all.begin(), all.end(), [](const Record& a, const Record& b) { return a.at_ns < b.at_ns; });
     FromZero(&all);
     for (const Record& record : all) recorder_.Add(record);
-    std::vector<std::string> missing = Missing(all);
     Observed observed{.history = recorder_.Take(),
                       .plan = plan_,
                       .redone = Redone(),
@@ -192,6 +193,22 @@ class Observation::Pieces {
       record.incarnation = attempt->second.incarnation;
     }
     return record;
+  }
+
+  // Who has made them is not written down, but they say which stage it was.
+  void AddDeadLetters(const std::vector<Record>& copies, std::vector<Record>* all) const {
+    for (const Record& copy : copies) {
+      const MessageInfo& info = recorder_.message(copy.message);
+      if (info.role != MessageRole::kDeadLetter || info.stage >= recorder_.topology().stages.size()) continue;
+      Record made;
+      made.kind = Kind::kOutput;
+      made.at_ns = kBegin;
+      made.stage = info.stage;
+      made.message = copy.message;
+      made.value = info.of;
+      made.flags = kDeadLetter;
+      all->push_back(made);
+    }
   }
 
   std::vector<std::string> Missing(const std::vector<Record>& all) const {

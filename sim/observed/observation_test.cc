@@ -12,6 +12,7 @@
 #include "bus/digest.h"
 #include "bus/envelope.h"
 #include "sim/message_content.h"
+#include "stages/dead_letter.h"
 
 namespace millrace::sim {
 namespace {
@@ -365,6 +366,26 @@ TEST_F(ObservationTest, AProcessThatLeavesNoHistory) {
   }
   for (const char* of_others : {"no-loss", "phantom", "liveness"})
     EXPECT_EQ(results[of_others].verdict, Verdict::kPass) << of_others;
+}
+
+// Its dead letter says what has become of the job all the same.
+TEST_F(ObservationTest, ADeadLetterOfAProcessThatLeavesNoHistory) {
+  Feed();
+  std::string block;
+  bus::HeaderBuilder headers(&block);
+  bus::WriteEnvelope({.id = "job", .source = "/p/feed", .type = "t"}, headers);
+  headers.Add(stages::kDeadId, "job");
+  headers.Add(stages::kDeadStage, "parse");
+  headers.Add(stages::kDeadReason, "INVALID_ARGUMENT: no");
+  bus::Message dead = raw.message();
+  dead.headers = bus::Headers(block);
+  seen.Copy(2, 0, 0, dead);
+  Take(File("p.store-0", "store", {"a 0 1 0", "E 0"}));
+  seen.Committed(0, 0, 1);
+  Judge();
+  ExpectOnly({});
+  EXPECT_EQ(observed.missing.size(), 1u);
+  EXPECT_EQ(results["no-loss"].verdict, Verdict::kPass) << results["no-loss"].why;
 }
 
 TEST_F(ObservationTest, AStoresReceiptTellsOfAProcessThatLeavesNoHistory) {
