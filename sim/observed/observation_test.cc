@@ -248,6 +248,29 @@ TEST_F(ObservationTest, WhatAKilledProcessHadNotCommittedIsDoneAgainAndCounted) 
   EXPECT_EQ(observed.redone, 1u) << "the store was given two copies, and worked on two";
 }
 
+// Two messages of a key are stored in their order, and the first of them again by another process, whose file is read first.
+TEST_F(ObservationTest, AnEffectIsOfTheFirstAttemptAndNotOfTheFirstFile) {
+  Feed();
+  const Text second("out 2", "job", "parse");
+  seen.Copy(1, 0, 0, clean.message());
+  seen.Copy(1, 0, 1, second.message());
+  std::vector<std::string> lines = Parsed();
+  lines[3] = "A 0 1 0 1 0 0 2";
+  lines.insert(lines.begin() + 5, "O 0 " + second.line());
+  lines.insert(lines.begin() + 7, "P 2 0 0 " + second.line());
+  lines[8] = "C 1 2 0";
+  const std::string parsed = File("p.parse-0", "parse", lines);
+  const std::string stored = File("q.store-0", "store",
+                                  {"a 0 1 0", "D 0 1 0 0 " + clean.line(), "D 0 1 1 0 " + second.line(), "d 0 1 0 1",
+                                   "A 0 1 0 1 0 0 0", "d 0 1 1 1", "A 0 1 1 1 0 0 0"});
+  const std::string again = File("p.store-0", "store", Stored());
+  for (const std::string& file : {parsed, again, stored}) Take(file);
+  seen.Effect(0, "out");
+  seen.Effect(0, "out 2");
+  Judge();
+  EXPECT_EQ(results["key-order"].verdict, Verdict::kPass) << Findings();
+}
+
 TEST_F(ObservationTest, ACopyThatNobodyPublishedIsNotExplained) {
   TakeWithOneMore(clean);
   Judge();
