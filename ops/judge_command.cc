@@ -1,10 +1,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "ops/audit.h"
@@ -21,6 +23,9 @@
 
 namespace millrace::ops {
 namespace {
+
+constexpr int kLagTries = 5;
+constexpr Duration kLagAgain = std::chrono::milliseconds(200);
 
 struct JudgeArguments {
   OperatorArguments common;
@@ -139,16 +144,30 @@ class JudgeCommand {
     return ports.ports().Close();
   }
 
+  static uint64_t Sum(const std::vector<bus::PartitionLag>& lags) {
+    uint64_t sum = 0;
+    for (const bus::PartitionLag& lag : lags) sum += static_cast<uint64_t>(std::max<int64_t>(lag.lag, 0));
+    return sum;
+  }
+
+  // A Kafka knows markers of transactions from messages only once it was asked again and nothing had moved; a RabbitMQ counts a
+  // little later than it does.
+  absl::StatusOr<std::vector<bus::PartitionLag>> LagOf(const std::string& group, const std::string& topic) const {
+    for (int left = kLagTries; true; --left) {
+      absl::StatusOr<std::vector<bus::PartitionLag>> lags = op_.bus().Lag(group, topic);
+      if (!lags.ok() || left == 1 || Sum(*lags) == 0) return lags;
+      std::this_thread::sleep_for(kLagAgain);
+    }
+  }
+
   absl::Status AddEnd(const sim::Topology& topology, sim::Observation* seen) const {
     uint64_t all = 0;
     for (uint16_t stage = 0; stage < topology.stages.size(); ++stage) {
       const sim::StageInfo& info = topology.stages[stage];
-      const absl::StatusOr<std::vector<bus::PartitionLag>> lags =
-          op_.bus().Lag(info.group, topology.topics[info.input].name);
+      const absl::StatusOr<std::vector<bus::PartitionLag>> lags = LagOf(info.group, topology.topics[info.input].name);
       if (!lags.ok()) return lags.status();
-      uint64_t left = 0;
+      const uint64_t left = Sum(*lags);
       for (const bus::PartitionLag& lag : *lags) {
-        left += static_cast<uint64_t>(std::max<int64_t>(lag.lag, 0));
         if (!topology.queue && lag.settled >= 0)
           seen->Committed(stage, static_cast<uint16_t>(lag.partition), static_cast<uint64_t>(lag.settled));
       }
