@@ -7,7 +7,8 @@
 // What was read is settled for the group, so that it is read once. A log needs no AuditTopology.
 //
 // Blocking    until all is read, or a minute has brought nothing.
-// Errors      those of the bus; DeadlineExceeded as above.
+// Errors      those of the bus; DeadlineExceeded as above; Unavailable where the connection was cut and it cannot be told what of
+//             a queue was read before.
 // Threading   functions; one thread.
 #ifndef MILLRACE_OPS_AUDIT_H_
 #define MILLRACE_OPS_AUDIT_H_

@@ -43,6 +43,7 @@ std::string JudgementAsText(const sim::Observed& observed, const sim::Verdicts& 
   std::string text = "Promises, by what the processes, the broker and the stores have written down:\n";
   text += Table(rows, {0, 1, 2});
   if (!findings.empty()) text += "Found:\n" + findings;
+  for (const std::string& missing : observed.missing) text += "Histories are missing: " + missing + "\n";
   text += WithCommas(observed.history.topology.processes) + " instances, " + WithCommas(observed.lines) + " lines; ";
   text += WithCommas(balance.accepted.size()) + " accepted = " + WithCommas(balance.settled.size()) + " settled + " +
           WithCommas(balance.dead_lettered.size()) + " dead-lettered + " + WithCommas(balance.on_bus.size()) +
@@ -59,6 +60,9 @@ std::string JudgementAsJson(const sim::Observed& observed, const sim::Verdicts& 
   json.Key("accepted").Number(balance.accepted.size()).Key("settled").Number(balance.settled.size());
   json.Key("dead_lettered").Number(balance.dead_lettered.size()).Key("on_bus").Number(balance.on_bus.size());
   json.Key("lost").Number(balance.lost.size()).Key("redone").Number(observed.redone);
+  json.Key("missing").Open('[');
+  for (const std::string& missing : observed.missing) json.String(missing);
+  json.Close(']');
   json.Key("failed").Bool(verdicts.failed()).Key("promises").Open('[');
   for (size_t i = 0; i < verdicts.results.size(); ++i) {
     const sim::CheckResult& result = verdicts.results[i];

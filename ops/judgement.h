@@ -10,7 +10,7 @@
 namespace millrace::ops {
 
 std::string JudgementAsText(const sim::Observed& observed, const sim::Verdicts& verdicts);
-// {"processes", "lines", "accepted", "settled", "dead_lettered", "on_bus", "lost", "redone", "failed",
+// {"processes", "lines", "accepted", "settled", "dead_lettered", "on_bus", "lost", "redone", "missing", "failed",
 //  "promises": [{"name", "verdict", "why", "findings": [text]}]}
 std::string JudgementAsJson(const sim::Observed& observed, const sim::Verdicts& verdicts);
 

@@ -154,8 +154,14 @@ absl::Status PipelineRun::MakeMember(const stages::StageSettings& stage, int32_t
   config.gate = &gate_;
   auto member = std::make_unique<Member>();
   if (!options_.history.empty()) {
-    absl::StatusOr<std::unique_ptr<sim::ProcessLog>> log = sim::ProcessLog::Open(
-        options_.history + "/" + name + ".history", options_.process, stage.name, stage.producer_topics);
+    absl::StatusOr<std::unique_ptr<sim::ProcessLog>> log =
+        sim::ProcessLog::Open(options_.history + "/" + name + ".history", options_.process, stage.name,
+                              stage.producer_topics, [this, name = stage.name](const absl::Status& status) {
+                                const std::string where = "the history of stage \"" + name + "\"";
+                                Problem(Grave::kRun, where, status);
+                                if (options_.history_failed)
+                                  options_.history_failed(where + ": " + std::string(status.message()));
+                              });
     if (!log.ok()) return log.status();
     member->log = *std::move(log);
   }
@@ -183,9 +189,7 @@ void PipelineRun::Start() {
       const absl::Status result = member.instance->Run();
       if (absl::IsDeadlineExceeded(result)) stuck_ = true;
       Problem(Grave::kRun, "stage \"" + member.stage->name + "\"", result);
-      if (member.log == nullptr) return;
-      if (!absl::IsDeadlineExceeded(result)) member.log->End(clock_->Now(), result);
-      Problem(Grave::kPart, "the history of stage \"" + member.stage->name + "\"", member.log->status());
+      if (member.log != nullptr && !absl::IsDeadlineExceeded(result)) member.log->End(clock_->Now(), result);
     });
   }
   const MonotonicTime until = clock_->Now() + kAssignWait;

@@ -57,6 +57,9 @@ struct PipelineRunOptions {
   // Where each instance writes down what it sees and does (sim/observed/process_log.h), for `millrace judge`. The folder is
   // there. Empty: nowhere.
   std::string history;
+  // Called from the thread of an instance whose history cannot be written, before it goes on. It should not: it does not return
+  // where histories are to be judged.
+  std::function<void(const std::string& problem)> history_failed = nullptr;
   // Feeds the sources and collects dead letters and receipts into it; nullptr: others do.
   const RunFolder* folder = nullptr;
 };

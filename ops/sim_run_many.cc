@@ -8,11 +8,11 @@
 #include "ops/sim_coverage.h"
 #include "ops/sim_run.h"
 #include "ops/text.h"
-#include "sim/plan_names.h"
 
 namespace millrace::ops {
 namespace {
 
+constexpr size_t kSaidMost = 5;
 constexpr double kDeadShareMost = 0.5;
 
 }  // namespace

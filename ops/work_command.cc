@@ -148,7 +148,8 @@ class WorkCommand {
                            .durable = true,
                            .work = stages_,
                            .process = arguments_.name.empty() ? NameOfItsOwn() : arguments_.name,
-                           .history = arguments_.history});
+                           .history = arguments_.history,
+                           .history_failed = [this](const std::string& problem) { EndAtOnce(problem); }});
     absl::Status opened = run_->OpenPorts();
     if (opened.ok()) opened = run_->Open(stages::Feeder::From::kCheckpoint, nullptr);
     if (!opened.ok()) {
@@ -161,6 +162,16 @@ class WorkCommand {
     const MonotonicTime end = Watch(signals);
     run_->Stop(end);
     return Finish();
+  }
+
+  // What it did from here on would stand in no history, and be judged as if nobody had done it. So it ends as if killed, which
+  // loses nothing.
+  void EndAtOnce(const std::string& problem) const {
+    Fail(kEnvironment, problem +
+                           "; nothing is done that it does not tell of: this process ends at once. Make room there, or "
+                           "work without --history");
+    std::cerr.flush();
+    _exit(kEnvironment);
   }
 
   // Until a signal, or a part failed; returns when everything has to have stopped.

@@ -176,7 +176,8 @@ struct StageInfo {
   uint32_t window = 0;        // messages per partition
   uint64_t window_bytes = 0;  // … and bytes
   uint32_t attempts_max = 0;
-  std::string branch;  // StageSettings::branch
+  std::string branch;                // StageSettings::branch
+  std::vector<uint16_t> ports = {};  // that its kind names: indices into Topology::ports
 };
 
 struct TopicInfo {

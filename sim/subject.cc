@@ -167,6 +167,10 @@ absl::StatusOr<Topology> HistoryTopologyOf(const stages::ResolvedPipeline& pipel
                    .window_bytes = static_cast<uint64_t>(stage.window_bytes),
                    .attempts_max = static_cast<uint32_t>(stage.retry.attempts_max),
                    .branch = stage.branch};
+    for (uint16_t port = 0; port < topology.ports.size(); ++port) {
+      if (std::find(kind->ports.begin(), kind->ports.end(), topology.ports[port]) != kind->ports.end())
+        info.ports.push_back(port);
+    }
     absl::StatusOr<std::vector<uint16_t>> topics = ProducerTopicsOf(pipeline, stage);
     if (!topics.ok()) return topics.status();
     for (const stages::OutputSpec& output : stage.outputs)

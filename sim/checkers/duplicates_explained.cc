@@ -8,13 +8,16 @@
 //
 // A message is published once for each time that it was made, and once more for each answer that was not OK. It is
 // appended as often as it was published or handed over; a client may repeat it on its own when a fault has struck, or its process
-// has had trouble. A stage that
+// has had trouble. Where the broker's record says no times, each of those explains repeats only of what had no answer about then,
+// and of all messages of a stage together no more than had none at one time (sim/checkers/client_repeats.h). A stage that
 // is exactly-once publishes again what was in a transaction that did not end well, and what nobody has seen was not appended.
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/checkers/checkers.h"
+#include "sim/checkers/client_repeats.h"
 #include "sim/checkers/findings.h"
 #include "sim/checkers/struck.h"
 
@@ -145,27 +148,48 @@ void AddVoided(const CheckContext& context, std::vector<Counts>* counts) {
 }
 
 // How often clients may have repeated the message on their own: once for each fault that had struck before it was appended last,
-// and for each trouble that a process that published it had by then. Where the broker's record says no time, all of them count.
+// and for each trouble that a process that published it had by then.
 uint64_t RepeatsExplained(const CheckContext& context, uint32_t message) {
   const HistoryIndex& index = context.index;
   const uint32_t last = index.message(message).last_append;
-  const bool timed = !context.history.observed;
   std::vector<uint8_t> publisher(index.processes(), 0);
   for (uint32_t at : index.Of(Kind::kPublish)) {
     const Record& record = index.records()[at];
-    if ((at < last || !timed) && record.message == message && record.process < publisher.size())
-      publisher[record.process] = 1;
+    if (at < last && record.message == message && record.process < publisher.size()) publisher[record.process] = 1;
   }
   uint64_t explained = 0;
   for (const Strike& strike : context.history.strikes) {
-    if (!timed || strike.at_ns <= index.records()[last].at_ns) ++explained;
+    if (strike.at_ns <= index.records()[last].at_ns) ++explained;
   }
   for (uint32_t at : index.Of(Kind::kTrouble)) {
     const Record& record = index.records()[at];
-    if (timed && at > last) break;
+    if (at > last) break;
     if (record.value != 0 && record.process < publisher.size() && publisher[record.process] != 0) ++explained;
   }
   return explained;
+}
+
+// Of each stage, and of the feed behind them: appended beyond what was published.
+struct Beyond {
+  uint64_t count = 0;
+  uint32_t message = kNoMessage;  // the last
+};
+
+void CheckInAll(const CheckContext& context, const ClientRepeats& repeats, const std::vector<Beyond>& beyond,
+                Findings* findings) {
+  const size_t stages = context.history.topology.stages.size();
+  for (size_t maker = 0; maker < beyond.size(); ++maker) {
+    const auto stage = maker < stages ? static_cast<uint16_t>(maker) : kNoStage;
+    const auto& [count, message] = beyond[maker];
+    if (count <= repeats.InAll(stage)) continue;
+    const MessageFacts& facts = context.index.message(message);
+    findings->Add("more appended again than was in flight",
+                  "what " + (stage == kNoStage ? "the feed" : StageName(context.history, stage)) +
+                      " made was appended " + std::to_string(count) + " times beyond what was published, where " +
+                      std::to_string(repeats.InAll(stage)) + " are explained; " +
+                      MessageName(context.history, message) + " among them",
+                  kNoJob, message, {facts.first_append, facts.last_append});
+  }
 }
 
 void CheckPublishes(const CheckContext& context, Findings* findings) {
@@ -194,9 +218,19 @@ void CheckPublishes(const CheckContext& context, Findings* findings) {
       ++c->published;
     }
   }
+  const size_t stages = context.history.topology.stages.size();
+  std::optional<ClientRepeats> repeats;
+  if (context.history.observed) repeats.emplace(context);
+  std::vector<Beyond> beyond(stages + 1);
   for (uint32_t message = 0; message < counts.size() && !findings->full(); ++message) {
     const Counts& c = counts[message];
     const MessageFacts& facts = index.message(message);
+    const bool more = facts.appends > c.published && facts.role != MessageRole::kForeign;
+    if (more) {
+      Beyond& of_maker = beyond[std::min<size_t>(context.history.messages[message].stage, stages)];
+      of_maker.count += facts.appends - c.published;
+      of_maker.message = message;
+    }
     // Of dead letters it is not written down how often they were made.
     if (c.published > c.made + c.refused && facts.role != MessageRole::kDeadLetter) {
       findings->Add("published more often than made",
@@ -204,14 +238,15 @@ void CheckPublishes(const CheckContext& context, Findings* findings) {
                         " times, made " + std::to_string(c.made) + " times and refused " + std::to_string(c.refused) +
                         " times",
                     kNoJob, message, {facts.first_output, c.last_publish});
-    } else if (facts.appends > c.published && facts.role != MessageRole::kForeign &&
-               facts.appends > c.published + RepeatsExplained(context, message)) {
+    } else if (more && facts.appends > c.published + (repeats.has_value() ? repeats->Of(message)
+                                                                          : RepeatsExplained(context, message))) {
       findings->Add("appended more often than published",
                     MessageName(context.history, message) + " was appended " + std::to_string(facts.appends) +
                         " times and published " + std::to_string(c.published) + " times",
                     kNoJob, message, {facts.first_append, facts.last_append});
     }
   }
+  if (repeats.has_value() && !findings->full()) CheckInAll(context, *repeats, beyond, findings);
 }
 
 CheckResult Check(const CheckContext& context) {

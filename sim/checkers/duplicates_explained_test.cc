@@ -135,5 +135,109 @@ TEST(DuplicatesExplained, PublishesAndAppends) {
   EXPECT_EQ(Judge(kName, well.history()).verdict, Verdict::kFail) << "that was no trouble";
 }
 
+// Seen on a real broker: "parse" publishes ten messages, one after the other, and each is there twice.
+class OnARealBroker : public ::testing::Test {
+ protected:
+  // Each publish has its answer before the next, or none has one before all are out.
+  void Publish(bool at_once) {
+    const auto inputs = Fill(b, 10);
+    for (uint32_t m : inputs) outputs.push_back(b.Derive(m, "parse", "clean"));
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      b.Attempt(0, "parse", inputs[i], {outputs[i]}).Publish(0, "parse", outputs[i]);
+      first = std::min(first, b.last());
+      if (!at_once) b.Confirm(0, "parse", outputs[i]);
+    }
+    last = b.last();
+    b.history().observed = true;
+  }
+  void Answer() {
+    for (uint32_t m : outputs) b.Confirm(0, "parse", m);
+  }
+  void AppendTwice(size_t how_many) {
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      b.Append(outputs[i]);
+      if (i < how_many) b.Append(outputs[i]);
+    }
+  }
+  CheckResult Result() { return Judge(kName, b.history()); }
+
+  HistoryBuilder b = TwoStages();
+  std::vector<uint32_t> outputs;
+  uint32_t first = UINT32_MAX, last = 0;
+};
+
+TEST_F(OnARealBroker, AFaultExplainsAsManyRepeatsAsHadNoAnswer) {
+  Publish(/*at_once=*/true);
+  b.Fault();
+  Answer();
+  AppendTwice(10);
+  EXPECT_EQ(Result().verdict, Verdict::kPass);
+}
+
+TEST_F(OnARealBroker, NoMoreThanThat) {
+  Publish(/*at_once=*/false);
+  HistoryBuilder before = b;
+  b.Fault();
+  // It stands near to all of the publishes.
+  b.history().strikes[0].at_ns = before.record(first).at_ns;
+  AppendTwice(1);
+  EXPECT_EQ(Result().verdict, Verdict::kPass);
+  b = before;
+  b.Fault();
+  b.history().strikes[0].at_ns = before.record(first).at_ns;
+  AppendTwice(2);
+  const CheckResult result = Result();
+  ASSERT_EQ(result.verdict, Verdict::kFail);
+  EXPECT_EQ(result.findings[0].signature, "more appended again than was in flight");
+  EXPECT_NE(
+      result.findings[0].text.find("stage parse made was appended 2 times beyond what was published, where 1 are"),
+      std::string::npos)
+      << result.findings[0].text;
+}
+
+TEST_F(OnARealBroker, AFaultAfterAllAnswersExplainsNothing) {
+  Publish(/*at_once=*/true);
+  Answer();
+  b.Fault();
+  AppendTwice(1);
+  const CheckResult result = Result();
+  ASSERT_EQ(result.verdict, Verdict::kFail);
+  EXPECT_EQ(result.findings[0].signature, "appended more often than published");
+}
+
+TEST_F(OnARealBroker, AFaultLongBeforeExplainsNothing) {
+  Publish(/*at_once=*/true);
+  b.Fault();
+  Answer();
+  b.history().strikes[0].at_ns = b.record(first).at_ns - 31'000'000'000;
+  AppendTwice(1);
+  EXPECT_EQ(Result().verdict, Verdict::kFail);
+}
+
+TEST_F(OnARealBroker, TroubleOfWhoPublishes) {
+  Publish(/*at_once=*/true);
+  b.Trouble(0, "parse", 14);
+  Answer();
+  AppendTwice(10);
+  EXPECT_EQ(Result().verdict, Verdict::kPass);
+}
+
+TEST_F(OnARealBroker, TroubleOfAnotherExplainsNothing) {
+  Publish(/*at_once=*/true);
+  b.Trouble(1, "parse", 14);
+  Answer();
+  AppendTwice(1);
+  EXPECT_EQ(Result().verdict, Verdict::kFail);
+}
+
+TEST_F(OnARealBroker, TheFeedRepeatsByItselfWhereSomethingWasDone) {
+  const auto inputs = Fill(b, 1);
+  b.history().observed = true;
+  b.Append(inputs[0]);
+  EXPECT_EQ(Result().verdict, Verdict::kFail);
+  b.Fault();
+  EXPECT_EQ(Result().verdict, Verdict::kPass);
+}
+
 }  // namespace
 }  // namespace millrace::sim

@@ -122,8 +122,11 @@ class Pass {
                         (delivered ? ", which it has not settled" : ", which it was not given"),
                     kNoJob, copy.message, {copy.record, at});
     }
-    // Markers of transactions are no records, and their places are not known.
-    const bool marked = std::any_of(copies.begin(), copies.begin() + checked,
+    // Markers of transactions are no records, and their places are not known. What a real broker has tells nothing of
+    // transactions: there they may be anywhere on a topic that some are written to, but where a record is still to come.
+    const bool early = checked < copies.size() && copies[checked].sequence < record.sequence;
+    const bool marked = (context_.history.observed && !early && WrittenInTransactions(record.topic)) ||
+                        std::any_of(copies.begin(), copies.begin() + checked,
                                     [](const Copy& copy) { return copy.visible != copy.record; });
     if (record.sequence > end && !marked) {
       findings_.Add("commit beyond the end",
@@ -131,6 +134,14 @@ class Pass {
                         " commits " + Place(record) + ", behind the end of what is there",
                     kNoJob, kNoMessage, {at});
     }
+  }
+
+  bool WrittenInTransactions(uint16_t topic) const {
+    const std::vector<StageInfo>& stages = context_.history.topology.stages;
+    return std::any_of(stages.begin(), stages.end(), [topic](const StageInfo& stage) {
+      return stage.exactly_once && (stage.dead_letter == topic || std::find(stage.outputs.begin(), stage.outputs.end(),
+                                                                            topic) != stage.outputs.end());
+    });
   }
 
   std::string Place(const Record& record) const {

@@ -96,5 +96,34 @@ TEST(SettleBeforeConfirm, EachHoldingStartsWhereTheGroupIs) {
   ExpectPass(kName, b.history());
 }
 
+// On a real broker "parse" writes to "clean" in transactions: its first output, a marker, its second one.
+TEST(SettleBeforeConfirm, CommitsPastAMarkerThatNobodyTellsOf) {
+  HistoryBuilder b = TwoStages();
+  b.history().observed = true;
+  const uint32_t job = b.Job("a", "raw");
+  const uint32_t one = b.Derive(b.Input(job), "parse", "clean"), two = b.Derive(b.Input(job), "parse", "clean");
+  b.Feed(job).Append(one);
+  HistoryBuilder late = b;
+  const auto append = [&](HistoryBuilder& mine) {
+    mine.Append(two);
+    mine.record(mine.last()).sequence = 2;
+  };
+  const auto commit = [&](HistoryBuilder& mine, uint64_t next) {
+    mine.Assign(1, "store").Deliver(1, "store", one).Dispatch(1, "store", one).Attempt(1, "store", one);
+    mine.Settle(1, "store", one).Commit(1, "store", 0, next);
+  };
+  append(b);
+  commit(b, 2);
+  ExpectFail(kName, b.history(), "commit beyond the end", kNoJob, {b.last()});
+  b.history().topology.stages[b.stage("parse")].exactly_once = true;
+  ExpectPass(kName, b.history());
+  // What comes later cannot have been there.
+  commit(late, 3);
+  const uint32_t early = late.last();
+  append(late);
+  late.history().topology.stages[late.stage("parse")].exactly_once = true;
+  ExpectFail(kName, late.history(), "commit beyond the end", kNoJob, {early});
+}
+
 }  // namespace
 }  // namespace millrace::sim

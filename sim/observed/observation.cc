@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "bus/digest.h"
 #include "sim/observed/copies.h"
+#include "sim/observed/missing.h"
 #include "sim/observed/process_records.h"
 #include "sim/recorder.h"
 
@@ -39,6 +42,7 @@ class Observation::Pieces {
  public:
   explicit Pieces(Topology topology) : recorder_(std::move(topology)), copies_(&recorder_), processes_(&recorder_) {
     recorder_.Observe();
+    left_.assign(recorder_.topology().stages.size(), 0);
   }
 
   void Job(uint16_t topic, std::string_view id) {
@@ -61,7 +65,8 @@ class Observation::Pieces {
     plan_.faults.push_back(
         {.id = static_cast<uint32_t>(plan_.faults.size()), .kind = std::string(what), .trigger = {}});
   }
-  void Effect(std::string_view id) { effects_.emplace_back(id); }
+  void Effect(uint16_t port, std::string_view id) { effects_.emplace_back(port, id); }
+  void Left(uint16_t stage, uint64_t messages) { left_[stage] = messages; }
   void Committed(uint16_t stage, uint16_t partition, uint64_t next) {
     Record record;
     record.kind = Kind::kCommitted;
@@ -90,12 +95,19 @@ class Observation::Pieces {
     all.insert(all.end(), copies.begin(), copies.end());
     AddEffects(&all);
     all.insert(all.end(), processes_.records.begin(), processes_.records.end());
+    std::vector<std::string> missing = Missing(all);
+    if (!missing.empty()) AddDeadLetters(copies, &all);
     AddJobs(Kind::kAccepted, kEnd, &all);
     all.insert(all.end(), last_.begin(), last_.end());
     std::stable_sort(all.begin(), all.end(), [](const Record& a, const Record& b) { return a.at_ns < b.at_ns; });
     FromZero(&all);
     for (const Record& record : all) recorder_.Add(record);
-    Observed observed{.history = recorder_.Take(), .plan = plan_, .redone = Redone(), .lines = processes_.lines};
+    Observed observed{.history = recorder_.Take(),
+                      .plan = plan_,
+                      .redone = Redone(),
+                      .lines = processes_.lines,
+                      .missing = std::move(missing),
+                      .ambiguous = ambiguous_};
     for (const Record& record : all) {
       if (record.kind == Kind::kFault)
         observed.history.strikes.push_back(
@@ -126,27 +138,88 @@ class Observation::Pieces {
     }
   }
 
-  void AddEffects(std::vector<Record>* all) {
-    const Topology& topology = recorder_.topology();
-    for (const std::string& id : effects_) {
-      for (uint16_t stage = 0; stage < topology.stages.size(); ++stage) {
-        if (!topology.stages[stage].sink) continue;
-        Record record;
-        record.kind = Kind::kEffect;
-        record.at_ns = kUnseen;
-        record.stage = stage;
-        record.message = recorder_.Find(topology.stages[stage].input, id);
-        record.topic = 0;
-        if (record.message == kNoMessage) continue;
-        const auto attempt = processes_.first_success.find({stage, record.message});
-        if (attempt != processes_.first_success.end()) {
-          record.at_ns = attempt->second.at_ns;
-          record.process = attempt->second.process;
-          record.incarnation = attempt->second.incarnation;
-        }
-        all->push_back(record);
+  // Whose effects receipts of a port may be.
+  std::vector<uint16_t> StagesOf(uint16_t port) const {
+    const std::vector<StageInfo>& all = recorder_.topology().stages;
+    std::vector<uint16_t> naming, others;
+    for (uint16_t stage = 0; stage < all.size(); ++stage) {
+      const std::vector<uint16_t>& ports = all[stage].ports;
+      if (std::find(ports.begin(), ports.end(), port) != ports.end()) {
+        naming.push_back(stage);
+      } else if (all[stage].sink && ports.empty()) {
+        others.push_back(stage);
       }
     }
+    return naming.empty() ? others : naming;
+  }
+
+  void AddEffects(std::vector<Record>* all) {
+    std::vector<std::vector<uint16_t>> stages_of;
+    for (const auto& [port, id] : effects_) {
+      while (stages_of.size() <= port) stages_of.push_back(StagesOf(static_cast<uint16_t>(stages_of.size())));
+      const std::vector<uint16_t>& stages = stages_of[port];
+      std::vector<std::pair<uint16_t, uint32_t>> found;  // of those with that message on their input
+      for (const uint16_t stage : stages) {
+        const uint32_t message = recorder_.Find(recorder_.topology().stages[stage].input, id);
+        if (message != kNoMessage) found.emplace_back(stage, message);
+      }
+      if (found.empty() && !stages.empty()) {
+        const uint16_t input = recorder_.topology().stages[stages.front()].input;
+        found.emplace_back(stages.front(), recorder_.InternDigests(input, bus::DigestOf(id), /*digest=*/0, kNoJob));
+      }
+      if (found.size() > 1 && ambiguous_.empty()) SayAmbiguous(port, found.front().first, found.back().first);
+      for (const auto& [stage, message] : found) all->push_back(EffectOf(port, stage, message));
+    }
+  }
+
+  void SayAmbiguous(uint16_t port, uint16_t first, uint16_t second) {
+    const Topology& topology = recorder_.topology();
+    const std::string name = port < topology.ports.size() ? topology.ports[port] : std::to_string(port);
+    ambiguous_ = "a receipt of port \"" + name + "\" may be of stage \"" + topology.stages[first].name +
+                 "\" or of stage \"" + topology.stages[second].name + "\": they read messages of the same ids";
+  }
+
+  Record EffectOf(uint16_t port, uint16_t stage, uint32_t message) const {
+    Record record;
+    record.kind = Kind::kEffect;
+    record.at_ns = kUnseen;
+    record.stage = stage;
+    record.message = message;
+    record.topic = port;
+    const auto attempt = processes_.first_success.find({stage, message});
+    if (attempt != processes_.first_success.end()) {
+      record.at_ns = attempt->second.at_ns;
+      record.process = attempt->second.process;
+      record.incarnation = attempt->second.incarnation;
+    }
+    return record;
+  }
+
+  // Who has made them is not written down, but they say which stage it was.
+  void AddDeadLetters(const std::vector<Record>& copies, std::vector<Record>* all) const {
+    for (const Record& copy : copies) {
+      const MessageInfo& info = recorder_.message(copy.message);
+      if (info.role != MessageRole::kDeadLetter || info.stage >= recorder_.topology().stages.size()) continue;
+      Record made;
+      made.kind = Kind::kOutput;
+      made.at_ns = kBegin;
+      made.stage = info.stage;
+      made.message = copy.message;
+      made.value = info.of;
+      made.flags = kDeadLetter;
+      all->push_back(made);
+    }
+  }
+
+  std::vector<std::string> Missing(const std::vector<Record>& all) const {
+    std::vector<std::string> missing;
+    const std::vector<uint64_t> counts = SettledBySomebodyElse(recorder_, all, last_, left_);
+    for (size_t stage = 0; stage < counts.size(); ++stage) {
+      if (counts[stage] == 0) continue;
+      missing.push_back(std::to_string(counts[stage]) + " messages of stage " +
+                        recorder_.topology().stages[stage].name + " were settled by processes without a history");
+    }
+    return missing;
   }
 
   uint64_t Redone() const {
@@ -164,7 +237,9 @@ class Observation::Pieces {
   Plan plan_;
   std::vector<uint16_t> jobs_;  // by job: the topic it was fed into
   std::vector<Record> faults_, last_;
-  std::vector<std::string> effects_;
+  std::vector<std::pair<uint16_t, std::string>> effects_;  // port, id
+  std::vector<uint64_t> left_;                             // by stage
+  std::string ambiguous_;
 };
 
 Observation::Observation(Topology topology) : pieces_(std::make_unique<Pieces>(std::move(topology))) {}
@@ -175,7 +250,8 @@ void Observation::Copy(uint16_t topic, uint16_t partition, uint64_t sequence, co
 }
 absl::Status Observation::Process(const std::string& path) { return pieces_->Process(path); }
 void Observation::Fault(int64_t at_ns, std::string_view what) { pieces_->Fault(at_ns, what); }
-void Observation::Effect(std::string_view id) { pieces_->Effect(id); }
+void Observation::Effect(uint16_t port, std::string_view id) { pieces_->Effect(port, id); }
+void Observation::Left(uint16_t stage, uint64_t messages) { pieces_->Left(stage, messages); }
 void Observation::Committed(uint16_t stage, uint16_t partition, uint64_t next) {
   pieces_->Committed(stage, partition, next);
 }

@@ -5,7 +5,7 @@
 //   for (…) seen.Job(topic, id);                      // the feed's journal, in its order
 //   for (…) seen.Copy(topic, partition, offset, message);
 //   for (…) if (absl::Status s = seen.Process(path); !s.ok()) return s;
-//   for (…) seen.Effect(id);                          // receipts of the stores
+//   for (…) seen.Effect(port, id);                    // receipts of the stores
 //   seen.AtRest();
 //   const Observed observed = seen.Take();
 //   const Verdicts verdicts = JudgeObserved(observed);
@@ -18,8 +18,11 @@
 // where it was asked for, and a store's effect before the first attempt that has succeeded. A run that keeps its promises keeps
 // them in this order too; one that settles too early does not.
 //
+// **Who has left no history** is found by what is gone without anybody having been given it. Then what processes promise is not
+// checkable: nobody knows what that one did.
+//
 // Errors      Process: NotFound, DataLoss naming file and line.
-// Threading   one thread. Memory grows with the run: about 100 bytes for each line.
+// Threading   one thread. Memory grows with the run: about 200 bytes for each line.
 #ifndef MILLRACE_SIM_OBSERVED_OBSERVATION_H_
 #define MILLRACE_SIM_OBSERVED_OBSERVATION_H_
 
@@ -27,6 +30,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "bus/message.h"
@@ -42,6 +46,10 @@ struct Observed {
   // What was done again because it was not committed: successful attempts beyond one for each copy of a message.
   uint64_t redone = 0;
   uint64_t lines = 0;  // of all processes
+  // Why histories are missing, a sentence for each stage; empty: they are all there, as far as can be seen.
+  std::vector<std::string> missing;
+  // Why nobody can say which stage has done what a store keeps a receipt of; empty where that is clear.
+  std::string ambiguous;
 };
 
 class Observation {
@@ -57,10 +65,14 @@ class Observation {
   absl::Status Process(const std::string& path);
   // Somebody has done this to the run. `at_ns` is of the same clock.
   void Fault(int64_t at_ns, std::string_view what);
-  // A store keeps a receipt of the message with that id.
-  void Effect(std::string_view id);
+  // A store, that port of the topology, keeps a receipt of the message with that id: an effect of the stages that name the port
+  // (where none does, of sinks that name none). Of an id that none of them could have read it is the effect of a message that
+  // nobody fed.
+  void Effect(uint16_t port, std::string_view id);
   // Logs: the offset that a stage's group has committed at the end.
   void Committed(uint16_t stage, uint16_t partition, uint64_t next);
+  // Queues: so many messages lie there for a stage at the end; default none.
+  void Left(uint16_t stage, uint64_t messages);
   // Either: nothing is left to be done; or what is.
   void AtRest();
   void NotAtRest(const std::string& what);

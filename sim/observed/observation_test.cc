@@ -12,6 +12,7 @@
 #include "bus/digest.h"
 #include "bus/envelope.h"
 #include "sim/message_content.h"
+#include "stages/dead_letter.h"
 
 namespace millrace::sim {
 namespace {
@@ -20,6 +21,7 @@ namespace {
 Topology TwoStages(bool exactly_once = false, bool queue = false) {
   Topology t;
   t.queue = queue;
+  t.ports = {"shop"};
   t.topics.push_back({.name = "raw", .readers = {0}});
   t.topics.push_back({.name = "clean", .readers = {1}});
   t.topics.push_back({.name = "dead", .dead_letter = true, .readers = {}});
@@ -40,7 +42,8 @@ Topology TwoStages(bool exactly_once = false, bool queue = false) {
                       .sink = true,
                       .window = 16,
                       .attempts_max = 3,
-                      .branch = {}});
+                      .branch = {},
+                      .ports = {0}});
   return t;
 }
 
@@ -140,7 +143,7 @@ class ObservationTest : public ::testing::Test {
     lines.insert(lines.begin() + 6,
                  {"D 0 1 1 0 " + more.line(), "d 0 1 1 1", "A 0 1 1 1 0 0 0", "s 0 1 1 1", "c 0 1 2"});
     Take(File("p.store-0", "store", lines));
-    seen.Effect("out");
+    seen.Effect(0, "out");
   }
   void Feed() {
     seen.Job(0, "job");
@@ -160,7 +163,7 @@ TEST_F(ObservationTest, ARunThatKeepsItsPromises) {
   seen.Copy(1, 0, 0, clean.message());
   Take(File("p.parse-0", "parse", Parsed()));
   Take(File("p.store-0", "store", Stored()));
-  seen.Effect("out");
+  seen.Effect(0, "out");
   seen.Committed(0, 0, 1);
   seen.Committed(1, 0, 1);
   Judge();
@@ -181,7 +184,7 @@ TEST_F(ObservationTest, AJobFromElsewhereHasNoRoot) {
   seen.Copy(1, 0, 0, clean.message());
   Take(File("p.parse-0", "parse", Parsed()));
   Take(File("p.store-0", "store", Stored()));
-  seen.Effect("out");
+  seen.Effect(0, "out");
   Judge();
   ExpectOnly({});
 }
@@ -220,7 +223,7 @@ TEST_F(ObservationTest, SettledBeforeItsAnswer) {
   std::swap(lines[6], lines[8]);  // c before s before C
   Take(File("p.parse-0", "parse", lines));
   Take(File("p.store-0", "store", Stored()));
-  seen.Effect("out");
+  seen.Effect(0, "out");
   Judge();
   EXPECT_EQ(results["settle-before-confirm"].verdict, Verdict::kFail);
   EXPECT_EQ(results["settled-correctly"].verdict, Verdict::kFail) << "the append stands before its answer, no earlier";
@@ -239,10 +242,33 @@ TEST_F(ObservationTest, WhatAKilledProcessHadNotCommittedIsDoneAgainAndCounted) 
   lines.insert(lines.begin() + 6,
                {"D 0 1 1 0 " + clean.line(), "d 0 1 1 1", "A 0 1 1 1 0 0 0", "s 0 1 1 1", "c 0 1 2"});
   Take(File("q.store-0", "store", lines));
-  seen.Effect("out");
+  seen.Effect(0, "out");
   Judge();
   ExpectOnly({});
   EXPECT_EQ(observed.redone, 1u) << "the store was given two copies, and worked on two";
+}
+
+// Two messages of a key are stored in their order, and the first of them again by another process, whose file is read first.
+TEST_F(ObservationTest, AnEffectIsOfTheFirstAttemptAndNotOfTheFirstFile) {
+  Feed();
+  const Text second("out 2", "job", "parse");
+  seen.Copy(1, 0, 0, clean.message());
+  seen.Copy(1, 0, 1, second.message());
+  std::vector<std::string> lines = Parsed();
+  lines[3] = "A 0 1 0 1 0 0 2";
+  lines.insert(lines.begin() + 5, "O 0 " + second.line());
+  lines.insert(lines.begin() + 7, "P 2 0 0 " + second.line());
+  lines[8] = "C 1 2 0";
+  const std::string parsed = File("p.parse-0", "parse", lines);
+  const std::string stored = File("q.store-0", "store",
+                                  {"a 0 1 0", "D 0 1 0 0 " + clean.line(), "D 0 1 1 0 " + second.line(), "d 0 1 0 1",
+                                   "A 0 1 0 1 0 0 0", "d 0 1 1 1", "A 0 1 1 1 0 0 0"});
+  const std::string again = File("p.store-0", "store", Stored());
+  for (const std::string& file : {parsed, again, stored}) Take(file);
+  seen.Effect(0, "out");
+  seen.Effect(0, "out 2");
+  Judge();
+  EXPECT_EQ(results["key-order"].verdict, Verdict::kPass) << Findings();
 }
 
 TEST_F(ObservationTest, ACopyThatNobodyPublishedIsNotExplained) {
@@ -253,10 +279,18 @@ TEST_F(ObservationTest, ACopyThatNobodyPublishedIsNotExplained) {
 
 // When it was appended nobody knows.
 TEST_F(ObservationTest, ACopyMayBeAClientsRepeatWhereSomethingWasDoneToTheRun) {
+  const int64_t begin_ns = now_ns;
+  TakeWithOneMore(clean);
+  seen.Fault(begin_ns, "kill the broker");
+  Judge();
+  ExpectOnly({});
+}
+
+TEST_F(ObservationTest, ACopyIsNoClientsRepeatWhereAllWasAnsweredBefore) {
   TakeWithOneMore(clean);
   seen.Fault(now_ns, "kill the broker");
   Judge();
-  ExpectOnly({});
+  ExpectOnly({"duplicates-explained"});
 }
 
 TEST_F(ObservationTest, SettlingWhatIsLost) {
@@ -266,7 +300,7 @@ TEST_F(ObservationTest, SettlingWhatIsLost) {
   lines.insert(lines.begin() + 7, "l 0 1");
   Take(File("p.parse-0", "parse", lines));
   Take(File("p.store-0", "store", Stored()));
-  seen.Effect("out");
+  seen.Effect(0, "out");
   Judge();
   ExpectOnly({"commit-after-revoke"});
 }
@@ -306,6 +340,22 @@ TEST_F(ObservationTest, FilesThatCannotBeRead) {
       << early.ToString();
 }
 
+TEST_F(ObservationTest, AFileThatIsCutWithinItsHead) {
+  Feed();
+  const std::string whole = "millrace-history 1\nw.parse-0\nparse\n2\nclean\ndead\n";
+  for (size_t length = 1; length < whole.size(); ++length) {
+    std::ofstream(Path("cut"), std::ios::binary) << whole.substr(0, length);
+    const absl::Status cut = seen.Process(Path("cut"));
+    EXPECT_TRUE(absl::IsDataLoss(cut)) << length << ": " << cut.ToString();
+    EXPECT_NE(cut.ToString().find(Path("cut") + " ends within its head"), std::string::npos) << cut.ToString();
+  }
+  std::ofstream(Path("cut"), std::ios::binary) << whole;
+  Take(Path("cut"));
+  // Killed before it had written anything.
+  std::ofstream(Path("cut"), std::ios::binary);
+  Take(Path("cut"));
+}
+
 TEST_F(ObservationTest, ATornLastLineIsLeftOut) {
   Feed();
   seen.Copy(1, 0, 0, clean.message());
@@ -313,10 +363,148 @@ TEST_F(ObservationTest, ATornLastLineIsLeftOut) {
   std::ofstream(path, std::ios::app) << "D 99 0 1";
   Take(path);
   Take(File("p.store-0", "store", Stored()));
-  seen.Effect("out");
+  seen.Effect(0, "out");
   Judge();
   ExpectOnly({});
   EXPECT_EQ(observed.lines, Parsed().size() + Stored().size());
+}
+
+// Nobody says who has parsed the job, and its offset is committed.
+TEST_F(ObservationTest, AProcessThatLeavesNoHistory) {
+  Feed();
+  seen.Copy(1, 0, 0, clean.message());
+  Take(File("p.store-0", "store", Stored()));
+  seen.Effect(0, "out");
+  seen.Committed(0, 0, 1);
+  seen.Committed(1, 0, 1);
+  Judge();
+  ExpectOnly({});
+  ASSERT_EQ(observed.missing,
+            std::vector<std::string>{"1 messages of stage parse were settled by processes without a history"});
+  for (const char* of_processes :
+       {"settled-correctly", "settle-before-confirm", "key-order", "commit-after-revoke", "dead-letter",
+        "one-id-one-content", "drain", "duplicates-explained", "log-consistency", "bounded"}) {
+    EXPECT_EQ(results[of_processes].verdict, Verdict::kNotCheckable) << of_processes;
+    EXPECT_EQ(results[of_processes].why, observed.missing[0]) << of_processes;
+  }
+  for (const char* of_others : {"no-loss", "phantom", "liveness"})
+    EXPECT_EQ(results[of_others].verdict, Verdict::kPass) << of_others;
+}
+
+// Its dead letter says what has become of the job all the same.
+TEST_F(ObservationTest, ADeadLetterOfAProcessThatLeavesNoHistory) {
+  Feed();
+  std::string block;
+  bus::HeaderBuilder headers(&block);
+  bus::WriteEnvelope({.id = "job", .source = "/p/feed", .type = "t"}, headers);
+  headers.Add(stages::kDeadId, "job");
+  headers.Add(stages::kDeadStage, "parse");
+  headers.Add(stages::kDeadReason, "INVALID_ARGUMENT: no");
+  bus::Message dead = raw.message();
+  dead.headers = bus::Headers(block);
+  seen.Copy(2, 0, 0, dead);
+  Take(File("p.store-0", "store", {"a 0 1 0", "E 0"}));
+  seen.Committed(0, 0, 1);
+  Judge();
+  ExpectOnly({});
+  EXPECT_EQ(observed.missing.size(), 1u);
+  EXPECT_EQ(results["no-loss"].verdict, Verdict::kPass) << results["no-loss"].why;
+}
+
+TEST_F(ObservationTest, AStoresReceiptTellsOfAProcessThatLeavesNoHistory) {
+  Feed();
+  seen.Copy(1, 0, 0, clean.message());
+  Take(File("p.parse-0", "parse", Parsed()));
+  seen.Effect(0, "out");
+  Judge();
+  EXPECT_EQ(observed.missing,
+            std::vector<std::string>{"1 messages of stage store were settled by processes without a history"});
+  EXPECT_EQ(results["no-loss"].verdict, Verdict::kPass) << results["no-loss"].why;
+}
+
+// A process that commits what it was never given leaves a history of just that.
+TEST_F(ObservationTest, WhatIsCommittedAndWasNeverDeliveredIsWhoseWhoHasCommittedIt) {
+  Feed();
+  seen.Job(0, "skipped");
+  seen.Copy(0, 0, 1, Text("skipped", "skipped", "feed").message());
+  seen.Copy(1, 0, 0, clean.message());
+  std::vector<std::string> lines = Parsed();
+  lines[8] = "c 0 1 2";
+  Take(File("p.parse-0", "parse", lines));
+  Take(File("p.store-0", "store", Stored()));
+  seen.Effect(0, "out");
+  seen.Committed(0, 0, 2);
+  Judge();
+  EXPECT_TRUE(observed.missing.empty()) << observed.missing[0];
+  EXPECT_EQ(results["settled-correctly"].verdict, Verdict::kFail);
+}
+
+TEST_F(ObservationTest, AReceiptOfWhatNobodyFedIsAPhantom) {
+  Feed();
+  seen.Copy(1, 0, 0, clean.message());
+  Take(File("p.parse-0", "parse", Parsed()));
+  Take(File("p.store-0", "store", Stored()));
+  seen.Effect(0, "out");
+  seen.Effect(0, "from nowhere");
+  Judge();
+  ExpectOnly({"phantom"});
+}
+
+// raw → parse → clean, which two sinks read: "store" keeps its receipts in port "shop", "index" in another one.
+class TwoStores : public ObservationTest {
+ protected:
+  static Topology Stores(uint16_t port) {
+    Topology t = TwoStages();
+    t.ports.push_back("search");
+    t.stages.push_back(t.stages[1]);
+    t.stages.back().name = "index";
+    t.stages.back().group = "p.index";
+    t.stages.back().ports = {port};
+    t.topics[1].readers = {1, 2};
+    t.stages[1].branch = ".1/2";
+    t.stages[2].branch = ".2/2";
+    return t;
+  }
+  explicit TwoStores(uint16_t port = 1) : ObservationTest(Stores(port)) {}
+  void Run() {
+    Feed();
+    seen.Copy(1, 0, 0, clean.message());
+    Take(File("p.parse-0", "parse", Parsed()));
+    Take(File("p.store-0", "store", Stored()));
+    Take(File("p.index-0", "index", Stored()));
+  }
+};
+
+TEST_F(TwoStores, BothHaveIt) {
+  Run();
+  seen.Effect(0, "out");
+  seen.Effect(1, "out");
+  Judge();
+  ExpectOnly({});
+  EXPECT_EQ(results["no-loss"].verdict, Verdict::kPass) << results["no-loss"].why;
+}
+
+TEST_F(TwoStores, WhatOneHasIsNotWhatTheOtherHas) {
+  Run();
+  seen.Effect(0, "out");
+  Judge();
+  ExpectOnly({"no-loss"});
+}
+
+class OneStoreOfTwoStages : public TwoStores {
+ protected:
+  OneStoreOfTwoStages() : TwoStores(0) {}
+};
+
+TEST_F(OneStoreOfTwoStages, AReceiptDoesNotSayWhoseItIs) {
+  Run();
+  seen.Effect(0, "out");
+  Judge();
+  ExpectOnly({});
+  EXPECT_EQ(results["no-loss"].verdict, Verdict::kNotCheckable);
+  EXPECT_NE(results["no-loss"].why.find("port \"shop\" may be of stage \"store\" or of stage \"index\""),
+            std::string::npos)
+      << results["no-loss"].why;
 }
 
 class InTransactions : public ObservationTest {
@@ -336,7 +524,7 @@ TEST_F(InTransactions, SeenOnce) {
   seen.Copy(1, 0, 0, clean.message());
   Take(File("p.parse-0", "parse", transaction));
   Take(File("p.store-0", "store", Stored()));
-  seen.Effect("out");
+  seen.Effect(0, "out");
   seen.Committed(0, 0, 1);
   Judge();
   ExpectOnly({});
@@ -363,9 +551,44 @@ TEST_F(OnQueues, ARunThatKeepsItsPromises) {
   seen.Copy(1, 0, 0, clean.message());
   Take(File("p.parse-0", "parse", Parsed()));
   Take(File("p.store-0", "store", Stored()));
-  seen.Effect("out");
+  seen.Effect(0, "out");
   Judge();
   ExpectOnly({});
+}
+
+// Of a queue that is empty nobody says how that came about.
+TEST_F(OnQueues, AProcessThatLeavesNoHistory) {
+  Feed();
+  seen.Copy(1, 0, 0, clean.message());
+  Take(File("p.store-0", "store", Stored()));
+  seen.Effect(0, "out");
+  Judge();
+  ExpectOnly({});
+  EXPECT_EQ(observed.missing,
+            std::vector<std::string>{"1 messages of stage parse were settled by processes without a history"});
+  EXPECT_EQ(results["settled-correctly"].verdict, Verdict::kNotCheckable);
+  EXPECT_EQ(results["no-loss"].verdict, Verdict::kPass) << results["no-loss"].why;
+}
+
+TEST_F(OnQueues, WhatIsStillThereWasNotSettledByAnybody) {
+  Feed();
+  Take(File("p.parse-0", "parse", {"a 0 1 0", "E 0"}));
+  seen.Left(0, 1);
+  seen.NotAtRest("1 messages are not settled");
+  EXPECT_TRUE(seen.Take().missing.empty());
+}
+
+// A second copy of it was taken by somebody else.
+TEST_F(OnQueues, EachCopyHasItsDelivery) {
+  Feed();
+  seen.Copy(1, 0, 0, clean.message());
+  seen.Copy(1, 0, 1, clean.message());
+  Take(File("p.parse-0", "parse", Parsed()));
+  Take(File("p.store-0", "store", Stored()));
+  seen.Effect(0, "out");
+  Judge();
+  EXPECT_EQ(observed.missing,
+            std::vector<std::string>{"1 messages of stage store were settled by processes without a history"});
 }
 
 }  // namespace

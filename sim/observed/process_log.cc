@@ -106,7 +106,8 @@ class ProcessLog::Writer {
 
 absl::StatusOr<std::unique_ptr<ProcessLog>> ProcessLog::Open(const std::string& path, std::string_view process,
                                                              std::string_view stage,
-                                                             std::span<const std::string> topics) {
+                                                             std::span<const std::string> topics,
+                                                             std::function<void(const absl::Status&)> on_failure) {
   std::string head = std::string(kProcessLogHead) + "\n";
   const auto add = [&head](std::string_view name) {
     head.append(name).push_back('\n');
@@ -120,12 +121,10 @@ absl::StatusOr<std::unique_ptr<ProcessLog>> ProcessLog::Open(const std::string& 
   }
   absl::StatusOr<std::unique_ptr<stages::AppendFile>> file = stages::AppendFile::Open(path);
   if (!file.ok()) return file.status();
-  std::unique_ptr<ProcessLog> log(new ProcessLog(*std::move(file)));
+  std::unique_ptr<ProcessLog> log(new ProcessLog(*std::move(file), std::move(on_failure)));
   // Who has the name of one before begins anew: two lives in one file could not be told apart.
   if (absl::Status s = log->file_->Truncate(0); !s.ok()) return s;
-  log->lines_ = std::move(head);
-  log->Write();
-  if (!log->status_.ok()) return log->status_;
+  if (absl::Status s = log->file_->Write(head); !s.ok()) return s;
   return log;
 }
 
@@ -174,8 +173,10 @@ void ProcessLog::Line(char kind, std::initializer_list<uint64_t> numbers, const 
 }
 
 void ProcessLog::Write() {
-  if (status_.ok() && !lines_.empty()) status_ = file_->Write(lines_);
+  const bool write = status_.ok() && !lines_.empty();
+  if (write) status_ = file_->Write(lines_);
   lines_.clear();
+  if (write && !status_.ok()) on_failure_(status_);
 }
 
 }  // namespace millrace::sim

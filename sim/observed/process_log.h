@@ -1,7 +1,7 @@
 // What one instance of a stage in a real process has seen and done, as lines in a file of its own, for the checkers to judge
 // afterwards (sim/observed/observation.h). It hangs at the instance's tap.
 //
-//   auto log = ProcessLog::Open("out/history/w1.parse-0.history", "w1", "parse", {"parsed", "dead"});
+//   auto log = ProcessLog::Open("out/history/w1.parse-0.history", "w1", "parse", {"parsed", "dead"}, on_failure);
 //   config.tap = log->get();
 //   … (*log)->Trouble(status) from the loop, (*log)->End(result) when Run has returned
 //
@@ -19,19 +19,22 @@
 //   T at commit                                             a transaction is to end      t at code   has ended
 //   g at                                                    asked to stop  ! at code     trouble     E at code   Run's result
 //
-// Errors      Open: those of the file system, and InvalidArgument for a name with a line feed. The first failed write is kept in
-//             status(), and nothing is written after it.
+// Errors      Open: those of the file system, and InvalidArgument for a name with a line feed. The first failed write is told to
+//             `on_failure` before any action of its step is carried out, and kept in status(); nothing is written after it. A
+//             process that went on would do what stands in no history: it has to end there and then, as if killed.
 // Blocking    on writes of the file system, never on a sync.
 // Threading   the instance's thread; End when that has ended. Ownership: the clock of Trouble and End is the caller's.
 #ifndef MILLRACE_SIM_OBSERVED_PROCESS_LOG_H_
 #define MILLRACE_SIM_OBSERVED_PROCESS_LOG_H_
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -48,7 +51,8 @@ inline constexpr std::string_view kProcessLogHead = "millrace-history 1";
 class ProcessLog final : public stages::Tap {
  public:
   static absl::StatusOr<std::unique_ptr<ProcessLog>> Open(const std::string& path, std::string_view process,
-                                                          std::string_view stage, std::span<const std::string> topics);
+                                                          std::string_view stage, std::span<const std::string> topics,
+                                                          std::function<void(const absl::Status&)> on_failure);
 
   void BeforeStep(stages::Instant now, const stages::Event& event) override;
   void OnStep(stages::Instant now, const stages::Event& event, const stages::Actions& actions, size_t first) override;
@@ -62,12 +66,14 @@ class ProcessLog final : public stages::Tap {
  private:
   class Writer;
 
-  explicit ProcessLog(std::unique_ptr<stages::AppendFile> file) : file_(std::move(file)) {}
+  ProcessLog(std::unique_ptr<stages::AppendFile> file, std::function<void(const absl::Status&)> on_failure)
+      : file_(std::move(file)), on_failure_(std::move(on_failure)) {}
   void Line(char kind, std::initializer_list<uint64_t> numbers);
   void Line(char kind, std::initializer_list<uint64_t> numbers, const bus::Message& message);
   void Write();
 
   const std::unique_ptr<stages::AppendFile> file_;
+  const std::function<void(const absl::Status&)> on_failure_;
   int64_t now_ns_ = 0;
   std::string lines_;
   absl::Status status_;

@@ -2,7 +2,10 @@
 #include "sim/observed/process_log.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,7 +27,7 @@ class ProcessLogTest : public ::testing::Test {
     bus::WriteEnvelope({.id = "one", .source = "/p/parse", .type = "t"}, headers);
     message.body = "body";
     message.headers = bus::Headers(block);
-    auto opened = ProcessLog::Open(path, "w 1", "parse", topics);
+    auto opened = ProcessLog::Open(path, "w 1", "parse", topics, on_failure);
     EXPECT_TRUE(opened.ok()) << opened.status().ToString();
     log = *std::move(opened);
   }
@@ -60,6 +63,8 @@ class ProcessLogTest : public ::testing::Test {
   const std::vector<std::string> topics{"parsed", "dead"};
   std::string block;
   bus::Message message;
+  std::vector<absl::Status> failures;
+  const std::function<void(const absl::Status&)> on_failure = [this](const absl::Status& s) { failures.push_back(s); };
   std::unique_ptr<ProcessLog> log;
   stages::Instant now;
   Actions actions;
@@ -127,13 +132,34 @@ TEST_F(ProcessLogTest, OnlyWhatThisStepHasLedTo) {
   EXPECT_TRUE(log->status().ok());
 }
 
+// No file of this process may become larger.
+TEST_F(ProcessLogTest, WhatCannotBeWrittenIsToldBeforeAnythingIsDone) {
+  Step(stages::DrainEvent{});
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit full = before;
+  full.rlim_cur = static_cast<rlim_t>(std::filesystem::file_size(path)) + 3;
+  const auto old = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
+  actions.list.emplace_back(stages::ReleaseAction{{{0, 0}, 1}});
+  Step(stages::TimerEvent{});
+  EXPECT_EQ(failures.size(), 1u);
+  Step(stages::DrainEvent{});
+  log->End(MonotonicTime{40}, absl::OkStatus());
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, old);
+  EXPECT_EQ(failures.size(), 1u) << "told once";
+  EXPECT_FALSE(log->status().ok());
+  EXPECT_EQ(Read(), std::vector<std::string>{"g 10 0 0 0 0 0 0 0"}) << "a torn line, and nothing behind it";
+}
+
 TEST_F(ProcessLogTest, WhoHasTheNameOfOneBeforeBeginsAnew) {
   Step(stages::DrainEvent{});
-  auto again = ProcessLog::Open(path, "w 1", "parse", topics);
+  auto again = ProcessLog::Open(path, "w 1", "parse", topics, on_failure);
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE(Read().empty());
-  EXPECT_TRUE(absl::IsInvalidArgument(ProcessLog::Open(path, "a\nb", "parse", topics).status()));
-  EXPECT_FALSE(ProcessLog::Open(::testing::TempDir() + "/no/such", "w", "parse", topics).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(ProcessLog::Open(path, "a\nb", "parse", topics, on_failure).status()));
+  EXPECT_FALSE(ProcessLog::Open(::testing::TempDir() + "/no/such", "w", "parse", topics, on_failure).ok());
 }
 
 }  // namespace

@@ -85,18 +85,23 @@ absl::Status ReadProcessLog(const std::string& path, const std::function<absl::S
   const auto bad = [&](const std::string& what) {
     return absl::DataLossError(absl::StrCat(path, ", line ", lines.number(), ": ", what));
   };
+  const auto torn = [&] {
+    return absl::DataLossError(
+        path + " ends within its head: a part of it is gone, and with it who has written it; get it back whole");
+  };
   std::string text;
-  if (!lines.Next(&text)) return absl::OkStatus();
+  // A process that was killed before it had written anything has done nothing either.
+  if (!lines.Next(&text)) return text.empty() ? absl::OkStatus() : torn();
   if (text != kProcessLogHead) return bad("this is no history that this program can read");
   ProcessHead begin;
   std::string count;
-  if (!lines.Next(&begin.process) || !lines.Next(&begin.stage) || !lines.Next(&count)) return absl::OkStatus();
+  if (!lines.Next(&begin.process) || !lines.Next(&begin.stage) || !lines.Next(&count)) return torn();
   uint64_t topics = 0;
   const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), topics);
   if (error != std::errc() || end != count.data() + count.size() || topics > kTopicsMax)
     return bad("\"" + count + "\" is no number of topics");
   for (uint64_t i = 0; i < topics; ++i) {
-    if (!lines.Next(&begin.topics.emplace_back())) return absl::OkStatus();
+    if (!lines.Next(&begin.topics.emplace_back())) return torn();
   }
   if (absl::Status s = head(begin); !s.ok()) return bad(std::string(s.message()));
   ProcessLine one;

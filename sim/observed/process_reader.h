@@ -28,7 +28,8 @@ struct ProcessHead {
 };
 
 // Calls `head` once, then `line` for each whole line, as long as they return OK. NotFound where there is no such file; DataLoss
-// names the first line that cannot be read. A file that ends within its head is that of a process which never began.
+// names the first line that cannot be read, or the file that ends within its head. An empty file is that of a process which
+// never began.
 absl::Status ReadProcessLog(const std::string& path, const std::function<absl::Status(const ProcessHead&)>& head,
                             const std::function<absl::Status(const ProcessLine&)>& line);
 

@@ -164,8 +164,11 @@ absl::Status ProcessRecords::OnAttempt(const ProcessLine& line, One* one) {
     const bool done = !skipped && record.value == 0;
     if (done) {
       ++succeeded[{one->stage, record.message}];
-      if (recorder_.topology().stages[one->stage].sink)
-        first_success.emplace(std::pair(one->stage, record.message), record);
+      // Files come in no order of time.
+      if (recorder_.topology().stages[one->stage].sink) {
+        const auto [first, added] = first_success.emplace(std::pair(one->stage, record.message), record);
+        if (!added && record.at_ns < first->second.at_ns) first->second = record;
+      }
     }
   }
   records.push_back(record);

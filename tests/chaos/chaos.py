@@ -16,9 +16,7 @@ import collections
 import json
 import os
 import pathlib
-import pwd
 import random
-import re
 import shutil
 import signal
 import sqlite3
@@ -29,25 +27,27 @@ import time
 
 # By hand this is run without a path.
 sys.path.append(str(pathlib.Path(__file__).absolute().parent.parent))
-from ports import free_port
+import brokers
+import ports
+import workers
+import zombies
 
 PIPELINE = "stages/property/property.textproto"
 TABLES = ("listings", "history", "receipts")
-# Longer than a session: others have taken over, and the one that wakes is a zombie.
-ZOMBIE_SECONDS = 9.0
-# No round takes longer, unless something is stuck.
+# No round takes longer, unless something is stuck; and no call of `judge`.
 ROUND_SECONDS_MAX = 300.0
-# A worker has ten seconds to drain; the rest is for a machine that is busy.
-END_SECONDS = 60
-# How long one of three brokers stays away.
-ONE_AWAY_SECONDS = 4.0
+JUDGE_SECONDS_MAX = 600.0
 # Relative to the pipeline, which may be a copy elsewhere.
 REAL_DATA = {
     "king_county": "stages/property/data/us_king_county_sales/kc_house_data.csv",
     "vancouver": "stages/property/data/ca_vancouver_building_permits/building_permits.csv",
 }
-# How often a broker that does not start again is asked to, a second apart.
-RESTARTS = 10
+# What goes wrong, and how often beside the others; what a broker has done to it, by its last word.
+KINDS = {"kill": 6, "zombie": 3, "replace": 3, "restart the broker": 1, "kill the broker": 1}
+# What has to have happened in some round.
+NEEDED = ("kill", "zombie that lost what it held", "kill the broker")
+# As many rounds more, where the time has not been enough for that.
+MORE_ROUNDS = 3
 
 
 def say(text):
@@ -74,79 +74,24 @@ def differences(expected, found):
     return lines
 
 
-class Broker:
-    """A broker of our own, by the script that users start theirs with."""
-
-    def __init__(self, script, folder, port, count):
-        self.script = script
-        self.count = count
-        self.arguments = ["--dir", str(folder)]
-        started = self.call("start", "--port", str(port), *(["--brokers" if "kafka" in str(script) else "--nodes", str(count)] if count > 1 else []))
-        self.url = re.search(r"^\S+://\S+", started, re.MULTILINE).group(0)
-
-    def call(self, verb, *more, may_fail=False):
-        # Downloads are among the user's files, and a test is told of no home.
-        environment = {"HOME": pwd.getpwuid(os.getuid()).pw_dir, **os.environ}
-        result = subprocess.run([self.script, verb, *self.arguments, *more], env=environment, capture_output=True, text=True, check=False)
-        if result.returncode != 0 and may_fail:
-            return None
-        if result.returncode != 0:
-            sys.exit(f"{self.script} {verb} failed:\n{result.stdout}{result.stderr}")
-        return result.stdout
-
-    def restart(self, kill):
-        self.call("stop", *(["--kill"] if kill else []))
-        # One that was killed may hold its port for a moment.
-        for left in range(RESTARTS, -1, -1):
-            if self.call("start", may_fail=left > 0) is not None:
-                return
-            time.sleep(1)
-
-    def one_away(self, number, kill):
-        """One of several goes, and comes back."""
-        self.call("stop", "--only", str(number), *(["--kill"] if kill else []))
-        time.sleep(ONE_AWAY_SECONDS)
-        for left in range(RESTARTS, -1, -1):
-            if self.call("resume", "--only", str(number), may_fail=left > 0) is not None:
-                return
-            time.sleep(1)
-
-
-class Worker:
-    """One process of the pipeline, as often as it takes."""
-
-    def __init__(self, name, command, log):
-        self.name = name
-        self.command = command
-        self.log = log
-        self.process = None
-        self.starts = 0
-
-    def start(self):
-        self.starts += 1
-        self.process = subprocess.Popen([*self.command, "--name", f"{self.name}.{self.starts}"], stdout=self.log, stderr=self.log)
-
-    def alive(self):
-        return self.process is not None and self.process.poll() is None
-
-    def send(self, what):
-        if self.alive():
-            self.process.send_signal(what)
-
-    def end(self, what, seconds):
-        self.send(signal.SIGCONT)
-        self.send(what)
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            return None
-
-
 # Promises that histories of real runs are enough for.
 JUDGED = ["no-loss", "settled-correctly", "settle-before-confirm", "key-order", "commit-after-revoke", "phantom", "dead-letter", "one-id-one-content", "drain",
           "duplicates-explained", "log-consistency", "bounded", "liveness"]
+
+
+class Deck:
+    """What goes wrong next: each kind once, then as often as KINDS says, over and over."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.cards = list(KINDS)
+        self.random.shuffle(self.cards)
+
+    def draw(self):
+        if not self.cards:
+            self.cards = [kind for kind, count in KINDS.items() for _ in range(count)]
+            self.random.shuffle(self.cards)
+        return self.cards.pop()
 
 
 class Round:
@@ -159,21 +104,25 @@ class Round:
         # Names that no other round has used; ids stay those of the quiet run, since the pipeline is the same.
         self.url = f"{chaos.url}{'&' if '?' in chaos.url else '?'}prefix=chaos-{chaos.options.seed}-{number}."
         self.done = collections.Counter()
+        self.outages = workers.Outages()
+        self.zombies = []
         self.failures = []
 
     def run(self):
         options = self.chaos.options
-        log = open(self.folder / "workers.log", "wb")
         pipeline = self.chaos.pipeline
-        command = [options.millrace, "work", pipeline, "--bus", self.url, "--out", str(self.out), "--drain-seconds", "10", "--history", str(self.out / "history")]
-        workers = [Worker(f"w{i}", command, log) for i in range(options.workers)]
+        command = [options.millrace, "work", pipeline, "--bus", self.url, "--out", str(self.out), "--drain-seconds", str(workers.DRAIN_SECONDS),
+                   "--history", str(self.out / "history")]
+        (self.folder / "workers").mkdir()
+        crew = [workers.Worker(f"w{i}", command, self.folder / "workers") for i in range(options.workers)]
         self.out.mkdir()
-        subprocess.run([options.millrace, "judge", pipeline, "--bus", self.url, "--begin"], stdout=log, stderr=log, check=True)
+        with open(self.folder / "begin.log", "wb") as log:
+            subprocess.run([options.millrace, "judge", pipeline, "--bus", self.url, "--begin"], stdout=log, stderr=log, check=True, timeout=JUDGE_SECONDS_MAX)
         start = time.monotonic()
         with open(self.folder / "run.json", "wb") as report, open(self.folder / "run.log", "wb") as errors:
             run = subprocess.Popen([options.millrace, "run", pipeline, "--bus", self.url, "--out", str(self.out), "--elsewhere",
                                     *self.chaos.inputs, "--format=json"], stdout=report, stderr=errors)
-            for worker in workers:
+            for worker in crew:
                 worker.start()
             # Whoever finds no broker as it begins says so and ends: trouble is for runs that are under way.
             while run.poll() is None and not list(self.out.glob("*.journal")) and time.monotonic() < start + ROUND_SECONDS_MAX:
@@ -181,44 +130,65 @@ class Round:
             quiet_from = time.monotonic() + options.trouble_seconds
             while run.poll() is None and time.monotonic() < start + ROUND_SECONDS_MAX:
                 if time.monotonic() < quiet_from:
-                    self.trouble(workers)
-                for worker in workers:
+                    self.trouble(run, crew)
+                # It may have ended meanwhile: then nobody is needed any more.
+                if run.poll() is not None:
+                    break
+                for worker in crew:
                     if not worker.alive():
+                        self.add(worker.failure(self.outages))
                         worker.start()
                 time.sleep(0.2)
             if run.poll() is None:
                 self.failures.append(f"the run has not ended within {ROUND_SECONDS_MAX:.0f} s")
                 run.kill()
                 run.wait()
-        for worker in workers:
-            code = worker.end(signal.SIGTERM, END_SECONDS)
-            if code != 0 and code != -signal.SIGKILL:
-                self.failures.append(f"worker {worker.name} ended with {code} on SIGTERM")
-        log.close()
+        for worker in crew:
+            self.add(worker.end(self.outages))
         self.judge(run.returncode, time.monotonic() - start)
 
-    def trouble(self, workers):
+    def add(self, failure):
+        if failure is not None:
+            self.failures.append(failure)
+
+    def trouble(self, run, crew):
         """One thing that goes wrong, and a while in which it takes effect."""
         time.sleep(self.random.uniform(0.5, 3.0))
-        worker = self.random.choice(workers)
-        kind = self.random.choices(["kill", "zombie", "replace", "restart the broker", "kill the broker"], [6, 3, 3, 1, 1])[0]
-        self.done[kind] += 1
+        worker = self.random.choice([worker for worker in crew if worker.alive()] or crew)
+        if run.poll() is not None or not worker.alive():
+            return
+        kind = self.chaos.deck.draw()
         with open(self.folder / "faults", "a", encoding="utf-8") as faults:
             print(time.monotonic_ns(), kind, "" if kind.endswith("broker") else worker.name, file=faults)
         if kind == "kill":
             worker.send(signal.SIGKILL)
         elif kind == "zombie":
+            stopped = time.monotonic_ns()
             worker.send(signal.SIGSTOP)
-            time.sleep(ZOMBIE_SECONDS)
+            time.sleep(self.chaos.patience.zombie_seconds)
+            self.zombies.append(zombies.Zombie(worker.process_name, stopped, time.monotonic_ns()))
             worker.send(signal.SIGCONT)
         elif kind == "replace":
             worker.send(signal.SIGTERM)
-        elif self.chaos.broker.count > 1:
-            self.chaos.broker.one_away(self.random.randint(1, self.chaos.broker.count), kill=kind.startswith("kill"))
         else:
-            self.chaos.broker.restart(kill=kind.startswith("kill"))
+            with self.outages:
+                if self.chaos.broker.count > 1:
+                    self.chaos.broker.one_away(self.random.randint(1, self.chaos.broker.count), kill=kind.startswith("kill"))
+                else:
+                    self.chaos.broker.restart(kill=kind.startswith("kill"))
+        self.done[kind] += 1
+
+    def judge_zombies(self):
+        if not self.zombies:
+            return
+        files = [zombies.read_lines(path) for path in sorted((self.out / "history").glob("*.history"))]
+        fates = [zombies.lost(zombie, files) for zombie in self.zombies]
+        self.done["zombie that lost what it held"] += fates.count(True)
+        say(f"{self.folder.name}: {fates.count(True)} of {len(fates)} zombies have lost what they held, {fates.count(None)} held nothing")
 
     def judge(self, code, seconds):
+        if not self.done:
+            self.failures.append("nothing was done to it")
         done = ", ".join(f"{count} x {kind}" for kind, count in sorted(self.done.items())) or "nothing"
         text = (self.folder / "run.json").read_text(encoding="utf-8")
         try:
@@ -239,19 +209,19 @@ class Round:
             say(f"{self.folder.name}: {done}; {seconds:.0f} s; accepted {report['accepted']:,}, lost {report['lost']}, "
                 f"done again and recognised {report['duplicates']:,}")
         if report is not None:
+            self.judge_zombies()
             self.judge_history()
         for failure in self.failures:
             say(f"{self.folder.name}: FAILED: {failure}")
         if self.failures:
             say(f"{self.folder.name}: everything about it is in {self.folder}")
 
-
     def judge_history(self):
         """What the simulator's checkers say of what everybody has written down."""
         (self.folder / "faults").touch()
         command = [self.chaos.options.millrace, "judge", self.chaos.pipeline, "--bus", self.url, "--out", str(self.out),
                    "--faults", str(self.folder / "faults"), "--format=json"]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=JUDGE_SECONDS_MAX)
         try:
             verdict = json.loads(result.stdout)
         except ValueError:
@@ -261,12 +231,16 @@ class Round:
         kept = [p["name"] for p in verdict["promises"] if p["verdict"] == "kept"]
         broken = [p for p in verdict["promises"] if p["verdict"] == "BROKEN"]
         self.failures += [f"{p['name']}: {finding}" for p in broken for finding in p["findings"]]
+        if (verdict["failed"] or result.returncode != 0) and not broken:
+            self.failures.append(f"judge ended with {result.returncode} and says failed: {verdict['failed']}: {result.stderr[-1500:]}")
         # A judge who sees nothing finds nothing.
         if verdict["accepted"] != self.chaos.quiet["accepted"]:
             self.failures.append(f"the history has {verdict['accepted']} accepted jobs, in quiet {self.chaos.quiet['accepted']}")
-        missing = set(JUDGED + (["exactly-once"] if self.chaos.options.exactly_once else [])) - set(kept) - {p["name"] for p in broken}
-        if missing:
-            self.failures.append(f"not checkable: {', '.join(sorted(missing))}")
+        wanted = JUDGED + (["exactly-once"] if self.chaos.options.exactly_once else [])
+        self.failures += [f"not checkable: {p['name']}: {p['why']}" for p in verdict["promises"] if p["name"] in wanted and p["verdict"] == "not checkable"]
+        unknown = set(wanted) - {p["name"] for p in verdict["promises"]}
+        if unknown:
+            self.failures.append(f"judge says nothing of {', '.join(sorted(unknown))}")
         say(f"{self.folder.name}: history: {verdict['lines']:,} lines of {verdict['processes']} instances, {len(kept)} promises kept, {len(broken)} broken; "
             f"uncommitted work redone: {verdict['redone']:,}")
 
@@ -295,19 +269,31 @@ class Chaos:
         self.quiet = json.loads(result.stdout)
         self.quiet_rows = rows(quiet / "listings.sqlite")
         say(f"quiet: {self.quiet['accepted']:,} accepted, {self.quiet['dead_lettered']:,} dead-lettered")
-        self.broker = Broker(options.broker, folder / "broker", options.port, options.brokers)
-        self.url = self.broker.url + ("&" if "?" in self.broker.url else "?") + options.parameters if options.parameters else self.broker.url
+        self.deck = Deck(options.seed)
+        self.patience = brokers.Patience("kafka" in options.broker, options.parameters)
+        self.broker = brokers.Broker(options.broker, folder / "broker", options.port, options.brokers)
+        self.url = self.broker.url + ("&" if "?" in self.broker.url else "?") + self.patience.parameters
 
     def run(self):
         end = time.monotonic() + 60 * self.options.minutes
-        number = failed = 0
-        while number == 0 or (time.monotonic() < end and (not failed or self.options.keep_going)):
+        number = failed = more = 0
+        done = collections.Counter()
+        while number == 0 or not failed or self.options.keep_going:
+            if number > 0 and time.monotonic() >= end:
+                if all(done[kind] > 0 for kind in NEEDED) or more == MORE_ROUNDS:
+                    break
+                more += 1
             number += 1
             one = Round(self, number)
             one.run()
+            done += one.done
             failed += bool(one.failures)
             if not one.failures:
                 shutil.rmtree(one.folder)
+        lacking = [kind for kind in NEEDED if done[kind] == 0]
+        if lacking and not failed:
+            say(f"FAILED: in no round there was: {', '.join(lacking)}")
+            failed = 1
         say(f"{number} rounds, {failed} failed")
         return failed
 
@@ -319,7 +305,7 @@ def main():
     parser.add_argument("--brokers", type=int, default=1, choices=[1, 3], help="how many; of three, one at a time is taken away (default: %(default)s)")
     parser.add_argument("--exactly-once", action="store_true", help="with transactions (Kafka), and nothing may be seen twice")
     parser.add_argument("--port", type=int, default=0, help="where that listens (default: some way above the usual one)")
-    parser.add_argument("--parameters", default="", help="appended to the bus URL, such as session.timeout.ms=6000")
+    parser.add_argument("--parameters", default="", help="appended to the bus URL, such as session.timeout.ms=6000 (default: that a client is given up after 4 s)")
     parser.add_argument("--minutes", type=float, default=2, help="begin no round after so long (default: %(default)s)")
     parser.add_argument("--trouble-seconds", type=float, default=25, help="how long a round is disturbed (default: %(default)s)")
     parser.add_argument("--generate", type=int, default=100_000, help="generated listings beside the real records (default: %(default)s)")
@@ -328,7 +314,7 @@ def main():
     parser.add_argument("--keep-going", action="store_true", help="go on after a round that failed")
     options = parser.parse_args()
     options.millrace = os.path.abspath(options.millrace)
-    options.port = options.port or free_port(19392 if "kafka" in options.broker else 15692)
+    options.port = options.port or ports.free_port(19392 if "kafka" in options.broker else 15692)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-chaos-", dir=os.environ.get("TEST_TMPDIR")))
     chaos = Chaos(options, folder)
     try:

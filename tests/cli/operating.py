@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import tempfile
@@ -163,6 +164,20 @@ class Operating:
         self.assertEqual(result.returncode, 2)
         self.assertIn("not of the form name=value", result.stderr)
         self.assertNotIn("hunter2", result.stderr)
+
+    def test_a_worker_whose_history_has_no_room_ends_at_once(self):
+        feeding = subprocess.Popen([DEMO, "run", PIPELINE, "--bus", self.bus, "--elsewhere", "--out", str(self.folder / "out"), "--input", f"count={COUNT}"],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(feeding.wait)
+        self.addCleanup(feeding.kill)
+        # Files of this worker become no larger: a history has room for its head and a line or two. Python ignores the signal for that, and so does its child.
+        worker = subprocess.run([DEMO, "work", PIPELINE, "--bus", self.bus, "--stage", "check", "--name", "w", "--out", str(self.folder / "work"),
+                                 "--history", str(self.folder / "history")],
+                                capture_output=True, text=True, check=False, timeout=120, restore_signals=False,
+                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200)))
+        self.assertEqual(worker.returncode, 3, worker.stdout + worker.stderr)
+        self.assertIn('the history of stage "check": cannot write to ', worker.stderr)
+        self.assertIn("this process ends at once", worker.stderr)
 
     def test_memory_is_refused(self):
         for arguments in (("topology", "plan"), ("lag",), ("dlq", "list"), ("offsets", "reset", "--stage", "check", "--to-earliest")):
