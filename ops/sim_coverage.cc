@@ -36,11 +36,10 @@ std::vector<std::string> CoverageFindings(const std::vector<sim::CoverageRow>& r
   std::vector<std::string> findings;
   if (unhit.count() > 0) {
     const std::string what = WithCommas(unhit.count()) + " combinations of a fault and an action were not hit, ";
-    findings.push_back(
-        cut_short.empty()
-            ? what + "although nothing is known against it: " + unhit.text() +
-                  "; give more --seeds or --jobs, or inputs that make the pipeline do that"
-            : what + "and not all were aimed at, as " + cut_short + ": " + unhit.text() + "; give it more time");
+    findings.push_back(cut_short.empty() ? what + "although nothing is known against it: " + unhit.text() +
+                                               "; give more --seeds or --jobs, or inputs that make the pipeline do that"
+                                         : what + "and not all were aimed at, as " + cut_short + ": " + unhit.text() +
+                                               "; give it more time");
   }
   if (contradicted.count() > 0) {
     findings.push_back(WithCommas(contradicted.count()) +
