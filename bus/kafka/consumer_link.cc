@@ -86,6 +86,12 @@ void KafkaConsumerLink::DestroyHandle() {
   background_.Stop();
   readers_.clear();
   rd_kafka_queue_cb_event_enable(queue_.get(), nullptr, nullptr);
+  // Who is leaving is not let go before that has come to its end: nothing must wait for an answer.
+  while (rebalance_.leaving()) {
+    const RdEvent event{rd_kafka_queue_poll(queue_.get(), 0)};
+    if (event == nullptr) break;
+    if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) rd_kafka_assign(handle_, nullptr);
+  }
   queue_.reset();
   // Whoever has not left is to be missed by the group, not to leave in passing.
   rd_kafka_destroy_flags(std::exchange(handle_, nullptr), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
@@ -277,12 +283,15 @@ void KafkaConsumerLink::Close() {
     rebalance_.OnClosed();
     return;
   }
-  // librdkafka leaves a call to assign without an answer, for ever, that reaches it while it ends the group. So all that
-  // it may wait for is said before it is told to end; what it has to say of the group afterwards wants no answer. In a
-  // cooperative group assign is refused until then.
+  // librdkafka leaves a call to assign without an answer, for ever, that reaches it while it ends the group and waits for
+  // none. So all that it may wait for is said before it is told to end, and what it has asked until then is dropped; what
+  // it asks later, it waits for. In a cooperative group assign is refused until then.
   if (!options_.cooperative) {
     rd_kafka_unsubscribe(handle_);
     rd_kafka_assign(handle_, nullptr);
+    answered_ = true;
+    ServeQueue();
+    answered_ = false;
   }
   RdError error(rd_kafka_consumer_close_queue(handle_, queue_.get()));
   if (options_.cooperative) rd_kafka_assign(handle_, nullptr);
@@ -292,7 +301,7 @@ void KafkaConsumerLink::Close() {
 }
 
 void KafkaConsumerLink::OnRebalance(rd_kafka_event_t* event) {
-  if (rebalance_.leaving() && !options_.cooperative) return;  // answered by Close
+  if (answered_) return;
   const std::vector<Partition> partitions = Partitions(rd_kafka_event_topic_partition_list(event));
   if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     if (rebalance_.leaving()) {

@@ -107,6 +107,7 @@ class KafkaConsumerLink final : public LogLink, private KafkaGroupClient {
   std::vector<Partition> assigning_;                                    // librdkafka waits for Assign
   bool assign_open_ = false;
   uint64_t assign_serial_ = 0;  // answers for an earlier one are void
+  bool answered_ = false;       // what librdkafka has asked of the group has its answer already
   bool restart_ = false;
   bool look_ = false;  // something was asked for since the last Receive
   bool down_ = false;
