@@ -578,8 +578,8 @@ TEST_F(OnQueues, WhatIsStillThereWasNotSettledByAnybody) {
   EXPECT_TRUE(seen.Take().missing.empty());
 }
 
-// A second copy of it was taken by somebody else.
-TEST_F(OnQueues, EachCopyHasItsDelivery) {
+// The server died amid a publish: the audit's queue has the message twice, that of the stage once.
+TEST_F(OnQueues, ACopyThatOnlyTheAuditHas) {
   Feed();
   seen.Copy(1, 0, 0, clean.message());
   seen.Copy(1, 0, 1, clean.message());
@@ -587,8 +587,7 @@ TEST_F(OnQueues, EachCopyHasItsDelivery) {
   Take(File("p.store-0", "store", Stored()));
   seen.Effect(0, "out");
   Judge();
-  EXPECT_EQ(observed.missing,
-            std::vector<std::string>{"1 messages of stage store were settled by processes without a history"});
+  EXPECT_TRUE(observed.missing.empty()) << observed.missing[0];
 }
 
 }  // namespace
