@@ -9,7 +9,7 @@ import unittest
 
 PROGRAM = os.path.abspath("tests/cli/sim_demo_sim")
 PIPELINE = os.path.abspath("tests/example/one.textproto")
-FAILING = ("--promises=one-id-one-content", "--faults=crash")
+FAILING = ("--promises=one-id-one-content,final-state", "--faults=crash")
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -141,14 +141,14 @@ class FaultTestTest(unittest.TestCase):
     def test_a_failure_leaves_its_plan_and_its_page_and_the_corpus_keeps_it(self):
         hidden = self.with_stage("hidden")
         result = self.run_test("--min-seeds=20", *FAILING, pipeline=hidden, code=1)
-        self.assertRegex(result.stdout, r"(?m)^one-id-one-content is broken: ")
+        self.assertRegex(result.stdout, r"(?m)^(one-id-one-content|final-state) is broken: ")
         plans = sorted(plan for plan in self.outputs.glob("*.plan") if plan.with_suffix(".html").exists())
         self.assertGreater(len(plans), 0)
         text = plans[0].read_text(encoding="utf-8")
         self.assertIn("expect {", text)
         salt = re.search(r"(?m)^salt: .*$", text)
         self.assertIn(salt.group(0) if salt else "version: 1", result.stdout, "the plan is in the log, too")
-        self.assertIn(f"replay:  bazel run //x:y -- sim --promises one-id-one-content --plan ./{plans[0].name}", result.stdout)
+        self.assertIn(f"replay:  bazel run //x:y -- sim --promises one-id-one-content,final-state --plan ./{plans[0].name}", result.stdout)
 
         # Those that fail alike can be run, too.
         alike = re.search(r"(?m)^so fail \d+ more runs?:\n  (\d+):  bazel run //x:y -- (sim .* --seed \1)$", result.stdout)
@@ -161,7 +161,7 @@ class FaultTestTest(unittest.TestCase):
         again = self.run_test("--min-seeds=5", *FAILING, f"--corpus={plans[0]}", pipeline=hidden, code=1)
         self.assertRegex(again.stdout, r"(?m)^.*\.plan: \S+ is broken, as it was once$")
         well = self.run_test("--min-seeds=5", f"--corpus={plans[0]}")
-        self.assertRegex(well.stdout, r"(?m)^.*\.plan: holds; once broken was one-id-one-content$")
+        self.assertRegex(well.stdout, r"(?m)^.*\.plan: holds; once broken was (one-id-one-content|final-state)$")
 
     def test_a_corpus_that_cannot_be_read(self):
         (self.folder / "bad.plan").write_text("version: 1\nfault { id: 1 kind: \"crahs\" }\n", encoding="utf-8")
