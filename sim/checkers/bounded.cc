@@ -3,9 +3,9 @@
 //     that was on its way) on logs, and than the window and the prefetch on queues;
 //   * a stage of a process has no more publishes unanswered than two such loads of all its partitions could emit (of the
 //     partitions that it has, and of those that it had);
-//   * no message is tried more often under one holding than its attempts allow. Outages are no attempts, and attempts
-//     that were thrown away for another's time-out need not be counted: twice as many failures are let pass, but the
-//     number that the attempt itself bears must not go beyond.
+//   * no message is tried more often under one holding than its attempts allow. What a broker gives again under the same
+//     holding is tried anew. Outages are no attempts, and attempts that were thrown away for another's time-out need not
+//     be counted: twice as many failures are let pass, but the number that the attempt itself bears must not go beyond.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -38,6 +38,8 @@ class Pass {
       const Record& record = index_.records()[at];
       switch (record.kind) {
         case Kind::kDelivered:
+          OnDelivered(at, record);
+          [[fallthrough]];
         case Kind::kSettle:
           OnWindow(at, record);
           break;
@@ -111,6 +113,11 @@ class Pass {
                   kNoJob, record.message, {at});
   }
 
+  void OnDelivered(uint32_t at, const Record& record) {
+    const uint32_t number = index_.PairOf(record.stage, record.message);
+    if (number != kNone) ++Under(index_.HoldingOf(at), failures_[number]).deliveries;
+  }
+
   void OnAttempt(uint32_t at, const Record& record) {
     const uint32_t number = index_.PairOf(record.stage, record.message);
     if (number == kNone) return;
@@ -121,10 +128,10 @@ class Pass {
     const bool failed = record.kind == Kind::kAttempt && (record.flags & kSkipped) == 0 && record.value != 0 &&
                         record.value != kUnavailable;
     if (failed) {
-      const uint32_t holding = index_.HoldingOf(at);
-      if (failures.holding != holding) failures = {.holding = holding, .count = 0};
-      // Each copy of it has its own tries.
-      beyond = ++failures.count > 2 * most * std::max<uint32_t>(index_.message(record.message).appends, 1);
+      Under(index_.HoldingOf(at), failures);
+      // Each copy of it has its own tries, and each time that it is given.
+      const uint32_t tries = std::max({index_.message(record.message).appends, failures.deliveries, 1u});
+      beyond = ++failures.count > 2 * most * tries;
     }
     if (!beyond || failures.told) return;
     failures.told = true;
@@ -140,11 +147,18 @@ class Pass {
     std::fill_n(unanswered_.begin() + static_cast<ptrdiff_t>(process * stages), stages, 0);
   }
 
+  // Of one message, under the holding that was last heard of.
   struct Failures {
     uint32_t holding = kNone;
+    uint32_t deliveries = 0;
     uint32_t count = 0;
     bool told = false;
   };
+
+  static Failures& Under(uint32_t holding, Failures& failures) {
+    if (failures.holding != holding) failures = {.holding = holding, .told = failures.told};
+    return failures;
+  }
 
   const CheckContext& context_;
   const History& history_;

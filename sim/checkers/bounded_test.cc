@@ -70,6 +70,19 @@ TEST(Bounded, Attempts) {
   ExpectFail(kName, uncounted.history(), "attempts", 0, {first, uncounted.last()});
 }
 
+// A broker that has taken a message back from an owner, and made that the owner again, gives it once more.
+TEST(Bounded, WhatIsGivenAgainIsTriedAnew) {
+  HistoryBuilder b = TwoStages();
+  const uint32_t in = Fill(b, 1)[0];
+  b.Assign(0, "parse").Deliver(0, "parse", in).Dispatch(0, "parse", in);
+  const uint32_t first = b.last();
+  b.Deliver(0, "parse", in);
+  for (int i = 0; i < 12; ++i) b.Attempt(0, "parse", in, {}, 2);
+  ExpectPass(kName, b.history());
+  b.Attempt(0, "parse", in, {}, 2);
+  ExpectFail(kName, b.history(), "attempts", 0, {first, b.last()});
+}
+
 TEST(Bounded, OutagesAreNoAttempts) {
   HistoryBuilder b = TwoStages();
   const uint32_t in = Fill(b, 1)[0];
