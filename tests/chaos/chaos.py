@@ -37,6 +37,8 @@ TABLES = ("listings", "history", "receipts")
 # No round takes longer, unless something is stuck; and no call of `judge`.
 ROUND_SECONDS_MAX = 300.0
 JUDGE_SECONDS_MAX = 600.0
+# How long after the last job all is settled.
+SETTLE_SECONDS_MAX = 60.0
 # Relative to the pipeline, which may be a copy elsewhere.
 REAL_DATA = {
     "king_county": "stages/property/data/us_king_county_sales/kc_house_data.csv",
@@ -143,9 +145,32 @@ class Round:
                 self.failures.append(f"the run has not ended within {ROUND_SECONDS_MAX:.0f} s")
                 run.kill()
                 run.wait()
+            else:
+                self.settle(crew)
         for worker in crew:
             self.add(worker.end(self.outages))
         self.judge(run.returncode, time.monotonic() - start)
+
+    def settle(self, crew):
+        """All jobs have ended. What was done while its partition moved on comes once more, to be recognised and settled: who is stopped before that leaves it
+        to the next run, in good order, and `judge` would say so."""
+        for worker in crew:
+            if not worker.alive():
+                self.add(worker.failure(self.outages))
+                worker.start()
+        if not self.chaos.kafka:
+            time.sleep(self.chaos.patience.zombie_seconds)  # its lag is for plugins to tell
+            return
+        behind = None
+        end = time.monotonic() + SETTLE_SECONDS_MAX
+        while behind != 0 and time.monotonic() < end:
+            time.sleep(0.5)
+            told = subprocess.run([self.chaos.options.millrace, "lag", self.chaos.pipeline, "--bus", self.url, "--seconds", "0", "--format=json"],
+                                  capture_output=True, text=True, check=False, timeout=SETTLE_SECONDS_MAX)
+            if told.returncode in (0, 1):
+                behind = sum(partition["lag"] for stage in json.loads(told.stdout)["stages"] for partition in stage["partitions"])
+        if behind != 0:
+            self.failures.append(f"{behind} messages are not settled {SETTLE_SECONDS_MAX:.0f} s after the last job has ended")
 
     def add(self, failure):
         if failure is not None:
@@ -270,7 +295,8 @@ class Chaos:
         self.quiet_rows = rows(quiet / "listings.sqlite")
         say(f"quiet: {self.quiet['accepted']:,} accepted, {self.quiet['dead_lettered']:,} dead-lettered")
         self.deck = Deck(options.seed)
-        self.patience = brokers.Patience("kafka" in options.broker, options.parameters)
+        self.kafka = "kafka" in options.broker
+        self.patience = brokers.Patience(self.kafka, options.parameters)
         self.broker = brokers.Broker(options.broker, folder / "broker", options.port, options.brokers)
         self.url = self.broker.url + ("&" if "?" in self.broker.url else "?") + self.patience.parameters
 
