@@ -3,6 +3,7 @@
 //
 // This is what the process does, whatever the broker then makes of it: settled-correctly looks at the other side.
 #include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -122,18 +123,21 @@ class Pass {
                         (delivered ? ", which it has not settled" : ", which it was not given"),
                     kNoJob, copy.message, {copy.record, at});
     }
-    // Markers of transactions are no records, and their places are not known. What a real broker has tells nothing of
-    // transactions: there they may be anywhere on a topic that some are written to, but where a record is still to come.
-    const bool early = checked < copies.size() && copies[checked].sequence < record.sequence;
-    const bool marked = (context_.history.observed && !early && WrittenInTransactions(record.topic)) ||
-                        std::any_of(copies.begin(), copies.begin() + checked,
-                                    [](const Copy& copy) { return copy.visible != copy.record; });
-    if (record.sequence > end && !marked) {
+    if (record.sequence > end && !MarkersMayStand(copies, checked, record)) {
       findings_.Add("commit beyond the end",
                     ProcessName(context_.history, record) + ", " + StageName(context_.history, record.stage) +
                         " commits " + Place(record) + ", behind the end of what is there",
                     kNoJob, kNoMessage, {at});
     }
+  }
+
+  // Markers of transactions are no records, and their places are not known. What a real broker has tells nothing of
+  // transactions: there they may be anywhere on a topic that some are written to, but where a record is still to come.
+  bool MarkersMayStand(std::span<const Copy> copies, uint32_t checked, const Record& commit) const {
+    const bool early = checked < copies.size() && copies[checked].sequence < commit.sequence;
+    return (context_.history.observed && !early && WrittenInTransactions(commit.topic)) ||
+           std::any_of(copies.begin(), copies.begin() + checked,
+                       [](const Copy& copy) { return copy.visible != copy.record; });
   }
 
   bool WrittenInTransactions(uint16_t topic) const {
