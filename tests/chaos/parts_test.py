@@ -32,6 +32,9 @@ class Ends(unittest.TestCase):
 
     def test_the_broker_was_away(self):
         self.assertIsNone(workers.unexpected(3, [], at_work=True, broker_away=True))
+        self.assertIsNone(workers.unexpected(3, [TERM], at_work=True, broker_away=False, left_unsettled=True))
+        self.assertIsNotNone(workers.unexpected(3, [], at_work=True, broker_away=False, left_unsettled=True))
+        self.assertIsNotNone(workers.unexpected(3, [TERM], at_work=True, broker_away=False))
         self.assertIsNotNone(workers.unexpected(-signal.SIGSEGV, [], at_work=True, broker_away=True))
 
     def test_outages(self):

@@ -11,11 +11,15 @@ END_SECONDS_MAX = DRAIN_SECONDS + 16 + 10
 BROKER_GRACE_SECONDS = 5.0
 ENVIRONMENT = 3
 AT_WORK = "at work on"
+# What a worker says, with exit code 3, when its group was sharing out anew as it left: not lost, and not settled either.
+LEFT_UNSETTLED = "closed before the broker had taken every settlement"
 LAST_WORDS = 1500
 
 
-def unexpected(code, sent, at_work, broker_away):
+def unexpected(code, sent, at_work, broker_away, left_unsettled=False):
     """Why a worker should not have ended with that code; None where it may. `sent`: the signals that it was sent."""
+    if code == ENVIRONMENT and signal.SIGTERM in sent and left_unsettled:
+        return None
     if code == -signal.SIGKILL and signal.SIGKILL in sent:
         return None
     if code == 0 and signal.SIGTERM in sent:
@@ -56,6 +60,7 @@ class Worker:
         self.starts = 0
         self.sent = []
         self.judged = True
+        self.left_unsettled = False
         self.seen = 0.0  # alive
 
     @property
@@ -95,7 +100,8 @@ class Worker:
         self.judged = True
         words = self.log.read_text(encoding="utf-8", errors="replace")
         away = outages.touch(self.seen, time.monotonic())
-        why = unexpected(self.process.returncode, [s for s in self.sent if s != signal.SIGCONT], AT_WORK in words, away)
+        why = unexpected(self.process.returncode, [s for s in self.sent if s != signal.SIGCONT], AT_WORK in words, away, LEFT_UNSETTLED in words)
+        self.left_unsettled = self.left_unsettled or LEFT_UNSETTLED in words
         return why and f"worker {self.process_name} {why}; its last words:\n{words[-LAST_WORDS:]}"
 
     def end(self, outages):
