@@ -11,7 +11,8 @@ END_SECONDS_MAX = DRAIN_SECONDS + 16 + 10
 BROKER_GRACE_SECONDS = 5.0
 ENVIRONMENT = 3
 AT_WORK = "at work on"
-# What a worker says, with exit code 3, when its group was sharing out anew as it left: not lost, and not settled either.
+# What a worker says, with exit code 3, when the broker has refused its last settlements: not lost, and not settled either. Why one said so whose stage had
+# had no lag just before, after a broker's restart, is an open question.
 LEFT_UNSETTLED = "closed before the broker had taken every settlement"
 LAST_WORDS = 1500
 
