@@ -5,12 +5,11 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "bus/digest.h"
+#include "bus/process_name.h"
 #include "ops/backends.h"
 #include "ops/load_pipeline.h"
 #include "ops/pipeline_run.h"
@@ -40,17 +39,6 @@ struct WorkArguments {
   std::string history;
   double drain_seconds = 20;
 };
-
-// Says where it runs, and is no other process's, now or later: containers may share a host's name, and each has a process 1.
-std::string NameOfItsOwn() {
-  char host[256] = "";
-  gethostname(host, sizeof(host) - 1);
-  std::random_device random;
-  const uint64_t drawn = uint64_t{random()} << 32 | random();
-  char hex[16];
-  bus::WriteHex(drawn, hex);
-  return std::string(host) + "-" + std::to_string(getpid()) + "-" + std::string(hex, sizeof(hex));
-}
 
 // One call of `work`, from its arguments to its exit code.
 class WorkCommand {
@@ -147,7 +135,7 @@ class WorkCommand {
                            .base_dir = loaded_.base_dir,
                            .durable = true,
                            .work = stages_,
-                           .process = arguments_.name.empty() ? NameOfItsOwn() : arguments_.name,
+                           .process = arguments_.name.empty() ? bus::DrawProcessName() : arguments_.name,
                            .history = arguments_.history,
                            .history_failed = [this](const std::string& problem) { EndAtOnce(problem); }});
     absl::Status opened = run_->OpenPorts();

@@ -6,6 +6,7 @@
 #include "bus/kafka/admin_request.h"
 #include "bus/kafka/offset_lookup.h"
 #include "bus/kafka/refusal.h"
+#include "bus/kafka/tls_words.h"
 
 namespace millrace::bus {
 namespace {
@@ -19,10 +20,11 @@ absl::Status NoSuch(const std::string& topic) {
 }
 
 // By librdkafka's words: it has no code for a port that speaks something else.
-std::string AdviceOf(std::string_view why) {
+std::string AdviceOf(std::string_view why, const KafkaProperties& properties) {
   const auto says = [why](std::string_view what) { return why.find(what) != std::string_view::npos; };
   if (says("Invalid response size"))
     return "what listens there is no Kafka, or speaks TLS: check the port and security.protocol";
+  if (std::string advice = AdviceOnHandshake(why, properties); !advice.empty()) return advice;
   if (says("SASL") || says("uthenti")) return "check security.protocol, sasl.mechanism, the user and its password";
   if (says("SSL")) return "check security.protocol and the certificates";
   return "check that it runs, and its host and port";
@@ -45,7 +47,7 @@ absl::StatusOr<std::unique_ptr<KafkaAdmin>> KafkaAdmin::Open(const KafkaUrl& url
   const rd_kafka_resp_err_t error = rd_kafka_metadata(*handle, 0, nullptr, &metadata, kAdminTimeoutMs);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     const std::string why(admin->NoAnswer("no Kafka answers at " + url.brokers, error).message());
-    return absl::UnavailableError(why + "; " + AdviceOf(why));
+    return absl::UnavailableError(why + "; " + AdviceOf(why, url.properties));
   }
   rd_kafka_metadata_destroy(metadata);
   return admin;

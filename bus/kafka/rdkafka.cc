@@ -1,5 +1,6 @@
 #include "bus/kafka/rdkafka.h"
 
+#include "bus/kafka/tls_words.h"
 #include "bus/secret.h"
 
 namespace millrace::bus {
@@ -35,6 +36,7 @@ absl::Status ResolveValues(KafkaProperties& properties) {
 }
 
 absl::StatusOr<RdConf> MakeConf(const KafkaUrl& url, const KafkaProperties& own) {
+  if (absl::Status s = CheckTlsFiles(url.properties); !s.ok()) return s;
   RdConf conf(rd_kafka_conf_new());
   bool quiet = true;
   // As Java's clients have it (KIP-144). librdkafka's own are 10 s, as long as a session: a member would be given up, and
@@ -55,7 +57,13 @@ absl::StatusOr<RdConf> MakeConf(const KafkaUrl& url, const KafkaProperties& own)
 absl::StatusOr<rd_kafka_t*> MakeHandle(rd_kafka_type_t type, RdConf conf) {
   char why[512];
   rd_kafka_t* handle = rd_kafka_new(type, conf.get(), why, sizeof(why));
-  if (handle == nullptr) return absl::InvalidArgumentError(std::string("librdkafka: ") + why);
+  if (handle == nullptr) {
+    char certificate[4096] = "";
+    size_t size = sizeof(certificate);
+    if (rd_kafka_conf_get(conf.get(), "ssl.certificate.location", certificate, &size) != RD_KAFKA_CONF_OK)
+      certificate[0] = '\0';
+    return absl::InvalidArgumentError(std::string("librdkafka: ") + why + AdviceOnTlsFiles(why, certificate));
+  }
   conf.release();  // the handle's now
   return handle;
 }

@@ -67,10 +67,12 @@ void QueueConsumer::ShareOut() {
                                  "group " + options_.group + ": " + std::to_string(orphans) +
                                  " partitions have no owner: the capacities of its " + std::to_string(live.size()) +
                                  " instances don't suffice, or all have given them up; start more"));
-  SetTrouble("name", !presence.NameTaken() ? absl::OkStatus()
-                                           : absl::FailedPreconditionError(
-                                                 "group " + options_.group + ": a newer instance calls itself '" +
-                                                 presence.self().name + "'; names must differ"));
+  SetTrouble("name", !presence.NameTaken()
+                         ? absl::OkStatus()
+                         : absl::FailedPreconditionError(
+                               "group " + options_.group + ": a newer instance calls itself '" + presence.self().name +
+                               "'; names must differ: give each process an instance= of its own "
+                               "in the bus URL, or none, and a --name of its own"));
 }
 
 bool QueueConsumer::Wanted(const QueueSlot& slot) const {

@@ -283,7 +283,12 @@ bool AmqpDecoder::OnConnectionMethod(uint32_t method, void* decoded) {
       const auto& close = *static_cast<const amqp_connection_close_t*>(decoded);
       amqp_connection_close_ok_t ok{};
       AppendMethod(0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok, *out_);
-      Fail("the server closed the connection: " + std::string(View(close.reply_text)));
+      // Its reply to who was refused does not say what the name was.
+      const bool no_user = state_ == State::kTune && options_.external_login;
+      Fail("the server closed the connection: " + std::string(View(close.reply_text)) +
+           (no_user ? "; the login is the certificate, certfile=" + options_.tls.certfile +
+                          ": the server wants a user of its name (rabbitmqctl add_user, set_permissions)"
+                    : ""));
       events_->back().code = close.reply_code;
       return false;
     }

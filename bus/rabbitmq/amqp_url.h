@@ -32,7 +32,7 @@
 //                            A login of its own may stand in it (plugin_address.h)
 //   prometheus=URL           http://HOST:15692, over TLS https://HOST:15691; the same for the Prometheus plugin
 //   name=TEXT                what connections are called in the server's management, after "millrace "
-//   instance=TEXT            what tells this process's consumers from others of the same names; host and process number
+//   instance=TEXT            what tells this process's consumers from others of the same names; drawn (bus/process_name.h)
 //
 // Threading: pure.
 #ifndef MILLRACE_BUS_RABBITMQ_AMQP_URL_H_

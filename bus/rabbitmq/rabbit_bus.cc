@@ -1,7 +1,5 @@
 #include "bus/rabbitmq/rabbit_bus.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -12,6 +10,7 @@
 
 #include "bus/memory/open_checks.h"
 #include "bus/memory/queue_admin.h"
+#include "bus/process_name.h"
 #include "bus/rabbitmq/amqp_link.h"
 #include "bus/rabbitmq/amqp_url.h"
 #include "bus/rabbitmq/depth_reader.h"
@@ -42,20 +41,13 @@ Capabilities CapabilitiesOf(const AmqpUrl& url) {
   return c;
 }
 
-// Tells this process's consumers from those of others that run the same pipeline.
-std::string ProcessName() {
-  char host[256] = {};
-  if (gethostname(host, sizeof(host) - 1) != 0) return std::to_string(getpid());
-  return std::string(host) + "." + std::to_string(getpid());
-}
-
 bool IsRefusal(uint16_t code) { return code == kAccessRefused || code == kNotAllowed; }
 
 class RabbitBus : public Bus {
  public:
   RabbitBus(AmqpUrl url, const Clock& clock)
       : url_(std::move(url)), capabilities_(CapabilitiesOf(url_)), clock_(clock), operations_(url_, clock_) {
-    if (url_.instance.empty()) url_.instance = ProcessName();
+    if (url_.instance.empty()) url_.instance = DrawProcessName();
     std::string& name = url_.connection.connection_name;
     name = "millrace " + (name.empty() ? url_.instance : name);
   }

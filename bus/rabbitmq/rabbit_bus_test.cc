@@ -228,6 +228,72 @@ TEST_F(RabbitBusTest, LagCountsWhatOtherProcessesHaveInHand) {
   EXPECT_EQ(eater.assigned.size(), 2u) << "who asks takes nothing away";
 }
 
+// A process of its own, as far as the server can see: another bus of this one, and so of the same host and number, as those of two
+// containers are.
+struct OtherProcess {
+  void Join(const FakeServer& server, const std::string& parameters, const Clock& clock, Waker& waker,
+            int32_t partitions) {
+    auto opened = OpenRabbitBus(server.Url(parameters), clock);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    bus = *std::move(opened);
+    ASSERT_TRUE(bus->Apply({.topics = {{.name = "t", .partitions = partitions, .groups = {"g"}}}}).ok());
+    auto joined = bus->OpenConsumer({.group = "g", .topics = {"t"}, .instance = "a"}, waker);
+    ASSERT_TRUE(joined.ok()) << joined.status();
+    consumer = *std::move(joined);
+    eater.driver = consumer.get();
+  }
+  std::unique_ptr<Bus> bus;
+  std::unique_ptr<ConsumerDriver> consumer;
+  Eater eater;
+};
+
+TEST_F(RabbitBusTest, ProcessesThatNobodyHasNamedShareOnOneHostAndNumber) {
+  Open();
+  Apply(8);
+  OpenProducer();
+  Join();
+  OtherProcess other;
+  other.Join(*server, "", clock, flag, 8);
+  // Each partition by one of them; with one name both would want the same, and one of them get nothing.
+  const auto held = [](const Eater& one) { return one.assigned.size() - one.lost.size(); };
+  ASSERT_TRUE(RunUntil([&] {
+    other.consumer->Poll(other.eater);
+    return held(eater) == 4 && held(other.eater) == 4;
+  }));
+  for (int32_t p = 0; p < 8; ++p) Publish({std::to_string(p)}, p);
+  ASSERT_TRUE(RunUntil([&] {
+    other.consumer->Poll(other.eater);
+    return eater.bodies.size() + other.eater.bodies.size() >= 8;
+  }));
+  EXPECT_EQ(eater.bodies.size(), 4u);
+  EXPECT_EQ(other.eater.bodies.size(), 4u);
+  EXPECT_TRUE(eater.troubles.empty()) << eater.troubles.front();
+  EXPECT_TRUE(other.eater.troubles.empty()) << other.eater.troubles.front();
+}
+
+TEST_F(RabbitBusTest, TwoProcessesOfOneNameAreToldAndLoseNothing) {
+  Open({}, "?instance=same");
+  Apply(2);
+  OpenProducer();
+  Join();
+  ASSERT_TRUE(RunUntil([&] { return eater.assigned.size() == 2; }));
+  OtherProcess other;
+  other.Join(*server, "?instance=same", clock, flag, 2);
+  ASSERT_TRUE(RunUntil([&] {
+    other.consumer->Poll(other.eater);
+    return !eater.troubles.empty();
+  }));
+  const std::string told(eater.troubles.front().message());
+  EXPECT_NE(told.find("group g: a newer instance calls itself 'a@same'"), std::string::npos) << told;
+  EXPECT_NE(told.find("instance="), std::string::npos) << told;
+  Publish(Numbers(1, 20), 0);
+  ASSERT_TRUE(RunUntil([&] {
+    other.consumer->Poll(other.eater);
+    return eater.bodies.size() + other.eater.bodies.size() >= 20;
+  }));
+  EXPECT_EQ(eater.bodies, Numbers(1, 20)) << "the second waits: a queue has one consumer at a time";
+}
+
 TEST_F(RabbitBusTest, APrefixKeepsNamesApart) {
   Open({}, "?prefix=p.");
   Apply(1);

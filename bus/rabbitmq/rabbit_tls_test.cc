@@ -19,6 +19,7 @@ const Certificates& Made() {
     all->Make("server", "DNS:localhost,IP:127.0.0.1");
     all->Make("other", "DNS:rabbit.example");
     all->Make("client", "DNS:client");
+    all->Make("over", "DNS:client", -1);
     return all;
   }();
   return made;
@@ -177,11 +178,29 @@ TEST_F(RabbitTlsTest, AServerMayAskForACertificateAndTakeItForTheLogin) {
   Listen("server.pem", Made().authority(), {.mechanisms = "EXTERNAL PLAIN"});
   const absl::Status status = Opened(Url());
   EXPECT_TRUE(absl::IsUnavailable(status)) << status;
-  Says(status, "certfile=PATH");
+  Says(status, "the server wants a client's certificate: give certfile=PATH and keyfile=PATH");
   OpenUrl(Url(Client()));
   EXPECT_TRUE(Opened(Url(Client() + "&auth_mechanism=external&password=none")).ok()) << "no password is asked for";
   Listen("server.pem", Made().authority(), {.mechanisms = "PLAIN"});
   Says(Opened(Url(Client() + "&auth_mechanism=external")), "no login by certificate (EXTERNAL); it offers PLAIN");
+}
+
+TEST_F(RabbitTlsTest, WhyTheServerRefusesOurCertificateIsSaid) {
+  const std::string other = Certificates(::testing::TempDir() + "/others").Make("other", "DNS:client");
+  const std::string over = Made().Path("over.pem");
+  Listen("server.pem", Made().authority());
+  for (const auto& [certificate, why] :
+       {std::pair<std::string, const char*>{other, "no authority that it trusts has signed it"},
+        {over, "its time is over, or has not come"}}) {
+    const absl::Status status =
+        Opened(Url("&certfile=" + certificate + "&keyfile=" + Certificates::KeyOf(certificate) + "&password=s3cret"));
+    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    Says(status,
+         "the server refuses our certificate, certfile=" + certificate + " (signed by \"Test authority\", good until ");
+    Says(status, why);
+    EXPECT_EQ(std::string(status.message()).find("s3cret"), std::string::npos) << status;
+  }
+  EXPECT_TRUE(server->Names().empty()) << "nothing was said to it";
 }
 
 TEST_F(RabbitTlsTest, APortForTlsIsNoPlainOneAndTheOtherWayRound) {
@@ -209,6 +228,10 @@ TEST_F(RabbitTlsTest, FilesThatCannotBeUsedAreTheUrlsFault) {
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
     Says(status, name + " cannot be used: ");
   }
+  const std::string client = "certfile=" + Made().Path("client.pem"), other = Made().Path("other.key");
+  Says(Opened(at + client + "&keyfile=" + none), "keyfile=" + none + " cannot be used: No such file or directory");
+  Says(Opened(at + client + "&keyfile=" + other), "keyfile=" + other + " cannot be used: ");
+  Says(Opened(at + client + "&keyfile=" + other), "it is not the key of " + client);
 }
 
 TEST_F(RabbitTlsTest, AnEncryptedKeyWantsItsPassword) {
@@ -224,6 +247,8 @@ TEST_F(RabbitTlsTest, AnEncryptedKeyWantsItsPassword) {
   OpenUrl(Url(with + "file:" + Made().Path("password")));
   const absl::Status wrong = Opened(Url(with + "s3crit"));
   EXPECT_TRUE(absl::IsInvalidArgument(wrong)) << wrong;
+  Says(wrong, "keyfile=" + key + " cannot be used: ");
+  Says(wrong, "keyfile_password=env:NAME");
   EXPECT_EQ(std::string(wrong.message()).find("s3crit"), std::string::npos) << wrong;
   EXPECT_EQ(PrintableRabbitBus(Url(with + "s3cret")).find("s3cret"), std::string::npos);
 }

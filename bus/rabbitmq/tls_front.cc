@@ -44,13 +44,13 @@ Certificates::Certificates(std::string folder) : folder_(std::move(folder)) {
       Path("ca.key") + " -out " + authority());
 }
 
-std::string Certificates::Make(const std::string& name, const std::string& names) {
+std::string Certificates::Make(const std::string& name, const std::string& names, int days) {
   const std::string base = Path(name);
   std::ofstream(base + ".ext") << "subjectAltName=" << names << "\n";
   RunCommand("openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj '/CN=" + name + "' -keyout " +
              base + ".key -out " + base + ".csr");
   RunCommand("openssl x509 -req -in " + base + ".csr -CA " + authority() + " -CAkey " + Path("ca.key") +
-             " -CAcreateserial -days 2 -extfile " + base + ".ext -out " + base + ".pem");
+             " -CAcreateserial -days " + std::to_string(days) + " -extfile " + base + ".ext -out " + base + ".pem");
   return base + ".pem";
 }
 

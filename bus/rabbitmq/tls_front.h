@@ -20,8 +20,9 @@ namespace millrace::bus {
 class Certificates {
  public:
   explicit Certificates(std::string folder);
-  // Signed by the authority, for `names` as in subjectAltName: "DNS:rabbit.example,IP:127.0.0.1". Returns NAME.pem's path.
-  std::string Make(const std::string& name, const std::string& names);
+  // Signed by the authority, for `names` as in subjectAltName: "DNS:rabbit.example,IP:127.0.0.1". With -1 days its time is
+  // over. Returns NAME.pem's path.
+  std::string Make(const std::string& name, const std::string& names, int days = 2);
   std::string authority() const { return Path("ca.pem"); }
   std::string Path(const std::string& file) const { return folder_ + "/" + file; }
   static std::string KeyOf(const std::string& certificate);  // NAME.key of NAME.pem

@@ -2,9 +2,13 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 #include "bus/check.h"
 
@@ -25,6 +29,52 @@ std::string LastReason() {
   const unsigned long error = ERR_peek_last_error();
   const char* const reason = ERR_reason_error_string(error);
   return reason == nullptr ? "no reason is known" : reason;
+}
+
+// "certfile=client.pem (signed by "Test authority", good until Nov 30 16:25:20 2026 GMT)": the certificate that we show.
+std::string OwnCertificate(const std::string& path, X509* certificate) {
+  std::string text = "certfile=" + path;
+  char issuer[64] = "";
+  X509_NAME_get_text_by_NID(X509_get_issuer_name(certificate), NID_commonName, issuer, sizeof(issuer));
+  BIO* const until = BIO_new(BIO_s_mem());
+  MR_CHECK(until != nullptr) << "OpenSSL gives no buffer";
+  const char* bytes = nullptr;
+  if (ASN1_TIME_print(until, X509_get0_notAfter(certificate)) == 1) {
+    const long size = BIO_get_mem_data(until, &bytes);
+    text += " (signed by \"" + Shown(issuer) + "\", good until " + std::string(bytes, static_cast<size_t>(size)) + ")";
+  }
+  BIO_free(until);
+  return text;
+}
+
+// What a server's alert says of the certificate that it was shown; nullptr where it is about something else.
+const char* AboutOurs(int reason) {
+  switch (reason) {
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+      return "no authority that it trusts has signed it";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+      return "its time is over, or has not come";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+      return "it was revoked";
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+      return "it does not say why; its log may";
+    default:
+      return nullptr;
+  }
+}
+
+// Why a key's file cannot be used, and what to do, by what OpenSSL said last.
+std::string AboutKey(const std::string& path, const std::string& certfile) {
+  const std::string said = "keyfile=" + path + " cannot be used: " + LastReason();
+  const unsigned long error = ERR_peek_last_error();
+  const bool other = ERR_GET_LIB(error) == ERR_LIB_X509 && (ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH ||
+                                                            ERR_GET_REASON(error) == X509_R_KEY_TYPE_MISMATCH);
+  if (other) return said + ": it is not the key of certfile=" + certfile + "; give the two that were made together";
+  return said +
+         "; it wants a key in PEM, with keyfile_password=env:NAME (or file:PATH) where it is encrypted: the right one";
 }
 
 // What OpenSSL asks where a key is encrypted; without this it would ask at the terminal.
@@ -99,20 +149,30 @@ absl::StatusOr<std::unique_ptr<TlsSession>> TlsSession::Open(const AmqpTls& sett
   SSL_CTX_set_options(library.context, SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_default_passwd_cb(library.context, GivePassword);
   SSL_CTX_set_default_passwd_cb_userdata(library.context, const_cast<std::string*>(&settings.keyfile_password));
-  const auto bad = [](const char* parameter, const std::string& path) {
-    return absl::InvalidArgumentError("the bus URL: " + std::string(parameter) + "=" + path + " cannot be used: " +
-                                      LastReason() + "; it wants a file in PEM that this user can read");
+  const auto bad = [](const std::string& why) { return absl::InvalidArgumentError("the bus URL: " + why); };
+  // OpenSSL's reasons for files that it cannot open do not tell which it was, or why.
+  for (const auto& [parameter, path] : {std::pair<const char*, const std::string&>{"cacertfile", settings.cacertfile},
+                                        {"certfile", settings.certfile},
+                                        {"keyfile", settings.keyfile}}) {
+    if (path.empty() || access(path.c_str(), R_OK) == 0) continue;
+    return bad(std::string(parameter) + "=" + path + " cannot be used: " + std::generic_category().message(errno) +
+               "; it wants a file in PEM that this user can read");
+  }
+  const auto bad_file = [&](const char* parameter, const std::string& path) {
+    return bad(std::string(parameter) + "=" + path + " cannot be used: " + LastReason() + "; it wants a file in PEM");
   };
   if (settings.cacertfile.empty()) {
-    if (SSL_CTX_set_default_verify_paths(library.context) != 1) return bad("cacertfile", "");
+    if (SSL_CTX_set_default_verify_paths(library.context) != 1) return bad_file("cacertfile", "");
   } else if (SSL_CTX_load_verify_locations(library.context, settings.cacertfile.c_str(), nullptr) != 1) {
-    return bad("cacertfile", settings.cacertfile);
+    return bad_file("cacertfile", settings.cacertfile);
   }
   if (!settings.certfile.empty()) {
     const std::string& key = settings.keyfile.empty() ? settings.certfile : settings.keyfile;
     if (SSL_CTX_use_certificate_chain_file(library.context, settings.certfile.c_str()) != 1)
-      return bad("certfile", settings.certfile);
-    if (SSL_CTX_use_PrivateKey_file(library.context, key.c_str(), SSL_FILETYPE_PEM) != 1) return bad("keyfile", key);
+      return bad_file("certfile", settings.certfile);
+    if (SSL_CTX_use_PrivateKey_file(library.context, key.c_str(), SSL_FILETYPE_PEM) != 1)
+      return bad(AboutKey(key, settings.certfile));
+    session->ours_ = OwnCertificate(settings.certfile, SSL_CTX_get0_certificate(library.context));
   }
   library.ssl = SSL_new(library.context);
   MR_CHECK(library.ssl != nullptr) << "OpenSSL gives no connection";
@@ -199,6 +259,20 @@ void TlsSession::CollectOutput() {
   }
 }
 
+// What to do about the certificate that the server was shown, or was not.
+std::string TlsSession::AdviceOnOurs() const {
+  const unsigned long error = ERR_peek_last_error();
+  const char* const about = ERR_GET_LIB(error) == ERR_LIB_SSL ? AboutOurs(ERR_GET_REASON(error)) : nullptr;
+  if (!ours_.empty() && about != nullptr)
+    return "the server refuses our certificate, " + ours_ + ": " + about +
+           "; give another with certfile=PATH and keyfile=PATH, signed by an authority that it trusts";
+  const char* const wanted = "give certfile=PATH and keyfile=PATH, signed by an authority that it trusts";
+  const bool asked =
+      ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED;
+  return (asked ? "the server wants a client's certificate: " : "where the server asks for a client's certificate, ") +
+         std::string(wanted);
+}
+
 bool TlsSession::Fail() {
   const long verified = SSL_get_verify_result(library_->ssl);
   const bool other_name = verified == X509_V_ERR_HOSTNAME_MISMATCH || verified == X509_V_ERR_IP_ADDRESS_MISMATCH;
@@ -211,9 +285,7 @@ bool TlsSession::Fail() {
     why_ = "the server's certificate is not trusted: " + std::string(X509_verify_cert_error_string(verified)) +
            " (it is for " + library_->names + "); say with cacertfile=PATH which authority has signed it";
   } else {
-    why_ = "TLS failed: " + LastReason() +
-           "; where the server asks for a client certificate, give certfile=PATH and keyfile=PATH, signed by an "
-           "authority that it trusts";
+    why_ = "TLS failed: " + LastReason() + "; " + AdviceOnOurs();
   }
   return false;
 }

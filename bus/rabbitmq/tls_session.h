@@ -51,10 +51,12 @@ class TlsSession {
   TlsSession();
   bool Handshake();
   bool Fail();
+  std::string AdviceOnOurs() const;
   void CollectOutput();
 
   std::unique_ptr<Library> library_;
   std::string host_;
+  std::string ours_;  // the certificate that we show, in words; empty where there is none
   ByteBuffer output_;
   bool first_ = true;
   bool established_ = false;

@@ -119,9 +119,17 @@ absl::StatusOr<std::unique_ptr<ProcessLog>> ProcessLog::Open(const std::string& 
     return absl::InvalidArgumentError("a history cannot be written for process \"" + std::string(process) +
                                       "\": its name has a line feed; give it another");
   }
+  // Its name may be another's, who is at work: what that has written must not go.
+  absl::StatusOr<std::unique_ptr<stages::FileLock>> lock = stages::FileLock::Take(path + ".lock");
+  if (absl::IsFailedPrecondition(lock.status())) {
+    return absl::AlreadyExistsError("another process that is called \"" + std::string(process) +
+                                    "\" is alive and writes the history " + path +
+                                    "; give each process a name of its own: --name NAME, or none");
+  }
+  if (!lock.ok()) return lock.status();
   absl::StatusOr<std::unique_ptr<stages::AppendFile>> file = stages::AppendFile::Open(path);
   if (!file.ok()) return file.status();
-  std::unique_ptr<ProcessLog> log(new ProcessLog(*std::move(file), std::move(on_failure)));
+  std::unique_ptr<ProcessLog> log(new ProcessLog(*std::move(lock), *std::move(file), std::move(on_failure)));
   // Who has the name of one before begins anew: two lives in one file could not be told apart.
   if (absl::Status s = log->file_->Truncate(0); !s.ok()) return s;
   if (absl::Status s = log->file_->Write(head); !s.ok()) return s;

@@ -19,7 +19,8 @@
 //   T at commit                                             a transaction is to end      t at code   has ended
 //   g at                                                    asked to stop  ! at code     trouble     E at code   Run's result
 //
-// Errors      Open: those of the file system, and InvalidArgument for a name with a line feed. The first failed write is told to
+// Errors      Open: those of the file system, InvalidArgument for a name with a line feed, and AlreadyExists where a process that is
+//             alive writes the file: two of one name. The first failed write is told to
 //             `on_failure` before any action of its step is carried out, and kept in status(); nothing is written after it. A
 //             process that went on would do what stands in no history: it has to end there and then, as if killed.
 // Blocking    on writes of the file system, never on a sync.
@@ -66,12 +67,14 @@ class ProcessLog final : public stages::Tap {
  private:
   class Writer;
 
-  ProcessLog(std::unique_ptr<stages::AppendFile> file, std::function<void(const absl::Status&)> on_failure)
-      : file_(std::move(file)), on_failure_(std::move(on_failure)) {}
+  ProcessLog(std::unique_ptr<stages::FileLock> lock, std::unique_ptr<stages::AppendFile> file,
+             std::function<void(const absl::Status&)> on_failure)
+      : lock_(std::move(lock)), file_(std::move(file)), on_failure_(std::move(on_failure)) {}
   void Line(char kind, std::initializer_list<uint64_t> numbers);
   void Line(char kind, std::initializer_list<uint64_t> numbers, const bus::Message& message);
   void Write();
 
+  const std::unique_ptr<stages::FileLock> lock_;
   const std::unique_ptr<stages::AppendFile> file_;
   const std::function<void(const absl::Status&)> on_failure_;
   int64_t now_ns_ = 0;

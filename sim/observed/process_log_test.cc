@@ -153,8 +153,18 @@ TEST_F(ProcessLogTest, WhatCannotBeWrittenIsToldBeforeAnythingIsDone) {
   EXPECT_EQ(Read(), std::vector<std::string>{"g 10 0 0 0 0 0 0 0"}) << "a torn line, and nothing behind it";
 }
 
+TEST_F(ProcessLogTest, TwoThatAreAliveDoNotShareAName) {
+  Step(stages::DrainEvent{});
+  const absl::Status second = ProcessLog::Open(path, "w 1", "parse", topics, on_failure).status();
+  EXPECT_TRUE(absl::IsAlreadyExists(second)) << second;
+  EXPECT_NE(std::string(second.message()).find("another process that is called \"w 1\" is alive"), std::string::npos);
+  EXPECT_NE(std::string(second.message()).find("--name NAME"), std::string::npos) << second;
+  EXPECT_EQ(Read().size(), 1u) << "what the first has written stays";
+}
+
 TEST_F(ProcessLogTest, WhoHasTheNameOfOneBeforeBeginsAnew) {
   Step(stages::DrainEvent{});
+  log.reset();
   auto again = ProcessLog::Open(path, "w 1", "parse", topics, on_failure);
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE(Read().empty());

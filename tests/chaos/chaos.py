@@ -19,7 +19,6 @@ import pathlib
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -29,11 +28,11 @@ import time
 sys.path.append(str(pathlib.Path(__file__).absolute().parent.parent))
 import brokers
 import ports
+import stored
 import workers
 import zombies
 
 PIPELINE = "stages/property/property.textproto"
-TABLES = ("listings", "history", "receipts")
 # No round takes longer, unless something is stuck; and no call of `judge`.
 ROUND_SECONDS_MAX = 300.0
 JUDGE_SECONDS_MAX = 600.0
@@ -58,26 +57,6 @@ MORE_ROUNDS = 3
 
 def say(text):
     print(time.strftime("%H:%M:%S "), text, sep="", flush=True)
-
-
-def rows(path):
-    """What a store holds: for each table a count of each of its rows."""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-        held = {}
-        for table in TABLES:
-            columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
-            held[table] = collections.Counter(database.execute(f"SELECT {', '.join(columns)} FROM {table}"))
-        return held
-
-
-def differences(expected, found):
-    lines = []
-    for table in TABLES:
-        for name, rest in (("missing", expected[table] - found[table]), ("not expected", found[table] - expected[table])):
-            if rest:
-                example = str(next(iter(rest)))[:300]
-                lines.append(f"{table}: {sum(rest.values())} rows {name}, for example {example}")
-    return lines
 
 
 # Promises that histories of real runs are enough for.
@@ -242,7 +221,7 @@ class Round:
             for name in ("accepted", "settled", "dead_lettered"):
                 if report[name] != self.chaos.quiet[name]:
                     self.failures.append(f"{name}: {report[name]}, in quiet {self.chaos.quiet[name]}")
-            self.failures += differences(self.chaos.quiet_rows, rows(self.out / "listings.sqlite"))
+            self.failures += stored.differences(self.chaos.quiet_rows, stored.rows(self.out / "listings.sqlite"))
             say(f"{self.folder.name}: {done}; {seconds:.0f} s; accepted {report['accepted']:,}, lost {report['lost']}, "
                 f"done again and recognised {report['duplicates']:,}")
         if report is not None:
@@ -304,7 +283,7 @@ class Chaos:
         if result.returncode != 0:
             sys.exit(f"the quiet run failed:\n{result.stderr}")
         self.quiet = json.loads(result.stdout)
-        self.quiet_rows = rows(quiet / "listings.sqlite")
+        self.quiet_rows = stored.rows(quiet / "listings.sqlite")
         say(f"quiet: {self.quiet['accepted']:,} accepted, {self.quiet['dead_lettered']:,} dead-lettered")
         self.kafka = "kafka" in options.broker
         self.deck = Deck(options.seed, KINDS if self.kafka else {**KINDS, **RABBITMQ_KINDS})

@@ -8,36 +8,20 @@ import subprocess
 import tempfile
 import unittest
 
-import ports
+import own_broker
 
-RABBITMQ = os.path.abspath("ops/rabbitmq")
 DEMO = "tests/cli/demo"
 PIPELINE = "tests/cli/demo.textproto"
-# How often a port may be taken by somebody else between being found free and being listened on.
-STARTS = 5
 
 
 class RabbitTlsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        cls.broker = own_broker.OwnBroker(cls, "ops/rabbitmq", "--tls")
+        cls.port, cls.url = cls.broker.port, cls.broker.url
         folder = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)
-        # Two tests begin at different ones, and all that ops/rabbitmq derives from it is below what connections are given.
-        cls.port = 14000 + os.getpid() % 1500 * 10
-        said = ""
-        for turn in range(STARTS):
-            cls.port = ports.free_port(cls.port + 10 * (turn > 0))
-            # The server's data belong to its port.
-            cls.server = cls.folder / f"server-{turn}"
-            where = ["--dir", str(cls.server)]
-            started = subprocess.run([RABBITMQ, "start", "--tls", "--port", str(cls.port), *where], capture_output=True, text=True, check=False)
-            cls.addClassCleanup(subprocess.run, [RABBITMQ, "stop", "--kill", *where], check=False, capture_output=True)
-            if started.returncode == 0:
-                cls.url = started.stdout.strip()
-                return
-            said += started.stdout + started.stderr
-        raise AssertionError(said)
 
     def command(self, *arguments, bus, expect):
         result = subprocess.run([DEMO, *arguments, "--bus", bus], capture_output=True, text=True, check=False)
@@ -54,8 +38,11 @@ class RabbitTlsTest(unittest.TestCase):
         self.assertEqual((ledger["accepted"], ledger["lost"]), (2000, 0))
 
     def test_a_client_may_show_a_certificate(self):
-        tls = self.server / "tls"
+        tls = self.broker.folder / "tls"
         self.command("topology", "plan", PIPELINE, bus=f"{self.url}&certfile={tls}/client.pem&keyfile={tls}/client.key", expect=0)
+        # Which is no login where the server has no plugin for it.
+        words = self.refused(f"{self.url}&certfile={tls}/client.pem&keyfile={tls}/client.key&auth_mechanism=external")
+        self.assertIn("no login by certificate (EXTERNAL); it offers ", words)
 
     def test_a_certificate_that_nobody_trusts(self):
         words = self.refused(re.sub(r"\?.*", "", self.url).replace(":guest@", ":s3cret@"))
