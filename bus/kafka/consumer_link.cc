@@ -16,6 +16,8 @@ constexpr Duration kAskAgain = std::chrono::milliseconds(200);
 // An open transaction, or a coordinator that moves, holds offsets back for so long in good order.
 constexpr Duration kLookQuietly = std::chrono::seconds(30);
 constexpr size_t kSegmentBytes = 64 << 10;
+// Windows fill and empty: what all partitions of a process have in use at times is not given back to the allocator between.
+constexpr size_t kSegmentsKept = 256;
 
 std::string Milliseconds(Duration d) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
@@ -61,7 +63,7 @@ KafkaConsumerLink::KafkaConsumerLink(const KafkaUrl& url, const ConsumerOptions&
       signal_(signal),
       rebalance_(options.cooperative, *this, events_),
       background_(signal),
-      pool_(kSegmentBytes) {}
+      pool_(kSegmentBytes, kSegmentsKept) {}
 
 KafkaConsumerLink::~KafkaConsumerLink() { DestroyHandle(); }
 
