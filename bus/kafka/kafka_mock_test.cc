@@ -7,14 +7,10 @@
 #include <cstring>
 #include <map>
 #include <mutex>
-#include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "bus/consumer.h"
 #include "bus/kafka/kafka_bus.h"
-#include "bus/message.h"
 #include "bus/producer.h"
 #include "gtest/gtest.h"
 
@@ -202,56 +198,6 @@ TEST_F(KafkaMockTest, AFatalProducerErrorLeavesUnknownOutcomesAndIsSurvived) {
   Publish(*producer, 48, 8, after);
   for (const auto& [token, status] : after.of) EXPECT_TRUE(status.ok()) << status;
   EXPECT_TRUE(producer->Close(after, clock.Now() + seconds(10)).ok());
-}
-
-// A batch's segment is measured by the headers of the batch before.
-TEST_F(KafkaMockTest, RecordsArriveAsTheyWereWhateverTheirHeaders) {
-  constexpr size_t kRecords = 300;
-  std::vector<std::string> bodies, headers(kRecords);
-  std::vector<Outgoing> sent;
-  for (size_t i = 0; i < kRecords; ++i) {
-    HeaderBuilder builder(&headers[i]);
-    const size_t size = i < 100 ? 0 : i < 200 ? 10 * i : 1;
-    if (i % 7 != 0) builder.Add("n", std::to_string(i)).Add("null", std::nullopt).Add("empty", "");
-    if (size > 0) builder.Add("large", std::string(size, 'l')).Add("n", "again");
-    bodies.push_back(std::string(i % 50, 'b') + std::to_string(i));
-  }
-  for (size_t i = 0; i < kRecords; ++i) {
-    Outgoing& one = sent.emplace_back();
-    if (i % 3 != 0) one.message.key = i % 3 == 1 ? "k" : "";
-    if (i % 5 != 0) one.message.body = i % 5 == 1 ? "" : std::string_view(bodies[i]);
-    one.message.headers = Headers(headers[i]);
-    one.message.timestamp_ms = 1'700'000'000'000 + static_cast<int64_t>(i);
-  }
-  auto producer = OpenProducer();
-  Answers answers;
-  const MonotonicTime end = clock.Now() + seconds(40);
-  for (size_t taken = 0; answers.of.size() < kRecords && clock.Now() < end; producer->Poll(answers)) {
-    taken += producer->Publish(std::span(sent).subspan(taken)).count;
-    alarm.Await(milliseconds(20));
-  }
-  ASSERT_EQ(answers.of.size(), kRecords);
-
-  auto driver = bus->OpenConsumer({.group = "reads", .topics = {"t"}, .instance = "i"}, alarm);
-  ASSERT_TRUE(driver.ok()) << driver.status();
-  Consumer consumer(*std::move(driver), bus->capabilities());
-  size_t came = 0;
-  while (came < kRecords && clock.Now() < end) {
-    consumer
-        .PollEach([&](const DeliveryBatch& batch) {
-          for (const Delivery& delivery : batch.deliveries) {
-            ASSERT_LT(came, kRecords);
-            EXPECT_EQ(delivery.offset, static_cast<int64_t>(came));
-            EXPECT_TRUE(SameContent(delivery.message, sent[came].message)) << "record " << came;
-            ++came;
-          }
-        })
-        .IgnoreError();
-    alarm.Await(milliseconds(20));
-  }
-  EXPECT_EQ(came, kRecords);
-  EXPECT_TRUE(consumer.Close(clock.Now() + seconds(10)).ok());
-  EXPECT_TRUE(producer->Close(answers, clock.Now() + seconds(10)).ok());
 }
 
 TEST_F(KafkaMockTest, ATransactionIsCommittedThroughErrorsThatPass) {

@@ -94,35 +94,19 @@ void KafkaPartitionReader::Collect() {
   ready_.store(false);
   size_t bytes = 0;
   while (messages_.size() < fetch_max_ && bytes < kBatchBytes) {
-    // Asked for more than there is librdkafka waits, if only until now.
-    const size_t there = rd_kafka_queue_length(queue_.get());
-    if (there == 0) return;
-    const size_t fit = (kBatchBytes - bytes) / std::max<size_t>(mean_bytes_, 1) + 1;
-    bytes += TakeSome(std::min({there, fit, fetch_max_ - messages_.size()}));
-    if (out_of_range_) return;
-  }
-  ready_.store(true);
-}
-
-size_t KafkaPartitionReader::TakeSome(size_t most) {
-  taken_.resize(most);
-  const ssize_t count = rd_kafka_consume_batch_queue(queue_.get(), 0, taken_.data(), most);
-  size_t bytes = 0, records = 0;
-  for (ssize_t i = 0; i < count; ++i) {
-    RdMessage message(taken_[static_cast<size_t>(i)]);
+    RdMessage message(rd_kafka_consume_queue(queue_.get(), 0));
+    if (message == nullptr) return;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       OnError(*message, trouble_);
+      if (out_of_range_) return;
       continue;
     }
-    bytes += message->len + message->key_len;
-    ++records;
-    // Fetched once more after a restart; or behind an error, after which it will be.
-    if (message->offset < position_ || out_of_range_) continue;
+    if (message->offset < position_) continue;  // fetched once more after a restart
     position_ = message->offset + 1;
+    bytes += message->len + message->key_len;
     messages_.push_back(std::move(message));
   }
-  if (records > 0) mean_bytes_ = bytes / records;
-  return bytes;
+  ready_.store(true);
 }
 
 void KafkaPartitionReader::OnError(const rd_kafka_message_t& message, absl::Status& trouble) {

@@ -3,10 +3,9 @@
 // Not reading is how flow is off: librdkafka stops fetching when the queue is full (queued.max.messages.kbytes, for each
 // partition) and throws nothing away, so there is no pause to survive a rebalance and no prefetch to lose.
 //
-// Messages are taken together, since taking one costs librdkafka several looks at the clock. The batch calls of 2.0.2 can
-// skip messages where another thread assigns meanwhile, or another partition's lie in the same queue: here one thread does
-// both, and the queue is the partition's own. They are copied into a segment and given back at once, as live ones keep a
-// handle from closing; each before the next one's headers are read, so that the same memory does for those.
+// Messages are taken singly: the batch calls of librdkafka 2.0.2 can skip messages around a rebalance. They are copied
+// into a segment and given back at once, as live ones keep a handle from closing; each before the next one's headers are
+// read, so that the same memory does for those.
 //
 // Threading: one thread; librdkafka's threads only raise the signal.
 #ifndef MILLRACE_BUS_KAFKA_PARTITION_READER_H_
@@ -55,13 +54,8 @@ class KafkaPartitionReader {
   Partition partition() const { return partition_; }
 
  private:
-  // A batch begins with one message where nothing is known of their sizes.
-  static constexpr size_t kUnknownMean = SIZE_MAX;
-
   static void OnQueue(rd_kafka_t*, void* reader);
   void Collect();
-  // Takes up to as many messages off the queue, and what they say. How many bytes came.
-  size_t TakeSome(size_t most);
   void OnError(const rd_kafka_message_t& message, absl::Status& trouble);
   void Fill(SegmentPool& pool, LogEvent& event);
 
@@ -76,10 +70,8 @@ class KafkaPartitionReader {
   bool out_of_range_ = false;  // to be told
   uint64_t fetch_id_ = 0;
   uint32_t fetch_max_ = 0;
-  size_t mean_bytes_ = kUnknownMean;  // of keys and bodies that were taken last
-  size_t mean_header_bytes_ = 0;      // of the last batch
+  size_t mean_header_bytes_ = 0;  // of the last batch
   // Scratch.
-  std::vector<rd_kafka_message_t*> taken_;
   std::vector<RdMessage> messages_;
   std::vector<Header> headers_;
   absl::Status trouble_;
