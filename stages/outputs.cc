@@ -69,18 +69,29 @@ absl::Status Outputs::Emit(const Emission& emission) {
     return absl::InvalidArgumentError("an output of " + std::to_string(size) + " bytes is over the limit of " +
                                       std::to_string(settings_.message_bytes_max));
   }
-  Draft draft{.output = output,
-              .key = input_->key,
-              .body = std::nullopt,
-              .type = Keep(emission.type),
-              .content_type = Keep(emission.content_type),
-              .subject = Keep(emission.subject),
-              .extra_headers = Keep(emission.headers.block()),
-              .name = Keep(emission.name)};
+  const std::string_view extra_headers = emission.headers.block();
+  const size_t bytes = size + emission.key.value_or("").size() + extra_headers.size() + emission.type.size() +
+                       emission.content_type.size() + emission.subject.size() + emission.name.size();
+  // Asked for once: this is done for every message.
+  char* at = bytes > 0 ? arena_.Take(bytes) : nullptr;
+  const auto keep = [&at](std::string_view from) -> std::string_view {
+    if (from.empty()) return {};
+    char* const to = at;
+    std::memcpy(to, from.data(), from.size());
+    at += from.size();
+    return {to, from.size()};
+  };
+  Draft& draft = drafts_.emplace_back();
+  draft.output = output;
   // The input's own key needs no copy before Finish, which makes one of everything the message keeps.
-  if (emission.key.has_value()) draft.key = Keep(*emission.key);
-  if (emission.body.has_value()) draft.body = Keep(*emission.body);
-  drafts_.push_back(draft);
+  draft.key = input_->key;
+  if (emission.key.has_value()) draft.key = keep(*emission.key);
+  if (emission.body.has_value()) draft.body = keep(*emission.body);
+  draft.type = keep(emission.type);
+  draft.content_type = keep(emission.content_type);
+  draft.subject = keep(emission.subject);
+  draft.extra_headers = keep(extra_headers);
+  draft.name = keep(emission.name);
   return absl::OkStatus();
 }
 
@@ -141,19 +152,21 @@ EncodedOutput Outputs::Encode(const Draft& draft, size_t index, std::string_view
                                .root = envelope_->root.empty() ? id_ : envelope_->root,
                                .share = share,
                                .digest = {digest, sizeof(digest)}};
+  // Views of emitted keys lie in the arena already; the input's key is copied, since the output may outlive the input.
+  const bool copy_key = draft.key.has_value() && input_->key.has_value() && draft.key->data() == input_->key->data();
   const size_t bytes = bus::EnvelopeBytes(envelope) + draft.extra_headers.size();
-  char* const headers = arena_.Take(bytes);
-  std::copy_n(draft.extra_headers.data(), draft.extra_headers.size(), bus::WriteEnvelope(envelope, headers));
+  char* const headers = arena_.Take(bytes + (copy_key ? draft.key->size() : 0));
+  char* const end =
+      std::copy_n(draft.extra_headers.data(), draft.extra_headers.size(), bus::WriteEnvelope(envelope, headers));
 
   EncodedOutput out{.topic = spec.topic, .partition = 0, .message = {}};
   out.partition = draft.key.has_value() ? bus::PartitionOfKey(*draft.key, spec.partitions)
                                         : static_cast<int32_t>(derived.low % static_cast<uint64_t>(spec.partitions));
   out.message.headers = bus::Headers({headers, bytes});
-  if (draft.key.has_value()) {
-    // Views of emitted keys lie in the arena already; the input's key is copied, since the output may outlive the
-    // input.
-    out.message.key =
-        input_->key.has_value() && draft.key->data() == input_->key->data() ? Keep(*draft.key) : *draft.key;
+  out.message.key = draft.key;
+  if (copy_key) {
+    std::copy_n(draft.key->data(), draft.key->size(), end);
+    out.message.key = std::string_view(end, draft.key->size());
   }
   out.message.body = draft.body;
   out.message.timestamp_ms = input_->timestamp_ms;

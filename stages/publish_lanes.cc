@@ -38,7 +38,11 @@ void PublishLanes::Enqueue(const PendingOutput& pending, Actions* actions) {
 void PublishLanes::Send(uint32_t index, const PendingOutput& pending, uint64_t first_token, Actions* actions) {
   const EncodedOutput& output = pending.encoded();
   actions->outgoing.push_back({.topic = output.topic, .partition = output.partition, .message = output.message});
-  sent_.push({.lane = index, .answered = false, .first_token = first_token, .pending = pending});
+  Sent& sent = sent_.place();
+  sent.lane = index;
+  sent.answered = false;
+  sent.first_token = first_token;
+  sent.pending = pending;
   ++next_token_;
   ++lanes_[index].outstanding;
   ++outstanding_;
@@ -55,13 +59,14 @@ void PublishLanes::Flush(Actions* actions) {
 void PublishLanes::OnConfirmed(const bus::Confirm& confirm, MonotonicTime now) {
   for (uint64_t token = confirm.first; token < confirm.first + confirm.count; ++token) {
     MR_CHECK(token >= base_token_ && token < next_token_) << "answer for a publish that is not out: token " << token;
-    MR_CHECK(!sent_[token - base_token_].answered) << "publish answered twice: token " << token;
-    sent_[token - base_token_].answered = true;
-    const Sent sent = sent_[token - base_token_];  // a copy: what the owner does with the answer may make sent_ grow
+    Sent& slot = sent_[token - base_token_];
+    MR_CHECK(!slot.answered) << "publish answered twice: token " << token;
+    slot.answered = true;
+    const Sent sent = slot;  // a copy: what the owner does with the answer may make sent_ grow
     Answer(sent, confirm.status, now);
   }
   while (!sent_.empty() && sent_.front().answered) {
-    sent_.pop();
+    sent_.skip();
     ++base_token_;
   }
 }

@@ -12,6 +12,8 @@ namespace millrace::bus {
 namespace {
 
 constexpr size_t kSegmentBytes = 64 << 10;
+// Windows fill and empty: what all partitions of a process have in use at times is not given back to the allocator between.
+constexpr size_t kSegmentsKept = 256;
 
 std::string Milliseconds(Duration d) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
@@ -57,7 +59,7 @@ KafkaConsumerLink::KafkaConsumerLink(const KafkaUrl& url, const ConsumerOptions&
       signal_(signal),
       rebalance_(options.cooperative, *this, events_),
       background_(signal),
-      pool_(kSegmentBytes) {}
+      pool_(kSegmentBytes, kSegmentsKept) {}
 
 KafkaConsumerLink::~KafkaConsumerLink() { DestroyHandle(); }
 
