@@ -1,4 +1,4 @@
-// Consumer, Producer and the pool of segments stand on the hot path: once windows have reached their size nothing is allocated.
+// Consumer and Producer stand on the hot path: once their windows have reached their size they allocate nothing.
 
 #include <cstdint>
 #include <cstdlib>
@@ -8,7 +8,6 @@
 
 #include "bus/consumer.h"
 #include "bus/producer.h"
-#include "bus/segment.h"
 #include "gtest/gtest.h"
 
 namespace {
@@ -140,25 +139,6 @@ TEST(FrontAllocationOfProducer, AllocatesNothingInSteadyState) {
   EXPECT_EQ(g_allocations, before);
   EXPECT_EQ(producer.Pending(), 40 * kBatch);
   EXPECT_EQ(handler.confirmed, 10'160 * kBatch);
-}
-
-// More than it keeps for nothing: as many again as there are in use.
-TEST(FrontAllocationOfSegments, ABacklogThatVariesByHalfAllocatesNoSegments) {
-  SegmentPool pool(64, 2);
-  std::vector<SegmentRef> backlog(100);
-  for (SegmentRef& segment : backlog) segment = pool.Take();
-  const auto vary = [&] {
-    for (size_t i = 0; i < 50; ++i) backlog[i].reset();
-    for (size_t i = 0; i < 50; ++i) backlog[i] = pool.Take();
-  };
-  vary();
-  const uint64_t before = g_allocations;
-  for (int i = 0; i < 100; ++i) vary();
-  EXPECT_EQ(g_allocations, before);
-  // And not for ever: when the backlog is gone most of it is given back.
-  backlog.assign(100, SegmentRef());
-  for (SegmentRef& segment : backlog) segment = pool.Take();
-  EXPECT_GE(g_allocations, before + 90);
 }
 
 }  // namespace

@@ -14,7 +14,6 @@ struct Segment::PoolState {
   const size_t keep;
   std::mutex mutex;
   bool closed = false;
-  size_t in_use = 0;           // of the pooled size
   std::vector<Segment*> free;  // raw memory, no live Segment in it
 };
 
@@ -22,22 +21,14 @@ void Segment::Release(Segment* segment) {
   std::shared_ptr<PoolState> home = std::move(segment->home_);
   const bool pooled = home != nullptr && segment->capacity_ == home->segment_bytes;
   segment->~Segment();
-  Segment* spare = nullptr;
   if (pooled) {
     std::lock_guard<std::mutex> lock(home->mutex);
-    const size_t most = std::max(home->keep, --home->in_use);
-    if (!home->closed && home->free.size() < most) {
+    if (!home->closed && home->free.size() < home->keep) {
       home->free.push_back(segment);
       return;
     }
-    // What was kept for more use than there is now goes too, little by little.
-    if (home->free.size() > most) {
-      spare = home->free.back();
-      home->free.pop_back();
-    }
   }
   ::operator delete(segment);
-  ::operator delete(spare);
 }
 
 SegmentPool::SegmentPool(size_t segment_bytes, size_t keep)
@@ -53,7 +44,6 @@ SegmentRef SegmentPool::Take(size_t bytes) {
   void* memory = nullptr;
   if (capacity == state_->segment_bytes) {
     std::lock_guard<std::mutex> lock(state_->mutex);
-    ++state_->in_use;
     if (!state_->free.empty()) {
       memory = state_->free.back();
       state_->free.pop_back();

@@ -93,8 +93,8 @@ class SegmentRef {
 
 class SegmentPool {
  public:
-  // Segments of `segment_bytes` are pooled: of unused ones at most `keep`, or as many as are in use where that is more, so
-  // that a backlog whose length varies asks for no memory. Larger ones are made and freed one by one.
+  // Segments of `segment_bytes` are pooled, at most `keep` of them while unused; larger ones are made and freed one by
+  // one.
   explicit SegmentPool(size_t segment_bytes, size_t keep = 64);
   ~SegmentPool();
   SegmentPool(const SegmentPool&) = delete;
