@@ -41,9 +41,10 @@ static void Alter(rd_kafka_t* client, rd_kafka_queue_t* answers, const char* top
   rd_kafka_ConfigResource_t* wanted = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
   const rd_kafka_ConfigEntry_t** entries = rd_kafka_ConfigResource_configs(before, &count);
   for (size_t i = 0; i < count; ++i) {
+    const char* other = rd_kafka_ConfigEntry_name(entries[i]);
     if (rd_kafka_ConfigEntry_source(entries[i]) != RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG) continue;
-    rd_kafka_ConfigResource_set_config(wanted, rd_kafka_ConfigEntry_name(entries[i]),
-                                       rd_kafka_ConfigEntry_value(entries[i]));
+    if (strcmp(other, name) == 0) continue;
+    rd_kafka_ConfigResource_set_config(wanted, other, rd_kafka_ConfigEntry_value(entries[i]));
   }
   rd_kafka_event_destroy(event);
   rd_kafka_ConfigResource_destroy(asked);
