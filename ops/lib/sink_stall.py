@@ -19,6 +19,7 @@ BUFFERING_BYTES = 64 * MIB  # queue.buffering.max.kbytes, the same
 PREFETCH = 1024  # of a queue: what our stages ask for
 FETCH_BYTES = 2 * MIB  # of a partition: what a fetch brings beyond that, and one under way
 BASE_MIB = 64  # the program, its threads' stacks, buffers of sockets, what the allocator keeps
+BESIDE = 1.1  # what is kept of a record beside its body: key, headers, places in queues and windows
 PROGRAM_MIB = 10  # no program of ours has less
 
 QUIET_SECONDS = 3  # without growth
@@ -113,7 +114,7 @@ def window_bytes(body_bytes):
 
 def bound_mib(sink, partitions, body_bytes=BODY_BYTES):
     """What `millrace bench stage` may hold, with its defaults."""
-    return BASE_MIB + math.ceil(sink.bound_bytes(partitions, body_bytes) / MIB)
+    return BASE_MIB + math.ceil(BESIDE * sink.bound_bytes(partitions, body_bytes) / MIB)
 
 
 def memory_bound(sink, partitions):

@@ -1,5 +1,6 @@
 """When memory has come to rest, what it may be, and what was written."""
 
+import math
 import unittest
 
 import sink_stall
@@ -32,10 +33,10 @@ class BoundTest(unittest.TestCase):
     def test_bounds_follow_from_the_limits(self):
         base = sink_stall.BASE_MIB
         # 16 read ahead and 2 more, 8 in the window, 8 of outputs, and 8 of them in the producer's queue, for each partition.
-        self.assertEqual(bound_mib(KafkaSink, 2, 8192), base + 2 * 42)
+        self.assertEqual(bound_mib(KafkaSink, 2, 8192), base + math.ceil(1.1 * 2 * 42))
         # With large windows the producer's queue is full first.
-        self.assertEqual(bound_mib(KafkaSink, 100, 8192), base + 100 * 34 + 64)
-        self.assertEqual(bound_mib(RabbitSink, 2, 8192), base + 2 * 2 * 8)
+        self.assertEqual(bound_mib(KafkaSink, 100, 8192), base + math.ceil(1.1 * (100 * 34 + 64)))
+        self.assertEqual(bound_mib(RabbitSink, 2, 8192), base + math.ceil(1.1 * 2 * 2 * 8))
 
     def test_only_ours_is_bounded(self):
         limit = bound_mib(RabbitSink, 2)
