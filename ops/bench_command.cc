@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <iomanip>
 #include <iostream>
 #include <memory>
@@ -104,6 +105,13 @@ void AddBenchCommand(const Program& program, CLI::App& app, int* exit_code) {
   CLI::App* stage = bench->add_subcommand("stage", "Take N records through one stage: consume, mark, publish, commit");
   AddShared(stage, stage_arguments.get());
   stage->add_flag("--fill", stage_arguments->fill, "Put the records on the input topic first; always needed on mem:");
+  stage
+      ->add_option_function<int64_t>(
+          "--patience",
+          [arguments = stage_arguments.get()](int64_t s) { arguments->options.patience = std::chrono::seconds(s); },
+          "Seconds without a record after which it gives up, default 30")
+      ->check(CLI::Range(1, 86'400))
+      ->type_name("S");
   stage->footer(
       "The work: consume, set the last byte of the body to 'X', add the header `stage`, publish, commit behind the "
       "confirm.\n"

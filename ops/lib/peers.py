@@ -11,6 +11,7 @@ import tempfile
 import time
 
 import peer_instructions
+import sink_stall
 from peer_brokers import Failed, Kafka, RabbitMQ, call, compare
 from peer_figures import BOUNDS, HEAD, Paired, bound_row, paired_row, parse, row
 
@@ -33,9 +34,10 @@ def cpu_ticks(pid):
 class Bench:
     """The two programs on one broker."""
 
-    def __init__(self, broker, binaries, partitions):
+    def __init__(self, broker, binaries, partitions, sides=SIDES):
         self.broker = broker
         self.partitions = partitions
+        self.sides = sides
         self._millrace = os.path.join(binaries, "ops/millrace")
         self._peer = os.path.join(binaries, "tests/peers", broker.peer)
         self._groups = 0
@@ -55,14 +57,14 @@ class Bench:
     def output(topic, side):
         return "%s-out-%s" % (topic, side)
 
-    def prepare(self, topic, count):
-        """Makes the topics of both sides and fills the input; the groups that read it: on Kafka new ones, which begin at the beginning."""
+    def prepare(self, topic, count, more=()):
+        """Makes the topics of the sides and fills the input, `more` says how; the groups that read it: on Kafka new ones, which begin at the beginning."""
         self._groups += 1
-        groups = {side: "%s-%s" % (side, self._groups if self.broker.keeps_input else topic) for side in SIDES}
-        for side in SIDES:
+        groups = {side: "%s-%s" % (side, self._groups if self.broker.keeps_input else topic) for side in self.sides}
+        for side in self.sides:
             call(self.millrace("topics", topic, side, groups[side], 1))
         if not self.broker.keeps_input or topic not in self._filled:
-            call(self.millrace("fill", topic, "c", groups["c"], count))
+            call(self.millrace("fill", topic, self.sides[-1], groups[self.sides[-1]], count) + list(more))
             self._filled.add(topic)
         return groups
 
@@ -167,6 +169,14 @@ def print_table(bench, options):
     print(bound_row("with nothing to do, % of a core", *bench.idle(), "%.2f", "", bounds["idle"]), flush=True)
 
 
+def print_stall(options, folder):
+    """The memory of both while their output takes nothing, on a broker of its own."""
+    with sink_stall.broker(options.broker, os.path.join(folder, "stalled"), options.port + 10, options.binaries) as sink:
+        peaks = sink_stall.measure(Bench(sink.broker, options.binaries, options.partitions), sink, options.stalled_count)
+        bound = sink_stall.memory_bound(sink, options.partitions)
+    print(bound_row("memory while the output stalls, MiB", peaks["millrace"], peaks["c"], "%.0f", "", bound), flush=True)
+
+
 def arguments():
     parser = argparse.ArgumentParser(prog="ops/bench kafka|rabbitmq", description="`millrace bench stage` beside hand-written C, on a broker of its own.")
     parser.add_argument("binaries", help=argparse.SUPPRESS)
@@ -176,14 +186,15 @@ def arguments():
     parser.add_argument("--pairs", type=int, default=15, help="pairs of runs, default 15")
     parser.add_argument("--warm", type=int, default=3, help="pairs before those, which are not counted, default 3")
     parser.add_argument("--latency-pairs", type=int, default=5, help="pairs of runs at %d a second, default 5" % RATE)
+    parser.add_argument("--stalled-count", type=int, default=100_000, help="records of %d bytes that wait while the output stalls, default 100000" % sink_stall.BODY_BYTES)
     parser.add_argument("--partitions", type=int, default=8, help="default 8")
     parser.add_argument("--port", type=int, default=28592, help="port of the broker that is started, default 28592")
     options = parser.parse_args()
     for name in ("pairs", "latency_pairs", "partitions"):
         if getattr(options, name) < 1:
             parser.error("--%s is at least 1" % name.replace("_", "-"))
-    if options.warm < 0 or (options.count is not None and options.count < 1000):
-        parser.error("--warm is at least 0, --count at least 1000")
+    if options.warm < 0 or options.stalled_count < 1000 or (options.count is not None and options.count < 1000):
+        parser.error("--warm is at least 0, --count and --stalled-count at least 1000")
     return options
 
 
@@ -195,6 +206,7 @@ def main():
     options.count = options.count or kind.default_count
     folder = tempfile.mkdtemp(prefix="millrace-bench.")
     needed = options.count * kind.record_bytes * (1 + 2 * (options.pairs + options.warm) if kind.keeps_input else 6)
+    needed += sink_stall.disk_bytes(options.stalled_count)
     if shutil.disk_usage(folder).free < 2 * needed:
         sys.exit("ops/bench: %s needs %.0f GB of disk; name another folder with TMPDIR, or take fewer with --count" % (folder, 2e-9 * needed))
     # So that the broker is stopped also when somebody ends this.
@@ -206,6 +218,7 @@ def main():
             peer_instructions.print_table(bench)
         else:
             print_table(bench, options)
+            print_stall(options, folder)
     except (Failed, RuntimeError, OSError, subprocess.TimeoutExpired) as error:
         sys.exit("ops/bench: %s" % error)
     finally:

@@ -36,7 +36,8 @@ class BenchTest(unittest.TestCase):
         self.assertIn("add --fill", result.stderr)
 
     def test_wrong_usage(self):
-        for arguments in ([], ["stage"], ["stage", "--bus", "nonsense:", "--fill"], ["fill", "--bus", "mem:", "--count", "0"]):
+        for arguments in ([], ["stage"], ["stage", "--bus", "nonsense:", "--fill"], ["fill", "--bus", "mem:", "--count", "0"],
+                          ["stage", "--bus", "mem:", "--fill", "--patience", "0"]):
             result = bench(*arguments)
             self.assertEqual(result.returncode, 2, arguments)
             self.assertTrue(result.stderr, arguments)
