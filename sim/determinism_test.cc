@@ -90,9 +90,9 @@ INSTANTIATE_TEST_SUITE_P(Pipelines, Determinism,
                              Case{"one", "sim/example/one_stage.textproto", 3049217573759661474u,
                                   12380647361651366037u},
                              // Two outputs, a batch stage, windows that fill up, and effects through a port.
-                             Case{"fan", "sim/mutants/fan.textproto", 17489300548916659609u, 3907038862186808706u},
+                             Case{"fan", "sim/mutants/fan.textproto", 15004900827324683414u, 3907038862186808706u},
                              // The same in transactions.
-                             Case{"once", "sim/mutants/once.textproto", 11761374453216052359u, 16046403267996838200u}),
+                             Case{"once", "sim/mutants/once.textproto", 16099605632793366681u, 16046403267996838200u}),
                          [](const ::testing::TestParamInfo<Case>& info) { return info.param.name; });
 
 }  // namespace

@@ -49,7 +49,11 @@ void Worker::On(const LostEvent& event) {
 
 void Worker::On(const DrainEvent& event) {
   draining_ = true;
-  for (Held* held : held_) BeginRevoke(*held, event.deadline);
+  for (Held* held : held_) {
+    BeginRevoke(*held, event.deadline);
+    // Nobody takes it away, so the bus would go on feeding it for as long as the last attempts take.
+    if (std::exchange(held->flowing, false)) actions_->list.push_back(FlowAction{held->holding, false});
+  }
 }
 
 void Worker::BeginRevoke(Held& held, MonotonicTime deadline) {

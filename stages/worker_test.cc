@@ -848,6 +848,7 @@ TEST(Worker, DrainStartsNothingReleasesBackOffAtOnceAndLeaves) {
   world.Run();  // a1 fails and is in back-off; b1 runs
   world.Drain(seconds(20));
   EXPECT_THAT(world.released, ElementsAre(1));
+  EXPECT_FALSE(world.partition(0).flowing) << "what comes while the last attempts run would pile up";
   world.Deliver(0);
   world.Run();
   EXPECT_TRUE(world.dispatched.empty()) << "no dispatch after the drain began";

@@ -204,15 +204,15 @@ void KafkaConsumerLink::AskMetadata(uint64_t id, const std::vector<std::string>&
 }
 
 void KafkaConsumerLink::AskOffsets(uint64_t id, const std::vector<Partition>& partitions) {
-  // What was found out for the assignment is good for its first use: the partition was ours ever since.
+  // What was found out for the assignment is good for its first use, and for no later one: the partition was ours ever since.
   std::vector<LogOffsets> known;
   for (Partition partition : partitions) {
     const auto at = looked_up_.find(partition);
-    if (at == looked_up_.end()) break;
-    known.push_back(at->second);
+    if (at == looked_up_.end()) continue;
+    known.push_back(std::move(at->second));
+    looked_up_.erase(at);
   }
   if (known.size() == partitions.size()) {
-    for (Partition partition : partitions) looked_up_.erase(partition);
     AnswerOffsets(id, LogError::kNone, std::move(known));
     return;
   }

@@ -28,6 +28,7 @@ rd_kafka_resp_err_t KafkaGroupOffsets::Find(const std::string& group, const RdLi
   if (stable) RdError(rd_kafka_AdminOptions_set_require_stable_offsets(request.options(), 1)).reset();
   rd_kafka_ListConsumerGroupOffsets(handle, asked, 1, request.options(), request.queue());
   rd_kafka_event_t* answer = request.Answer();
+  if (answer == nullptr) handle_.reset();  // what was asked goes with it (admin_request.h)
   if (request.error() != RD_KAFKA_RESP_ERR_NO_ERROR) return request.error();
   size_t count = 0;
   const rd_kafka_group_result_t** results =

@@ -4,7 +4,7 @@
 // librdkafka 2.0.2 ends the process when the answer is that the coordinator has moved or is not there yet: it tells
 // the handle's own group, which is none (rd_kafka_handle_OffsetFetch; confluentinc/librdkafka pull request 5318).
 //
-// Blocking: Find, up to the time-out and a second. Threading: any thread; one waits for another.
+// Blocking: Find, up to the time-out. Threading: any thread; one waits for another.
 #ifndef MILLRACE_BUS_KAFKA_GROUP_OFFSETS_H_
 #define MILLRACE_BUS_KAFKA_GROUP_OFFSETS_H_
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bus/kafka/kafka_bus.h"
@@ -20,8 +21,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr int16_t kProduceApi = 0, kOffsetFetchApi = 9, kInitProducerApi = 22, kEndTransactionApi = 26,
-                  kTransactOffsetsApi = 28;
+constexpr int16_t kProduceApi = 0, kOffsetFetchApi = 9, kFindCoordinatorApi = 10, kInitProducerApi = 22,
+                  kEndTransactionApi = 26, kTransactOffsetsApi = 28;
 constexpr int32_t kPartitions = 4;
 
 class RealClock : public Clock {
@@ -412,6 +413,14 @@ TEST_F(KafkaMockTest, LagIsAskedWhileTheCoordinatorMoves) {
     ASSERT_TRUE(lag.ok()) << lag.status();
     EXPECT_EQ(lag->size(), static_cast<size_t>(kPartitions));
   }
+}
+
+// librdkafka 2.0.2 would end the process: see admin_request.h.
+TEST_F(KafkaMockTest, ACoordinatorThatIsFoundAfterTheTimeOutEndsNothing) {
+  rd_kafka_mock_broker_push_request_error_rtts(cluster_, 1, kFindCoordinatorApi, 1, RD_KAFKA_RESP_ERR_NO_ERROR, 11'000);
+  EXPECT_FALSE(bus->Lag("g", "t").ok()) << "it waits for ten seconds";
+  std::this_thread::sleep_for(seconds(2));
+  EXPECT_TRUE(bus->Lag("g", "t").ok());
 }
 
 TEST_F(KafkaMockTest, ATopicThatABrokerDoesNotKnowYetIsAskedForAgain) {

@@ -37,6 +37,9 @@ absl::Status ResolveValues(KafkaProperties& properties) {
 absl::StatusOr<RdConf> MakeConf(const KafkaUrl& url, const KafkaProperties& own) {
   RdConf conf(rd_kafka_conf_new());
   bool quiet = true;
+  // As Java's clients have it (KIP-144). librdkafka's own are 10 s, as long as a session: a member would be given up, and
+  // what it has published come late, after a broker that was away for a moment only.
+  if (absl::Status s = Set(conf.get(), "reconnect.backoff.max.ms", "1000"); !s.ok()) return s;
   for (const auto& [name, value] : url.properties) {
     if (absl::Status s = Set(conf.get(), name, value); !s.ok()) return s;
     if (name == "debug" || name == "log_level") quiet = false;

@@ -64,6 +64,8 @@ QueueConsumer::~QueueConsumer() = default;
 
 void QueueConsumer::OnUp() {
   SetTrouble("connection", absl::OkStatus());
+  // What the connection before may have taken along has come back to whoever has the queues now, and is no news at the end.
+  if (!leaving_) channels_lost_ = 0;
   for (QueueSlot& slot : slots_) slot.retry_at = now_;
 }
 
@@ -134,7 +136,7 @@ void QueueConsumer::OnChannelClosed(QueueSlot& slot, const Event& event) {
   Send({.method = Method::kChannelCloseOk, .channel = slot.channel});
   // Our channel.close has crossed the server's: nothing more will come.
   if (slot.state == QueueSlot::State::kClosing) {
-    ++channels_lost_;
+    if (leaving_) ++channels_lost_;
     slot.state = QueueSlot::State::kIdle;
     return;
   }

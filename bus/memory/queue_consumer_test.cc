@@ -524,6 +524,33 @@ TEST_F(QueueConsumerTest, CloseWithoutAConnectionSaysSo) {
   EXPECT_EQ(instance->consumer->Close(now).code(), absl::StatusCode::kDeadlineExceeded);
 }
 
+// Whoever hands a partition over as the connection goes does not know whether its settlements were taken. If not, the messages
+// have long come again when it is closed.
+TEST_F(QueueConsumerTest, AHandOverThatWasCutOffIsNotToldAtTheEndOfALaterConnection) {
+  Make(1);
+  Publish(1, 2);
+  Poll();
+  instance->Settle(handler().HoldingOf(0), 1, 1);
+  instance->consumer->Release(handler().HoldingOf(0));
+  broker.Stop(now);
+  Poll();
+  broker.Start(now);
+  for (int i = 0; i < 40; ++i) Pass(seconds(1));
+  EXPECT_EQ(handler().Bodies().back(), "2");
+  EXPECT_EQ(instance->consumer->Close(now), absl::OkStatus());
+}
+
+TEST_F(QueueConsumerTest, AHandOverThatWasCutOffIsToldWhereNoConnectionCameAfterIt) {
+  Make(1);
+  Publish(1, 2);
+  Poll();
+  instance->Settle(handler().HoldingOf(0), 1, 1);
+  instance->consumer->Release(handler().HoldingOf(0));
+  broker.Stop(now);
+  Poll();
+  EXPECT_EQ(instance->consumer->Close(now).code(), absl::StatusCode::kDeadlineExceeded);
+}
+
 TEST_F(QueueConsumerTest, AlarmsDoNotTouchHoldingsOrSettlements) {
   Make(1);
   Publish(1, 5);

@@ -11,6 +11,8 @@ import time
 RESTARTS = 10
 # How long one of three brokers stays away.
 ONE_AWAY_SECONDS = 4.0
+# How long an alarm holds up whoever publishes.
+ALARM_SECONDS = 4.0
 # No call of the script takes longer, but the first, which may have to download.
 CALL_SECONDS_MAX = 200.0
 FIRST_SECONDS_MAX = 900.0
@@ -64,6 +66,18 @@ class Broker:
         time.sleep(ONE_AWAY_SECONDS)
         # RabbitMQ's script has no word of its own for it: its start lets alone what runs.
         self.again(*(["resume", "--only", str(number)] if "kafka" in str(self.script) else ["start"]))
+
+    def cut(self):
+        """All connections of a RabbitMQ are closed by the server, amid whatever is on them."""
+        self.call("ctl", "--", "close_all_connections", "chaos")
+
+    def alarm(self):
+        """A RabbitMQ runs out of memory, as it believes, and takes nothing from who publishes."""
+        try:
+            self.call("ctl", "--", "set_vm_memory_high_watermark", "absolute", "1")
+            time.sleep(ALARM_SECONDS)
+        finally:
+            self.call("ctl", "--", "set_vm_memory_high_watermark", "0.4")
 
     def again(self, verb, *more):
         # One that was killed may hold its port for a moment.

@@ -37,6 +37,15 @@ class Ends(unittest.TestCase):
         self.assertIsNotNone(workers.unexpected(3, [TERM], at_work=True, broker_away=False))
         self.assertIsNotNone(workers.unexpected(-signal.SIGSEGV, [], at_work=True, broker_away=True))
 
+    def test_who_is_asked_to_end_when_all_is_settled_leaves_nothing(self):
+        for idle in (False, True):
+            code = f"import signal, sys, time; signal.signal(15, lambda *_: (print('{workers.LEFT_UNSETTLED}'), sys.exit(3))); print('at work on x', flush=True); time.sleep(100)"
+            worker = self.process(code)
+            while "at work" not in worker.log.read_text(encoding="utf-8"):
+                time.sleep(0.01)
+            failure = worker.end(workers.Outages(), idle)
+            self.assertEqual(failure is None, not idle, failure)
+
     def test_outages(self):
         outages = workers.Outages()
         outages.times = [[100.0, 110.0]]
@@ -104,7 +113,7 @@ class Zombies(unittest.TestCase):
 class Troubles(unittest.TestCase):
     def test_each_kind_comes_first_once(self):
         for seed in range(20):
-            deck = chaos.Deck(seed)
+            deck = chaos.Deck(seed, chaos.KINDS)
             first = [deck.draw() for _ in chaos.KINDS]
             self.assertEqual(sorted(first), sorted(chaos.KINDS), seed)
             self.assertEqual(sum(deck.draw() == "kill" for _ in range(sum(chaos.KINDS.values()))), chaos.KINDS["kill"])

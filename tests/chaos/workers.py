@@ -11,8 +11,8 @@ END_SECONDS_MAX = DRAIN_SECONDS + 16 + 10
 BROKER_GRACE_SECONDS = 5.0
 ENVIRONMENT = 3
 AT_WORK = "at work on"
-# What a worker says, with exit code 3, when the broker has refused its last settlements: not lost, and not settled either. Why one said so whose stage had
-# had no lag just before, after a broker's restart, is an open question.
+# What a worker says, with exit code 3, when the broker has refused its last settlements: not lost, and not settled either. Amid work that may be; not once all
+# is settled.
 LEFT_UNSETTLED = "closed before the broker had taken every settlement"
 LAST_WORDS = 1500
 
@@ -61,7 +61,7 @@ class Worker:
         self.starts = 0
         self.sent = []
         self.judged = True
-        self.left_unsettled = False
+        self.idle = False  # all was settled before it was asked to end
         self.seen = 0.0  # alive
 
     @property
@@ -101,12 +101,12 @@ class Worker:
         self.judged = True
         words = self.log.read_text(encoding="utf-8", errors="replace")
         away = outages.touch(self.seen, time.monotonic())
-        why = unexpected(self.process.returncode, [s for s in self.sent if s != signal.SIGCONT], AT_WORK in words, away, LEFT_UNSETTLED in words)
-        self.left_unsettled = self.left_unsettled or LEFT_UNSETTLED in words
+        why = unexpected(self.process.returncode, [s for s in self.sent if s != signal.SIGCONT], AT_WORK in words, away, LEFT_UNSETTLED in words and not self.idle)
         return why and f"worker {self.process_name} {why}; its last words:\n{words[-LAST_WORDS:]}"
 
-    def end(self, outages):
-        """Asks it to end, waits, and says what is wrong with how it did."""
+    def end(self, outages, idle):
+        """Asks it to end, waits, and says what is wrong with how it did. `idle`: all is settled."""
+        self.idle = idle
         self.send(signal.SIGCONT)
         self.send(signal.SIGTERM)
         if self.process is None:

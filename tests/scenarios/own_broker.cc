@@ -103,10 +103,7 @@ absl::Status OwnBroker::Stop(bool kill) {
 }
 
 absl::Status OwnBroker::Control(const std::string& words) {
-  return Shell("env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME=" + folder_ +
-               " ERL_EPMD_PORT=" + std::to_string(port_ + 200) + " /usr/lib/rabbitmq/bin/rabbitmqctl -n millrace" +
-               std::to_string(port_) + "_1@localhost " + words)
-      .status();
+  return Shell("HOME=" + Home() + " ops/" + name_ + " ctl --dir " + folder_ + " -- " + words).status();
 }
 
 }  // namespace millrace::scenarios
