@@ -177,6 +177,83 @@ TEST(AmqpContentTest, WhatWasWrittenBeforeDoesNotShow) {
   }
 }
 
+// The same of headers whose values keep their lengths for a while: some values are the same in all, some in most, some in none. Now
+// and then a name, a length or the number of headers is another, with as many bytes in all; and blocks are as small or large as is
+// remembered, or a little more so.
+TEST(AmqpContentTest, WhatHadTheSameLengthsBeforeDoesNotShow) {
+  const Random random(23);
+  ContentWriter writer;
+  for (uint64_t round = 0; round < 2000; ++round) {
+    uint64_t draw = 0;
+    const auto below = [&](uint64_t bound) { return random.Below(3, {round, draw++}, bound); };
+    struct Field {
+      std::string name;
+      std::optional<std::string> value;
+      uint64_t differs;  // in one of so many; 0: never
+    };
+    std::vector<Field> fields(1 + below(below(4) == 0 ? 18 : 7));
+    const size_t value_max = std::array<size_t, 4>{4, 20, 40, 80}[below(4)];
+    for (size_t i = 0; i < fields.size(); ++i) {
+      fields[i] = {.name = std::string(below(3) == 0 ? below(12) : 1 + below(3), 'n') + std::to_string((i * 7) % 20),
+                   .value = std::nullopt,
+                   .differs = std::array<uint64_t, 4>{0, 1, 2, 10}[below(4)]};
+      if (below(8) > 0) fields[i].value = std::string(below(value_max), 'v');
+    }
+    // Where the last value makes it as long as the bounds of what is remembered, or a little longer or shorter.
+    size_t bytes = 0;
+    for (const Field& field : fields) bytes += 8 + field.name.size() + (field.value ? field.value->size() : 0);
+    const size_t bound =
+        std::array<size_t, 3>{HeaderStencil::kStep, 2 * HeaderStencil::kStep, HeaderStencil::kBlockMax}[below(3)] - 1 +
+        below(3);
+    if (below(2) == 0 && bytes < bound) {
+      fields.back().value = fields.back().value.value_or("") + std::string(bound - bytes, 'v');
+    }
+    for (uint64_t id = 0; id < 12; ++id) {
+      HeaderBuilder headers;
+      std::vector<Field> now = fields;
+      for (Field& field : now) {
+        if (!field.value || field.value->empty() || field.differs == 0 || below(field.differs) > 0) continue;
+        for (char& c : *field.value) c = static_cast<char>('a' + below(26));
+      }
+      Field& one = now[below(now.size())];
+      switch (below(20)) {
+        case 0:  // another name, or another length, of a value as long or less so
+          one.name.back() = 'x';
+          break;
+        case 1:
+          if (one.value && !one.value->empty()) {
+            one.name += one.value->back();
+            one.value->pop_back();
+          }
+          break;
+        case 2:  // a header less, whose bytes another one has
+          if (now.size() > 1) {
+            Field& before = now[now.size() - 2];
+            before.value =
+                before.value.value_or("") + std::string(8, 'w') + now.back().name + now.back().value.value_or("");
+            now.pop_back();
+          }
+          break;
+        case 3:  // a null instead of nothing
+          if (one.value && one.value->empty()) one.value.reset();
+          break;
+        default:
+          break;
+      }
+      for (const Field& field : now) headers.Add(field.name, field.value);
+      const std::string block(headers.View().block());
+      const std::vector<char> exact(block.begin(), block.end());  // of its exact size, for sanitizers
+      const Message message{.key = std::string_view("key").substr(0, below(4)),
+                            .body = "body",
+                            .headers = Headers({exact.data(), exact.size()}),
+                            .timestamp_ms = 1'700'000'000'123};
+      ByteBuffer out;
+      writer.AppendProperties(message, id, out);
+      ASSERT_EQ(out.View(), PropertiesOf(message, id)) << round << " " << id;
+    }
+  }
+}
+
 // What a reader remembers of the message before changes nothing in what it reads: fields in their order and in another, of
 // all kinds, cut and broken.
 TEST(AmqpContentTest, WhatWasReadBeforeDoesNotShow) {

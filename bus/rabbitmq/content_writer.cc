@@ -126,9 +126,9 @@ void ContentWriter::Remember(Headers headers) {
   order_size_ = static_cast<size_t>(PutOrder(order_.data()) - order_.data());
 }
 
-// The headers of a stage's outputs have the same names one after the other, whose heads and order are known then, and often
-// values of the same lengths. nullptr where these have others; what was written is not meant.
-[[gnu::always_inline]] inline char* ContentWriter::PutKnown(char* at, Headers headers) {
+// The headers of a stage's outputs have the same names one after the other, whose heads are known then. nullptr where these have
+// others; what was written is not meant.
+char* ContentWriter::PutKnown(char* at, Headers headers) {
   const auto eight = [](const char* from) {
     uint64_t bytes;
     std::memcpy(&bytes, from, 8);
@@ -142,7 +142,10 @@ void ContentWriter::Remember(Headers headers) {
   for (; from != end; ++head) {
     if (head == last) return nullptr;
     const uint64_t lengths = eight(from);
-    if (lengths != head->lengths && !head->Adapt(lengths)) return nullptr;
+    if (lengths != head->lengths) {
+      if (!head->Adapt(lengths)) return nullptr;
+      steady_ = 0;
+    }
     const size_t name_size = head->name_size;
     if (eight(from + head->at_first) != head->first || eight(from + name_size) != head->last) return nullptr;
     if (name_size > 16 && std::memcmp(from + 8, head->bytes.data() + 1, name_size) != 0) return nullptr;
@@ -152,7 +155,23 @@ void ContentWriter::Remember(Headers headers) {
     at = PutFew(at + head->size, from, head->value_size);
     from += head->value_size;
   }
-  if (head != last) return nullptr;
+  return head == last ? at : nullptr;
+}
+
+// Values mostly have the same lengths too, and then the stencil has it all. It is not cut anew for lengths that change with
+// every message.
+[[gnu::noinline]] char* ContentWriter::PutFields(char* at, Headers headers) {
+  ++steady_;
+  char* const end = known_ == 0 ? nullptr : PutKnown(at, headers);
+  if (end == nullptr) return PutAnew(at, headers);
+  if (steady_ >= kSteady) {
+    stencil_.Learn(headers, {at, static_cast<size_t>(end - at)});
+    steady_ = 0;
+  }
+  return PutKnownOrder(end);
+}
+
+[[gnu::always_inline]] inline char* ContentWriter::PutKnownOrder(char* at) const {
   std::memcpy(at, order_.data(), kHeadBytes);
   return at + order_size_;
 }
@@ -163,6 +182,8 @@ char* ContentWriter::PutOrder(char* at) const {
 }
 
 char* ContentWriter::PutAnew(char* at, Headers headers) {
+  steady_ = 0;
+  stencil_.Forget();
   layout_ = Layout();
   FindLayout(headers, layout_);
   Remember(headers);
@@ -187,8 +208,8 @@ char* ContentWriter::PutAnew(char* at, Headers headers) {
   }
   if (!message.body) at = Put8(Put8(PutShortString(at, kNull), 't'), 1);
   if (!message.headers.empty()) {
-    char* const known = known_ == 0 ? nullptr : PutKnown(at, message.headers);
-    at = known != nullptr ? known : PutAnew(at, message.headers);
+    char* const end = stencil_.Put(at, message.headers);
+    at = end != nullptr ? PutKnownOrder(end) : PutFields(at, message.headers);
   }
   if (message.timestamp_ms != 0) {
     static_assert(kTime == "timestamp_in_ms");

@@ -11,6 +11,7 @@
 #include "bus/message.h"
 #include "bus/rabbitmq/byte_buffer.h"
 #include "bus/rabbitmq/content_names.h"
+#include "bus/rabbitmq/header_stencil.h"
 
 namespace millrace::bus {
 
@@ -38,6 +39,7 @@ class ContentWriter {
 
  private:
   static constexpr size_t kHeadBytes = 32;
+  static constexpr int kSteady = 2;
 
   // What a header looks like in front of its value: a length, the name, a kind, the value's length. The latter two are
   // those of the last message. Copied as a whole, without a look at how long it is.
@@ -58,7 +60,9 @@ class ContentWriter {
   };
 
   char* PutHeaders(char* at, const Message& message);
+  char* PutFields(char* at, Headers headers);
   char* PutKnown(char* at, Headers headers);
+  char* PutKnownOrder(char* at) const;
   char* PutAnew(char* at, Headers headers);
   char* PutOrder(char* at) const;
   char* PutMessageId(char* at, uint64_t message_id);
@@ -70,6 +74,9 @@ class ContentWriter {
   std::array<Head, content::kFew> heads_{};
   std::array<char, kHeadBytes> order_{};
   size_t order_size_ = 0;
+  // Of headers that are known and whose values kept their lengths; how many were written that did so and that it did not fit.
+  HeaderStencil stencil_;
+  int steady_ = 0;
   // Of the message before: mostly the next one has the number behind it.
   uint64_t last_id_ = 0;
   std::array<char, kHeadBytes> id_{};  // its length and its digits
