@@ -77,6 +77,12 @@ inline size_t ContentBytesMax(const Message& message, size_t piece_max) {
   return kFrameOverhead + 12 + PropertiesBytesMax(message) + body + pieces * kFrameOverhead;
 }
 
+inline char* PutBodyFrame(char* at, uint16_t channel, std::string_view piece) {
+  at = PutFrameHead(at, kBodyFrame, channel, piece.size());
+  std::memcpy(at, piece.data(), piece.size());
+  return Put8(at + piece.size(), kFrameEnd);
+}
+
 [[gnu::always_inline]] inline char* PutContent(char* at, uint16_t channel, const Message& message, uint64_t message_id,
                                                size_t piece_max, ContentWriter& writer) {
   const std::string_view body = message.body.value_or(std::string_view());
@@ -85,14 +91,11 @@ inline size_t ContentBytesMax(const Message& message, size_t piece_max) {
   at = writer.PutProperties(Put64(Put32(at, uint32_t{kBasicClass} << 16), body.size()), message, message_id);
   Put32(head + 3, static_cast<uint32_t>(at - head - 7));
   at = Put8(at, kFrameEnd);
-  for (size_t left = body.size(); left > 0;) {
-    const size_t piece = std::min(left, piece_max);
-    at = PutFrameHead(at, kBodyFrame, channel, piece);
-    std::memcpy(at, body.data() + (body.size() - left), piece);
-    at = Put8(at + piece, kFrameEnd);
-    left -= piece;
-  }
-  return at;
+  if (body.empty()) return at;
+  const char* from = body.data();
+  size_t left = body.size();
+  for (; left > piece_max; left -= piece_max, from += piece_max) at = PutBodyFrame(at, channel, {from, piece_max});
+  return PutBodyFrame(at, channel, {from, left});
 }
 
 }  // namespace

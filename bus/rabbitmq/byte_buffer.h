@@ -88,7 +88,7 @@ inline bool SameFew(const char* a, const char* b, size_t size) {
   return size == 0 || (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
 }
 // A length of one byte, then the bytes: at most 255 of them.
-inline char* PutShortString(char* at, std::string_view text) {
+[[gnu::always_inline]] inline char* PutShortString(char* at, std::string_view text) {
   text = text.substr(0, 255);
   return PutFew(Put8(at, static_cast<uint8_t>(text.size())), text);
 }

@@ -46,7 +46,9 @@ class HeaderStencil {
     for (; from < last; from += kStep, to += kStep, ++step) differ |= step->Do(from, to);
     differ |= step->Do(last, to);
     if ((differ[0] | differ[1]) != 0) return nullptr;
-    for (const Value* value = values_.data(); value != values_.data() + value_count_; ++value) {
+    // Kept, as for all a compiler knows the bytes that are written could be the count.
+    const Value* const end = values_.data() + value_count_;
+    for (const Value* value = values_.data(); value != end; ++value) {
       PutFew(at + value->to, block.data() + value->from, value->size);
     }
     return at + table_size_;
