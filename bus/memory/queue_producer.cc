@@ -15,11 +15,12 @@ size_t HeadBytes(const Message& message) {
 }
 
 // Whether a message can be taken at all; Check says why not.
-[[gnu::always_inline]] inline bool Fits(const Outgoing& out, const std::vector<QueueTopic>& topics,
+[[gnu::always_inline]] inline bool Fits(const Outgoing& out, std::span<const QueueTopic> topics,
                                         const QueueProducerOptions& options) {
-  if (out.topic < 0 || static_cast<size_t>(out.topic) >= topics.size()) return false;
+  // What is negative becomes more than there can be.
+  if (static_cast<size_t>(out.topic) >= topics.size()) return false;
   const QueueTopic& topic = topics[static_cast<size_t>(out.topic)];
-  if (topic.ordered && (out.partition < 0 || out.partition >= topic.partitions)) return false;
+  if (topic.ordered && static_cast<uint32_t>(out.partition) >= static_cast<uint32_t>(topic.partitions)) return false;
   const size_t head = HeadBytes(out.message);
   return head <= options.headers_bytes_max &&
          head + (out.message.body ? out.message.body->size() : 0) <= options.message_bytes_max;
@@ -40,8 +41,6 @@ QueueProducer::QueueProducer(std::vector<QueueTopic> topics, const QueueProducer
 }
 
 // ---------------------------------------------------------------- publishing
-
-bool QueueProducer::Writable() const { return ready_ && !closed_ && open_ < options_.window && session_.writable(); }
 
 // Why a message cannot be taken at all.
 absl::Status QueueProducer::Check(const Outgoing& out) const {
@@ -65,15 +64,17 @@ absl::Status QueueProducer::Check(const Outgoing& out) const {
 }
 
 size_t QueueProducer::Publish(std::span<const Outgoing> messages, uint64_t first_token) {
+  const std::span<const QueueTopic> topics(topics_);
+  const size_t most = Taking() ? messages.size() : 0;
   size_t taken = 0;
-  for (; taken < messages.size() && Writable(); ++taken) {
+  for (; taken < most && Room(); ++taken) {
     const Outgoing& out = messages[taken];
     const uint64_t token = first_token + taken;
-    if (!Fits(out, topics_, options_)) {
+    if (!Fits(out, topics, options_)) {
       Answer(token, Check(out));
       continue;
     }
-    const QueueTopic& topic = topics_[static_cast<size_t>(out.topic)];
+    const QueueTopic& topic = topics[static_cast<size_t>(out.topic)];
     const uint64_t tag = first_tag_ + sent_.size();
     sent_.push_back({token, out.topic, State::kOpen});
     ++open_;
