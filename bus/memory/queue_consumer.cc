@@ -200,12 +200,14 @@ void QueueConsumer::OnDelivered(QueueSlot& slot, Event& event) {
     CloseChannel(slot);
     return Retry(slot);
   }
-  Delivery delivery{.sequence = event.tag,
+  const auto delivery = [&event] {
+    return Delivery{.sequence = event.tag,
                     .offset = -1,
                     .redeliveries = event.delivery_count > 0 ? event.delivery_count : (event.redelivered ? 1u : 0u),
                     .message = event.message};
+  };
   if (!slot.flow || !slot.withheld.empty()) {
-    slot.withheld.push_back({delivery, std::move(event.segment)});
+    slot.withheld.push_back({delivery(), std::move(event.segment)});
     return;
   }
   if (batch_slot_ != &slot || batch_segment_ != event.segment || batch_.size() >= options_.batch_max) {
@@ -213,13 +215,13 @@ void QueueConsumer::OnDelivered(QueueSlot& slot, Event& event) {
     // The handler may have given the partition up, or stopped it, in the middle of this.
     if (slot.state != QueueSlot::State::kHeld) return;
     if (!slot.flow) {
-      slot.withheld.push_back({delivery, std::move(event.segment)});
+      slot.withheld.push_back({delivery(), std::move(event.segment)});
       return;
     }
     batch_slot_ = &slot;
     batch_segment_ = std::move(event.segment);
   }
-  batch_.push_back(delivery);
+  batch_.push_back(delivery());
 }
 
 void QueueConsumer::TellBatch() {

@@ -10,11 +10,30 @@ namespace {
 
 constexpr uint32_t kChannel = 1;
 
+size_t HeadBytes(const Message& message) {
+  return message.headers.block().size() + (message.key ? message.key->size() : 0);
+}
+
+// Whether a message can be taken at all; Check says why not.
+[[gnu::always_inline]] inline bool Fits(const Outgoing& out, std::span<const QueueTopic> topics,
+                                        const QueueProducerOptions& options) {
+  // What is negative becomes more than there can be.
+  if (static_cast<size_t>(out.topic) >= topics.size()) return false;
+  const QueueTopic& topic = topics[static_cast<size_t>(out.topic)];
+  if (topic.ordered && static_cast<uint32_t>(out.partition) >= static_cast<uint32_t>(topic.partitions)) return false;
+  const size_t head = HeadBytes(out.message);
+  return head <= options.headers_bytes_max &&
+         head + (out.message.body ? out.message.body->size() : 0) <= options.message_bytes_max;
+}
+
 }  // namespace
 
 QueueProducer::QueueProducer(std::vector<QueueTopic> topics, const QueueProducerOptions& options,
                              std::unique_ptr<QueueLink> link, MonotonicTime now)
     : topics_(std::move(topics)), options_(options), now_(now), session_(std::move(link), options.session, *this) {
+  request_.method = Method::kPublish;
+  request_.channel = kChannel;
+  request_.mandatory = true;
   int32_t most = 1;
   for (const QueueTopic& topic : topics_) most = std::max(most, topic.partitions);
   for (int32_t p = 0; p < most; ++p) routing_keys_.push_back(std::to_string(p));
@@ -23,8 +42,7 @@ QueueProducer::QueueProducer(std::vector<QueueTopic> topics, const QueueProducer
 
 // ---------------------------------------------------------------- publishing
 
-bool QueueProducer::Writable() const { return ready_ && !closed_ && open_ < options_.window && session_.writable(); }
-
+// Why a message cannot be taken at all.
 absl::Status QueueProducer::Check(const Outgoing& out) const {
   if (out.topic < 0 || static_cast<size_t>(out.topic) >= topics_.size()) {
     return absl::InvalidArgumentError("publish to topic number " + std::to_string(out.topic) + "; the producer has " +
@@ -40,31 +58,26 @@ absl::Status QueueProducer::Check(const Outgoing& out) const {
                                       topic.name + "' is over the limit of " +
                                       std::to_string(options_.message_bytes_max));
   }
-  const size_t head = out.message.headers.block().size() + (out.message.key ? out.message.key->size() : 0);
-  if (head > options_.headers_bytes_max) {
-    return absl::InvalidArgumentError("key and headers of " + std::to_string(head) + " bytes for topic '" + topic.name +
-                                      "' do not fit one frame, of which " + std::to_string(options_.headers_bytes_max) +
-                                      " bytes are for them");
-  }
-  return absl::OkStatus();
+  return absl::InvalidArgumentError("key and headers of " + std::to_string(HeadBytes(out.message)) +
+                                    " bytes for topic '" + topic.name + "' do not fit one frame, of which " +
+                                    std::to_string(options_.headers_bytes_max) + " bytes are for them");
 }
 
 size_t QueueProducer::Publish(std::span<const Outgoing> messages, uint64_t first_token) {
+  const std::span<const QueueTopic> topics(topics_);
+  const size_t most = Taking() ? messages.size() : 0;
   size_t taken = 0;
-  for (; taken < messages.size() && Writable(); ++taken) {
+  for (; taken < most && Room(); ++taken) {
     const Outgoing& out = messages[taken];
     const uint64_t token = first_token + taken;
-    if (absl::Status checked = Check(out); !checked.ok()) {
-      Answer(token, checked);
+    if (!Fits(out, topics, options_)) {
+      Answer(token, Check(out));
       continue;
     }
-    const QueueTopic& topic = topics_[static_cast<size_t>(out.topic)];
+    const QueueTopic& topic = topics[static_cast<size_t>(out.topic)];
     const uint64_t tag = first_tag_ + sent_.size();
     sent_.push_back({token, out.topic, State::kOpen});
     ++open_;
-    request_.method = Method::kPublish;
-    request_.channel = kChannel;
-    request_.mandatory = true;
     request_.message_id = tag;  // a return carries properties, not tags
     if (topic.existing) {
       request_.exchange = topic.exchange;

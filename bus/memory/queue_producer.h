@@ -74,7 +74,10 @@ class QueueProducer : public ProducerDriver, private QueueSession::Host {
   void Answer(uint64_t token, const absl::Status& status);
   // Everything that is open gets `status`; those of topics named in `missing` get FailedPrecondition.
   void AnswerAll(const absl::Status& status, const std::string& missing);
-  bool Writable() const;
+  bool Writable() const { return Taking() && Room(); }
+  // Its two halves: what only events change, and what publishing does.
+  bool Taking() const { return ready_ && !closed_ && session_.taking(); }
+  bool Room() const { return open_ < options_.window && session_.room(); }
   absl::Status Check(const Outgoing& out) const;
 
   std::vector<QueueTopic> topics_;

@@ -54,7 +54,10 @@ class QueueSession {
   bool closed() const { return state_ == State::kClosed; }
   bool blocked() const { return blocked_; }
   // Whether what is sent now goes out rather than pile up.
-  bool writable() const { return state_ == State::kOpen && !blocked_ && link_->Writable(); }
+  bool writable() const { return taking() && room(); }
+  // Its two halves: what only Poll changes, and what sending does.
+  bool taking() const { return state_ == State::kOpen && !blocked_; }
+  bool room() const { return link_->Writable(); }
 
  private:
   enum class State { kDown, kConnecting, kOpen, kClosing, kClosed };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -142,11 +143,138 @@ bool ContentReader::ReadOurs(std::string_view bytes, ReadContent& content) {
   }
   if (!table.ok()) return false;
   PutInOrder(order);
+  RememberShape(bytes, order);
   HeaderBuilder headers(&block_);
   if (has_block) headers.AddAll(Headers(block));
   for (const Entry& entry : entries_) {
     headers.Add(entry.name, entry.is_null ? std::nullopt : std::optional<std::string_view>(entry.value));
   }
+  return true;
+}
+
+// What ReadKnown cannot do is not remembered: fields whose bytes are text first, headers in another order than they lie in,
+// what the server has added.
+void ContentReader::RememberShape(std::string_view bytes, std::string_view order) {
+  using Role = ShapeField::Role;
+  shape_size_ = 0;
+  size_t size = 0;
+  size_t entry = 0;
+  FieldTable table(bytes);
+  while (const std::optional<Field> field = table.Next()) {
+    if (size == kFieldsMax) return;
+    ShapeField& known = shape_[size++];
+    if (field->name.size() >= known.head.size()) return;
+    known.head_size = static_cast<uint8_t>(field->name.size() + 1);
+    PutShortString(known.head.data(), field->name);
+    known.role = Role::kHeader;
+    if (entry < entries_.size() && entries_[entry].name.data() == field->name.data()) {
+      if (field->kind != 'S' && field->kind != 'V') return;
+      ++entry;
+    } else if (field->kind == 'x' && field->name == kKey) {
+      known.role = Role::kKey;
+    } else if (field->kind == 'x' && field->name == kOrder) {
+      known.role = Role::kOrder;
+    } else if (field->kind == 'l' && field->name == kTime) {
+      known.role = Role::kTime;
+    } else {
+      return;
+    }
+  }
+  if (entry != entries_.size()) return;
+  shape_order_ = order;
+  shape_size_ = size;
+}
+
+// A message of the shape that is remembered, from the wire into the segment. False where it is of another, or makes no
+// sense: nothing has happened then.
+bool ContentReader::ReadKnown(std::string_view properties, std::string_view body, SegmentPool& pool,
+                              SegmentRef& segment, Message& message) const {
+  using Role = ShapeField::Role;
+  constexpr uint16_t kTimed = 1u << kHeaders | 1u << kDeliveryMode | 1u << kMessageId | 1u << kTimestamp | 1u << kAppId;
+  if (shape_size_ == 0 || properties.size() < 6) return false;
+  const char* at = properties.data();
+  const char* const end = at + properties.size();
+  const uint16_t flags = Get16(at);
+  const size_t table_size = Get32(at + 2);
+  at += 6;
+  if ((flags | 1u << kTimestamp) != kTimed || static_cast<size_t>(end - at) < table_size) return false;
+  const char* const table_end = at + table_size;
+  // Behind the table: delivery mode, message id, timestamp, app id and nothing else.
+  const auto rest = static_cast<size_t>(end - table_end);
+  if (rest < 2) return false;
+  const size_t app = 2 + static_cast<unsigned char>(table_end[1]) + ((flags >> kTimestamp & 1) != 0 ? 8 : 0);
+  if (rest != app + 1 + kOurs.size() || table_end[app] != static_cast<char>(kOurs.size()) ||
+      !SameFew(table_end + app + 1, kOurs.data(), kOurs.size())) {
+    return false;
+  }
+  struct Known {
+    const char* name;
+    const char* value;  // nullptr: null
+    uint32_t name_size;
+    uint32_t value_size;
+  };
+  Known headers[kFieldsMax];
+  Known* header = headers;
+  std::string_view key;
+  bool has_key = false;
+  int64_t timestamp_ms = 0;
+  size_t block_bytes = 0;
+  const ShapeField* const shape_end = shape_.data() + shape_size_;
+  for (const ShapeField* field = shape_.data(); field != shape_end; ++field) {
+    const size_t head_size = field->head_size;
+    if (static_cast<size_t>(table_end - at) <= head_size || !SameFew(at, field->head.data(), head_size)) return false;
+    const char kind = at[head_size];
+    const char* const name = at + 1;
+    at += head_size + 1;
+    if (kind == 'S' || kind == 'x') {
+      if (table_end - at < 4) return false;
+      const size_t size = Get32(at);
+      at += 4;
+      if (static_cast<size_t>(table_end - at) < size) return false;
+      const char* const value = at;
+      at += size;
+      if (kind == 'S') {
+        if (field->role != Role::kHeader) return false;
+        *header++ = {name, value, static_cast<uint32_t>(head_size - 1), static_cast<uint32_t>(size)};
+        block_bytes += 8 + head_size - 1 + size;
+      } else if (field->role == Role::kKey) {
+        key = {value, size};
+        has_key = true;
+      } else if (field->role != Role::kOrder || size != shape_order_.size() ||
+                 !SameFew(value, shape_order_.data(), size)) {
+        return false;
+      }
+    } else if (kind == 'V') {
+      if (field->role != Role::kHeader) return false;
+      *header++ = {name, nullptr, static_cast<uint32_t>(head_size - 1), 0};
+      block_bytes += 8 + head_size - 1;
+    } else {
+      if (kind != 'l' || field->role != Role::kTime || table_end - at < 8) return false;
+      timestamp_ms = static_cast<int64_t>(Get64(at));
+      at += 8;
+    }
+  }
+  if (at != table_end) return false;
+
+  const size_t bytes = block_bytes + key.size() + body.size();
+  char* out = segment ? segment->Append(bytes) : nullptr;
+  if (out == nullptr) {
+    segment = pool.Take(bytes);
+    out = segment->Append(bytes);
+  }
+  message.headers = Headers({out, block_bytes});
+  for (const Known* h = headers; h != header; ++h) {
+    const uint32_t lengths[2] = {h->name_size, h->value == nullptr ? 0 : h->value_size + 1};
+    std::memcpy(out, lengths, sizeof(lengths));
+    out = PutFew(PutFew(out + sizeof(lengths), h->name, h->name_size), h->value, h->value_size);
+  }
+  if (has_key) {
+    message.key = std::string_view(out, key.size());
+    out = PutFew(out, key);
+  }
+  message.body = std::string_view(out, body.size());
+  PutBytes(out, body);
+  message.timestamp_ms = timestamp_ms;
   return true;
 }
 
@@ -207,6 +335,22 @@ ReadContent ContentReader::Read(std::string_view bytes, std::string_view body) {
     HeaderBuilder(&block_).Add(kUndecodable, bytes);
   }
   content.message.headers = Headers(block_);
+  return content;
+}
+
+ReadContent ContentReader::Read(std::string_view properties, std::string_view body, SegmentPool& pool,
+                                SegmentRef& segment) {
+  ReadContent content;
+  if (ReadKnown(properties, body, pool, segment, content.message)) return content;
+  content = Read(properties, body);
+  content.message_id = 0;
+  std::optional<Message> copy;
+  if (segment) copy = CopyInto(*segment.get(), content.message);
+  if (!copy.has_value()) {
+    segment = pool.Take(content.message.Bytes());
+    copy = CopyInto(*segment.get(), content.message);
+  }
+  content.message = *copy;
   return content;
 }
 

@@ -14,6 +14,7 @@
 #ifndef MILLRACE_BUS_RABBITMQ_AMQP_CONTENT_H_
 #define MILLRACE_BUS_RABBITMQ_AMQP_CONTENT_H_
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -21,7 +22,9 @@
 #include <vector>
 
 #include "bus/message.h"
+#include "bus/rabbitmq/content_names.h"
 #include "bus/rabbitmq/field_table.h"
+#include "bus/segment.h"
 
 namespace millrace::bus {
 
@@ -35,8 +38,20 @@ class ContentReader {
  public:
   // `properties` as ContentWriter writes them. Valid until the next call and as long as the arguments' bytes.
   ReadContent Read(std::string_view properties, std::string_view body);
+  // The same with the message's bytes in `segment`: the one given, or where that has no room (or is none) a fresh one of the
+  // pool. The message id is left out, which nobody asks of a delivery.
+  ReadContent Read(std::string_view properties, std::string_view body, SegmentPool& pool, SegmentRef& segment);
 
  private:
+  static constexpr size_t kFieldsMax = content::kFew + 3;  // of a message whose shape is remembered
+
+  // What stands in front of a field's value, but for its kind where that is a header's: a length and the name.
+  struct ShapeField {
+    enum class Role : uint8_t { kHeader, kKey, kOrder, kTime } role = Role::kHeader;
+    uint8_t head_size = 0;
+    std::array<char, 62> head;
+  };
+
   struct Entry {
     std::string_view name;
     std::string_view value;
@@ -48,12 +63,21 @@ class ContentReader {
   bool ReadTheirs(const Properties& properties, ReadContent& content);
   std::string_view TextOf(const Field& field);
   void PutInOrder(std::string_view order);
+  void RememberShape(std::string_view table, std::string_view order);
+  bool ReadKnown(std::string_view properties, std::string_view body, SegmentPool& pool, SegmentRef& segment,
+                 Message& message) const;
 
   std::vector<Entry> entries_;
   std::vector<Entry> ordered_;
   std::vector<uint16_t> sorted_;
   std::deque<std::string> texts_;  // what views are taken of stays where it is
   std::string block_;
+
+  // The fields of the last message of ours that was read field by field and whose headers lay in their order: most that
+  // come after it have the same.
+  size_t shape_size_ = 0;
+  std::array<ShapeField, kFieldsMax> shape_;
+  std::string shape_order_;  // the value of mr_order
 };
 
 }  // namespace millrace::bus

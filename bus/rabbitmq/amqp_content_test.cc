@@ -10,6 +10,7 @@
 
 #include "bus/rabbitmq/content_writer.h"
 #include "bus/random.h"
+#include "bus/segment.h"
 #include "gtest/gtest.h"
 
 namespace millrace::bus {
@@ -125,12 +126,29 @@ TEST(AmqpContentTest, MessagesOfOursSurviveAlsoTheServersSorting) {
 // What a writer remembers of the headers before changes nothing in what it writes.
 TEST(AmqpContentTest, WhatWasWrittenBeforeDoesNotShow) {
   const std::vector<std::vector<std::string>> shapes = {
-      {"a", "b", "c"},         {"a", "b"},         {"a", "b", "c", "d"}, {"c", "b", "a"},  {},
-      {"a", "b", "a"},         {"mr_key", "a"},    {"b", "a", "c"},      {"aa", "b", "c"}, {"a", "", "c"},
-      {std::string(300, 'n')}, {"z", "y", "stage"}};
+      {"a", "b", "c"},
+      {"a", "b"},
+      {"a", "b", "c", "d"},
+      {"c", "b", "a"},
+      {},
+      {"a", "b", "a"},
+      {"mr_key", "a"},
+      {"b", "a", "c"},
+      {"aa", "b", "c"},
+      {"a", "", "c"},
+      {std::string(300, 'n')},
+      {"z", "y", "stage"},
+      {std::string(26, 'l')},
+      {std::string(27, 'l'), "a"},
+      {"eighteig", "ninenine9", "sixteensixteen16", "seventeen-sevente", "four"},
+      {"eighteIg", "ninenine9", "sixteensixteen16", "seventeen-sevente", "four"},
+      {"eighteig", "ninenine8", "sixteensixteen16", "seventeen-sevente", "four"},
+      {"eighteig", "ninenine9", "sixteen+ixteen16", "seventeen-sevente", "four"},
+      {"eighteig", "ninenine9", "sixteensixteen16", "seventeen+sevente", "four"},
+      {"eighteig", "ninenine9", "sixteensixteen16", "seventeen-sevente", "fout"}};
   const Random random(17);
   ContentWriter writer;
-  std::string bytes;
+  uint64_t id = 0;
   for (uint64_t round = 0; round < 20000; ++round) {
     uint64_t draw = 0;
     const auto below = [&](uint64_t bound) { return random.Below(1, {round, draw++}, bound); };
@@ -147,11 +165,172 @@ TEST(AmqpContentTest, WhatWasWrittenBeforeDoesNotShow) {
     if (below(50) == 0) {
       for (int more = 0; more < 20; ++more) headers.Add("more" + std::to_string(more), "");
     }
-    const Message message{.key = "key", .body = "body", .headers = headers.View(), .timestamp_ms = 1000};
+    const std::string key(below(40), 'k');
+    Message message{.headers = headers.View(), .timestamp_ms = std::array<int64_t, 4>{0, 999, 1000, -1}[below(4)]};
+    if (below(5) > 0) message.key = key;
+    if (below(5) > 0) message.body = "body";
+    // Mostly one more than before, across every number of digits; now and then another.
+    id = below(100) == 0 ? std::array<uint64_t, 5>{0, 8, 98, 99'998, UINT64_MAX}[below(5)] : id + 1;
+    ByteBuffer out;
+    writer.AppendProperties(message, id, out);
+    ASSERT_EQ(out.View(), PropertiesOf(message, id)) << round;
+  }
+}
+
+// The same of headers whose values keep their lengths for a while: some values are the same in all, some in most, some in none. Now
+// and then a name, a length or the number of headers is another, with as many bytes in all; and blocks are as small or large as is
+// remembered, or a little more so.
+TEST(AmqpContentTest, WhatHadTheSameLengthsBeforeDoesNotShow) {
+  const Random random(23);
+  ContentWriter writer;
+  for (uint64_t round = 0; round < 2000; ++round) {
+    uint64_t draw = 0;
+    const auto below = [&](uint64_t bound) { return random.Below(3, {round, draw++}, bound); };
+    struct Field {
+      std::string name;
+      std::optional<std::string> value;
+      uint64_t differs;  // in one of so many; 0: never
+    };
+    std::vector<Field> fields(1 + below(below(4) == 0 ? 18 : 7));
+    const size_t value_max = std::array<size_t, 4>{4, 20, 40, 80}[below(4)];
+    for (size_t i = 0; i < fields.size(); ++i) {
+      fields[i] = {.name = std::string(below(3) == 0 ? below(12) : 1 + below(3), 'n') + std::to_string((i * 7) % 20),
+                   .value = std::nullopt,
+                   .differs = std::array<uint64_t, 4>{0, 1, 2, 10}[below(4)]};
+      if (below(8) > 0) fields[i].value = std::string(below(value_max), 'v');
+    }
+    // Where the last value makes it as long as the bounds of what is remembered, or a little longer or shorter.
+    size_t bytes = 0;
+    for (const Field& field : fields) bytes += 8 + field.name.size() + (field.value ? field.value->size() : 0);
+    const size_t bound =
+        std::array<size_t, 3>{HeaderStencil::kStep, 2 * HeaderStencil::kStep, HeaderStencil::kBlockMax}[below(3)] - 1 +
+        below(3);
+    if (below(2) == 0 && bytes < bound) {
+      fields.back().value = fields.back().value.value_or("") + std::string(bound - bytes, 'v');
+    }
+    for (uint64_t id = 0; id < 12; ++id) {
+      HeaderBuilder headers;
+      std::vector<Field> now = fields;
+      for (Field& field : now) {
+        if (!field.value || field.value->empty() || field.differs == 0 || below(field.differs) > 0) continue;
+        for (char& c : *field.value) c = static_cast<char>('a' + below(26));
+      }
+      Field& one = now[below(now.size())];
+      switch (below(20)) {
+        case 0:  // another name, or another length, of a value as long or less so
+          one.name.back() = 'x';
+          break;
+        case 1:
+          if (one.value && !one.value->empty()) {
+            one.name += one.value->back();
+            one.value->pop_back();
+          }
+          break;
+        case 2:  // a header less, whose bytes another one has
+          if (now.size() > 1) {
+            Field& before = now[now.size() - 2];
+            before.value =
+                before.value.value_or("") + std::string(8, 'w') + now.back().name + now.back().value.value_or("");
+            now.pop_back();
+          }
+          break;
+        case 3:  // a null instead of nothing
+          if (one.value && one.value->empty()) one.value.reset();
+          break;
+        default:
+          break;
+      }
+      for (const Field& field : now) headers.Add(field.name, field.value);
+      const std::string block(headers.View().block());
+      const std::vector<char> exact(block.begin(), block.end());  // of its exact size, for sanitizers
+      const Message message{.key = std::string_view("key").substr(0, below(4)),
+                            .body = "body",
+                            .headers = Headers({exact.data(), exact.size()}),
+                            .timestamp_ms = 1'700'000'000'123};
+      ByteBuffer out;
+      writer.AppendProperties(message, id, out);
+      ASSERT_EQ(out.View(), PropertiesOf(message, id)) << round << " " << id;
+    }
+  }
+}
+
+// What a reader remembers of the message before changes nothing in what it reads: fields in their order and in another, of
+// all kinds, cut and broken.
+TEST(AmqpContentTest, WhatWasReadBeforeDoesNotShow) {
+  const std::vector<std::vector<std::string>> shapes = {{"a", "b", "c"},       {"ce_specversion", "ce_id", "ce_source"},
+                                                        {"c", "b", "a"},       {"a", "b", "a"},
+                                                        {"mr_key", "a"},       {},
+                                                        {"x-death", "a"},      {std::string(61, 'n'), "a"},
+                                                        {std::string(62, 'n')}};
+  const Random random(29);
+  ContentReader reader;
+  ContentWriter writer;
+  SegmentPool pool(4096);
+  SegmentRef segment;
+  uint64_t undecodable = 0, counted = 0;
+  for (uint64_t round = 0; round < 60000; ++round) {
+    uint64_t draw = 0;
+    const auto below = [&](uint64_t bound) { return random.Below(2, {round, draw++}, bound); };
+    HeaderBuilder headers;
+    for (const std::string& name : shapes[below(5) == 0 ? below(shapes.size()) : round / 100 % shapes.size()]) {
+      if (below(8) == 0) {
+        headers.Add(name, std::nullopt);
+      } else {
+        headers.Add(name, std::string(below(40), 'v'));
+      }
+    }
+    const std::string key(below(20), 'k');
+    Message message{.headers = headers.View(), .timestamp_ms = below(4) == 0 ? 0 : 1'700'000'000'123};
+    if (below(6) > 0) message.key = key;
     ByteBuffer out;
     writer.AppendProperties(message, round, out);
-    ASSERT_EQ(out.View(), PropertiesOf(message, round)) << round;
+    std::string bytes(out.View());
+    if (below(20) == 0) bytes = SortedByTheServer(bytes, static_cast<uint32_t>(below(3)));
+    const uint64_t changes = below(4) == 0 ? below(3) : 0;
+    for (uint64_t k = 0; k < changes; ++k) {
+      // Kinds and lengths become others; or any byte does.
+      bytes[below(bytes.size())] = below(2) == 0 ? "tbBsuIilLfdDSxATFV"[below(18)] : static_cast<char>(below(256));
+    }
+    if (below(30) == 0) bytes.resize(below(bytes.size()));
+    const std::vector<char> properties(bytes.begin(), bytes.end());  // of its exact size, for sanitizers
+    const std::string body(below(3) == 0 ? below(9000) : below(300), 'b');
+    ContentReader fresh;
+    const ReadContent anew = fresh.Read({properties.data(), properties.size()}, body);
+    const ReadContent read = reader.Read({properties.data(), properties.size()}, body, pool, segment);
+    ASSERT_TRUE(Headers::Valid(read.message.headers.block())) << round;
+    ASSERT_TRUE(SameContent(read.message, anew.message)) << round;
+    ASSERT_EQ(read.delivery_count, anew.delivery_count) << round;
+    undecodable += anew.message.headers.Find("amqp_undecodable").has_value() ? 1 : 0;
+    counted += anew.delivery_count > 0 ? 1 : 0;
   }
+  EXPECT_GT(undecodable, 2000u);
+  EXPECT_LT(undecodable, 20000u);
+  EXPECT_GT(counted, 1000u);
+}
+
+// What was read before stays as it was, in one segment and the next.
+TEST(AmqpContentTest, MessagesShareSegments) {
+  HeaderBuilder headers;
+  headers.Add("b", "1").Add("a", std::nullopt).Add("c", std::string(40, 'v'));
+  const Message message{.key = "key", .body = "", .headers = headers.View(), .timestamp_ms = 1'700'000'000'123};
+  const std::string properties = PropertiesOf(message, 1);
+  SegmentPool pool(4096);
+  SegmentRef segment;
+  ContentReader reader;
+  std::vector<std::pair<ReadContent, SegmentRef>> kept;
+  for (size_t i = 0; i < 100; ++i) {
+    const std::string body(i % 10 == 9 ? 5000 : i, static_cast<char>('a' + i % 26));
+    const ReadContent read = reader.Read(properties, body, pool, segment);
+    kept.emplace_back(read, segment);
+  }
+  for (size_t i = 0; i < 100; ++i) {
+    Message expected = message;
+    const std::string body(i % 10 == 9 ? 5000 : i, static_cast<char>('a' + i % 26));
+    expected.body = body;
+    EXPECT_TRUE(SameContent(kept[i].first.message, expected)) << i;
+  }
+  // As many as fit lie in one.
+  EXPECT_TRUE(kept[10].second == kept[11].second);
 }
 
 TEST(AmqpContentTest, OthersSeeOurHeadersAsFieldsAndTheMessageAsDurable) {

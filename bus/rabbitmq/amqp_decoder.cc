@@ -126,20 +126,22 @@ bool AmqpDecoder::Decode(std::vector<Event>& events, ByteBuffer& out) {
       break;
     }
     first_ = false;
-    alive = OnFrame(static_cast<uint8_t>(bytes[0]), Get16(bytes.data() + 1), bytes.substr(7, size));
-    input_.RemovePrefix(size + kFrameOverhead);
+    taken_ = size + kFrameOverhead;
+    alive = OnFrame(static_cast<uint8_t>(bytes[0]), Get16(bytes.data() + 1), bytes.substr(7, size),
+                    bytes.substr(size + kFrameOverhead));
+    input_.RemovePrefix(taken_);
   }
   events_ = nullptr;
   out_ = nullptr;
   return alive;
 }
 
-bool AmqpDecoder::OnFrame(uint8_t type, uint16_t channel, std::string_view payload) {
+bool AmqpDecoder::OnFrame(uint8_t type, uint16_t channel, std::string_view payload, std::string_view behind) {
   switch (type) {
     case kMethodFrame:
       return OnMethod(channel, payload);
     case kHeaderFrame:
-      return OnHeader(channel, payload);
+      return OnHeader(channel, payload, behind);
     case kBodyFrame:
       return OnBody(channel, payload);
     case kHeartbeatFrame:
@@ -177,8 +179,20 @@ std::string AmqpDecoder::WhyEnded() const {
 }
 
 uint64_t AmqpDecoder::LastTag(uint16_t channel) const {
-  const auto it = contents_.find(channel);
-  return it == contents_.end() ? 0 : it->second.last_tag;
+  const Content* const content = ContentOf(channel);
+  return content == nullptr ? 0 : content->last_tag;
+}
+
+AmqpDecoder::Content& AmqpDecoder::Expect(uint16_t channel) {
+  if (channel >= contents_.size()) contents_.resize(channel + size_t{1});
+  std::unique_ptr<Content>& content = contents_[channel];
+  if (content == nullptr) content = std::make_unique<Content>();
+  content->next = Content::Next::kHeader;
+  return *content;
+}
+
+void AmqpDecoder::Forget(uint16_t channel) {
+  if (channel < contents_.size()) contents_[channel].reset();
 }
 
 Event& AmqpDecoder::Tell(EventKind kind, uint16_t channel) {
@@ -190,7 +204,34 @@ Event& AmqpDecoder::Tell(EventKind kind, uint16_t channel) {
 
 // ---------------------------------------------------------------- methods
 
+// Rabbitmq-c decodes into memory of its own, which takes longer than all the rest of a message's method.
+bool AmqpDecoder::OnFrequentMethod(uint16_t channel, std::string_view payload) {
+  if (state_ != State::kOpen || channel == 0 || payload.size() < 4) return false;
+  const uint32_t method = Get32(payload.data());
+  payload.remove_prefix(4);
+  if (method == AMQP_BASIC_ACK_METHOD) {
+    if (payload.size() < 9) return false;
+    Event& event = Tell(EventKind::kAcked, channel);
+    event.tag = Get64(payload.data());
+    event.multiple = (payload[8] & 1) != 0;
+    return true;
+  }
+  if (method != AMQP_BASIC_DELIVER_METHOD || payload.empty()) return false;
+  const size_t tag_at = 1 + size_t{static_cast<unsigned char>(payload[0])};
+  if (payload.size() < tag_at + 10) return false;
+  // Exchange and routing key are there, and nothing to us.
+  const size_t key_at = tag_at + 10 + static_cast<unsigned char>(payload[tag_at + 9]);
+  if (payload.size() <= key_at || payload.size() <= key_at + static_cast<unsigned char>(payload[key_at])) return false;
+  Content& content = Expect(channel);
+  content.returned = false;
+  content.redelivered = (payload[tag_at + 8] & 1) != 0;
+  content.consumer = NumberOf(payload.substr(1, tag_at - 1));
+  content.tag = Get64(payload.data() + tag_at);
+  return true;
+}
+
 bool AmqpDecoder::OnMethod(uint16_t channel, std::string_view payload) {
+  if (OnFrequentMethod(channel, payload)) return true;
   if (payload.size() < 4) return Fail("the server has sent a method of less than 4 bytes");
   const uint32_t method = Get32(payload.data());
   void* decoded = nullptr;
@@ -309,30 +350,12 @@ bool AmqpDecoder::OnConnectionMethod(uint32_t method, void* decoded) {
 
 bool AmqpDecoder::OnChannelMethod(uint16_t channel, uint32_t method, void* decoded) {
   switch (method) {
-    case AMQP_BASIC_DELIVER_METHOD: {
-      const auto& deliver = *static_cast<const amqp_basic_deliver_t*>(decoded);
-      Content& content = contents_[channel];
-      content.next = Content::Next::kHeader;
-      content.event = {.kind = EventKind::kDelivered,
-                       .redelivered = deliver.redelivered != 0,
-                       .channel = channel,
-                       .consumer = NumberOf(View(deliver.consumer_tag)),
-                       .tag = deliver.delivery_tag};
-      return true;
-    }
     case AMQP_BASIC_RETURN_METHOD: {
       const auto& returned = *static_cast<const amqp_basic_return_t*>(decoded);
-      Content& content = contents_[channel];
-      content.next = Content::Next::kHeader;
-      content.event = {.kind = EventKind::kReturned, .code = returned.reply_code, .channel = channel};
-      content.event.text = View(returned.reply_text);
-      return true;
-    }
-    case AMQP_BASIC_ACK_METHOD: {
-      const auto& ack = *static_cast<const amqp_basic_ack_t*>(decoded);
-      Event& event = Tell(EventKind::kAcked, channel);
-      event.tag = ack.delivery_tag;
-      event.multiple = ack.multiple != 0;
+      Content& content = Expect(channel);
+      content.returned = true;
+      content.code = returned.reply_code;
+      content.text = View(returned.reply_text);
       return true;
     }
     case AMQP_BASIC_NACK_METHOD: {
@@ -344,14 +367,14 @@ bool AmqpDecoder::OnChannelMethod(uint16_t channel, uint32_t method, void* decod
     }
     case AMQP_CHANNEL_CLOSE_METHOD: {
       const auto& close = *static_cast<const amqp_channel_close_t*>(decoded);
-      contents_.erase(channel);
+      Forget(channel);
       Event& event = Tell(EventKind::kChannelClosed, channel);
       event.code = close.reply_code;
       event.text = View(close.reply_text);
       return true;
     }
     case AMQP_CHANNEL_CLOSE_OK_METHOD:
-      contents_.erase(channel);
+      Forget(channel);
       Tell(EventKind::kChannelCloseOk, channel);
       return true;
     case AMQP_BASIC_CANCEL_METHOD: {
@@ -404,57 +427,72 @@ bool AmqpDecoder::OnChannelMethod(uint16_t channel, uint32_t method, void* decod
 
 // ---------------------------------------------------------------- messages
 
-bool AmqpDecoder::OnHeader(uint16_t channel, std::string_view payload) {
-  const auto it = contents_.find(channel);
-  if (it == contents_.end() || it->second.next != Content::Next::kHeader) {
+bool AmqpDecoder::OnHeader(uint16_t channel, std::string_view payload, std::string_view behind) {
+  Content* const content = ContentOf(channel);
+  if (content == nullptr || content->next != Content::Next::kHeader) {
     return Fail("the server has sent a content header without a method before it");
   }
   if (payload.size() < 14) return Fail("the server has sent a content header that is cut short");
-  Content& content = it->second;
-  content.body_size = Get64(payload.data() + 4);
-  content.properties.assign(payload.substr(12));
-  content.body.clear();
-  content.next = Content::Next::kBody;
-  if (content.body_size == 0) Finish(content, {});
+  const std::string_view properties = payload.substr(12);
+  content->body_size = Get64(payload.data() + 4);
+  content->next = Content::Next::kBody;
+  if (content->body_size == 0) {
+    Finish(channel, *content, properties, {});
+    return true;
+  }
+  // Most bodies are one frame, and mostly it has come together with its header: the properties need not be kept then.
+  if (behind.size() >= kFrameOverhead && behind[0] == static_cast<char>(kBodyFrame) &&
+      Get16(behind.data() + 1) == channel && Get32(behind.data() + 3) == content->body_size) {
+    const size_t frame = content->body_size + kFrameOverhead;
+    if (frame <= behind.size() && frame <= agreement_.frame_max && behind[frame - 1] == static_cast<char>(kFrameEnd)) {
+      Finish(channel, *content, properties, behind.substr(7, content->body_size));
+      taken_ += frame;
+      return true;
+    }
+  }
+  content->properties.assign(properties);
+  content->body.clear();
   return true;
 }
 
 bool AmqpDecoder::OnBody(uint16_t channel, std::string_view payload) {
-  const auto it = contents_.find(channel);
-  if (it == contents_.end() || it->second.next != Content::Next::kBody) {
+  Content* const content = ContentOf(channel);
+  if (content == nullptr || content->next != Content::Next::kBody) {
     return Fail("the server has sent a message's body without its header");
   }
-  Content& content = it->second;
-  if (content.body.size() + payload.size() > content.body_size) {
+  std::string& body = content->body;
+  if (body.size() + payload.size() > content->body_size) {
     return Fail("the server has sent more of a message than it announced");
   }
-  if (content.body.empty() && payload.size() == content.body_size) {
-    Finish(content, payload);
+  if (body.empty() && payload.size() == content->body_size) {
+    Finish(channel, *content, content->properties, payload);
     return true;
   }
-  content.body.append(payload);
-  if (content.body.size() == content.body_size) {
-    Finish(content, content.body);
-    if (content.body.capacity() > kSegmentBytes) content.body = {};
+  body.append(payload);
+  if (body.size() == content->body_size) {
+    Finish(channel, *content, content->properties, body);
+    if (body.capacity() > kSegmentBytes) body = {};
   }
   return true;
 }
 
-void AmqpDecoder::Finish(Content& content, std::string_view body) {
+void AmqpDecoder::Finish(uint16_t channel, Content& content, std::string_view properties, std::string_view body) {
   content.next = Content::Next::kNothing;
-  const ReadContent read = reader_.Read(content.properties, body);
-  Event& event = events_->emplace_back(std::move(content.event));
-  if (event.kind == EventKind::kDelivered) content.last_tag = event.tag;
-  event.message_id = read.message_id;
-  event.delivery_count = read.delivery_count;
-  if (event.kind == EventKind::kReturned) return;  // what was sent is known to whoever sent it
-  std::optional<Message> copy;
-  if (content.segment) copy = CopyInto(*content.segment.get(), read.message);
-  if (!copy.has_value()) {
-    content.segment = pool_.Take(read.message.Bytes());
-    copy = CopyInto(*content.segment.get(), read.message);
+  if (content.returned) {  // what was sent is known to whoever sent it
+    Event& event = Tell(EventKind::kReturned, channel);
+    event.code = content.code;
+    event.text = content.text;
+    event.message_id = reader_.Read(properties, body).message_id;
+    return;
   }
-  event.message = *copy;
+  content.last_tag = content.tag;
+  const ReadContent read = reader_.Read(properties, body, pool_, content.segment);
+  Event& event = Tell(EventKind::kDelivered, channel);
+  event.redelivered = content.redelivered;
+  event.consumer = content.consumer;
+  event.delivery_count = read.delivery_count;
+  event.tag = content.tag;
+  event.message = read.message;
   event.segment = content.segment;
 }
 

@@ -12,7 +12,6 @@
 #define MILLRACE_BUS_RABBITMQ_AMQP_DECODER_H_
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -51,8 +50,13 @@ class AmqpDecoder {
   enum class State { kStart, kTune, kOpenOk, kOpen, kOver };
   // A method that is followed by a message.
   struct Content {
-    enum class Next { kNothing, kHeader, kBody } next = Next::kNothing;
-    Event event;
+    enum class Next : uint8_t { kNothing, kHeader, kBody } next = Next::kNothing;
+    bool returned = false;  // else delivered
+    bool redelivered = false;
+    uint16_t code = 0;
+    uint32_t consumer = 0;
+    uint64_t tag = 0;
+    std::string text;
     std::string properties;
     std::string body;
     uint64_t body_size = 0;
@@ -61,17 +65,23 @@ class AmqpDecoder {
   };
   struct Memory;
 
-  // One frame; false where it ends the connection.
-  bool OnFrame(uint8_t type, uint16_t channel, std::string_view payload);
+  // One frame, and what has come behind it; false where it ends the connection.
+  bool OnFrame(uint8_t type, uint16_t channel, std::string_view payload, std::string_view behind);
   bool OnMethod(uint16_t channel, std::string_view payload);
+  // The methods that come with each message; false where it is another, or none that can be read.
+  bool OnFrequentMethod(uint16_t channel, std::string_view payload);
   bool OnHandshake(uint32_t method, void* decoded);
   bool OnConnectionMethod(uint32_t method, void* decoded);
   bool OnChannelMethod(uint16_t channel, uint32_t method, void* decoded);
   bool OnStart(const void* decoded);
   bool OnTune(const void* decoded);
-  bool OnHeader(uint16_t channel, std::string_view payload);
+  bool OnHeader(uint16_t channel, std::string_view payload, std::string_view behind);
   bool OnBody(uint16_t channel, std::string_view payload);
-  void Finish(Content& content, std::string_view body);
+  void Finish(uint16_t channel, Content& content, std::string_view properties, std::string_view body);
+  Content* ContentOf(uint16_t channel) const { return channel < contents_.size() ? contents_[channel].get() : nullptr; }
+  // Of which a method has come that a message follows.
+  Content& Expect(uint16_t channel);
+  void Forget(uint16_t channel);
   Event& Tell(EventKind kind, uint16_t channel);
   // Ends the connection for a reason of ours.
   bool Fail(std::string why);
@@ -85,9 +95,10 @@ class AmqpDecoder {
   std::unique_ptr<Memory> memory_;  // for what rabbitmq-c decodes
   ContentReader reader_;
   SegmentPool pool_;
-  std::map<uint16_t, Content> contents_;  // by channel
-  std::vector<Event>* events_ = nullptr;  // during Decode
-  ByteBuffer* out_ = nullptr;             // during Decode
+  std::vector<std::unique_ptr<Content>> contents_;  // by channel; nullptr where none was needed
+  size_t taken_ = 0;                                // bytes of frames behind the one at hand that are done with
+  std::vector<Event>* events_ = nullptr;            // during Decode
+  ByteBuffer* out_ = nullptr;                       // during Decode
 };
 
 }  // namespace millrace::bus

@@ -170,6 +170,63 @@ TEST_F(AmqpDecoderTest, AReturnComesWithItsMessageId) {
   EXPECT_EQ(events[0].code, 312u);
 }
 
+// As one piece, where header and body come together, and as pieces of any size: the same events.
+TEST_F(AmqpDecoderTest, HowBytesArriveDoesNotShow) {
+  std::string session;
+  for (uint64_t tag = 1; tag < 6; ++tag) session += Delivery(std::string(tag == 3 ? 9000 : tag * 100, 'b'), tag);
+  session += Frame(3, AMQP_BASIC_ACK_METHOD, amqp_basic_ack_t{.delivery_tag = 4, .multiple = 1});
+  session += Delivery("", 6) + Delivery("end", 7);
+  const Random random(31);
+  int over = 0;
+  for (uint64_t seed = 0; seed < 3000; ++seed) {
+    std::string mutated = session;
+    const uint64_t changes = random.Below(1, {seed}, 3);
+    for (uint64_t k = 0; k < changes; ++k) {
+      // The heads of frames and what stands before bodies more often than bodies.
+      const size_t at = random.Below(2, {seed, k}, 2) == 0 ? random.Below(3, {seed, k}, 200)
+                                                           : random.Below(4, {seed, k}, mutated.size());
+      mutated[at] = static_cast<char>(random.Below(5, {seed, k}, 256));
+    }
+    std::vector<Event> told[2];
+    bool alive[2] = {true, true};
+    for (const int way : {0, 1}) {
+      AmqpDecoder fresh{AmqpOptions{}};
+      ByteBuffer answers;
+      fresh.input().Append(Start() + Tune() + OpenOk());
+      ASSERT_TRUE(fresh.Decode(told[way], answers));
+      for (size_t at = 0; at < mutated.size() && alive[way];) {
+        const size_t piece = way == 0 ? mutated.size() : 1 + random.Below(6, {seed, at}, 300);
+        fresh.input().Append(std::string_view(mutated).substr(at, piece));
+        at += piece;
+        alive[way] = fresh.Decode(told[way], answers);
+      }
+    }
+    ASSERT_EQ(alive[0], alive[1]) << seed;
+    ASSERT_EQ(told[0].size(), told[1].size()) << seed;
+    for (size_t i = 0; i < told[0].size(); ++i) {
+      ASSERT_EQ(told[0][i].kind, told[1][i].kind) << seed;
+      ASSERT_EQ(told[0][i].channel, told[1][i].channel) << seed;
+      ASSERT_EQ(told[0][i].tag, told[1][i].tag) << seed;
+      ASSERT_EQ(told[0][i].text, told[1][i].text) << seed;
+      ASSERT_TRUE(SameContent(told[0][i].message, told[1][i].message)) << seed;
+    }
+    over += alive[0] ? 0 : 1;
+  }
+  EXPECT_GT(over, 150);
+}
+
+TEST_F(AmqpDecoderTest, DeliveriesThatAreCutShortEndTheConnection) {
+  const std::string whole = Delivery("body");
+  const size_t size = Get32(whole.data() + 3);
+  for (size_t kept = 0; kept < size; ++kept) {
+    AmqpDecoder fresh{AmqpOptions{}};
+    std::vector<Event> told;
+    fresh.input().Append(Start() + Tune() + OpenOk() + RawFrame(kMethodFrame, 3, whole.substr(7, kept)));
+    EXPECT_FALSE(fresh.Decode(told, out)) << kept;
+    EXPECT_FALSE(told.back().text.empty()) << kept;
+  }
+}
+
 // Whole sessions with a few bytes changed: no crash, no endless loop, and once over it stays over.
 TEST_F(AmqpDecoderTest, RandomMutationsOfASession) {
   std::string session = Start() + Tune() + OpenOk();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "bus/check.h"
 
@@ -16,7 +17,7 @@ constexpr uint32_t kAckMethod = 80;
 
 amqp_bytes_t Bytes(std::string_view text) { return {text.size(), const_cast<char*>(text.data())}; }
 
-char* PutFrameHead(char* at, uint8_t type, uint16_t channel, size_t size) {
+inline char* PutFrameHead(char* at, uint8_t type, uint16_t channel, size_t size) {
   return Put32(Put16(Put8(at, type), channel), static_cast<uint32_t>(size));
 }
 
@@ -67,31 +68,56 @@ void AppendHeartbeat(ByteBuffer& out) {
   out.CommitTo(Put8(at, kFrameEnd));
 }
 
-void AppendContent(uint16_t channel, const Message& message, uint64_t message_id, uint32_t frame_max,
-                   ContentWriter& writer, ByteBuffer& out) {
-  const std::string_view body = message.body.value_or(std::string_view());
-  const size_t head = out.size();
-  char* at = PutFrameHead(out.Reserve(kFrameOverhead + 12), kHeaderFrame, channel, 0);
-  out.CommitTo(Put64(Put16(Put16(at, kBasicClass), 0), body.size()));
-  writer.AppendProperties(message, message_id, out);
-  Put32(out.At(head + 3), static_cast<uint32_t>(out.size() - head - 7));
-  out.CommitTo(Put8(out.Reserve(1), kFrameEnd));
-  const size_t piece_max = frame_max - kFrameOverhead;
-  for (size_t done = 0; done < body.size(); done += piece_max) {
-    const std::string_view piece = body.substr(done, piece_max);
-    at = PutFrameHead(out.Reserve(piece.size() + kFrameOverhead), kBodyFrame, channel, piece.size());
-    out.CommitTo(Put8(PutBytes(at, piece), kFrameEnd));
-  }
+namespace {
+
+// Most bytes of a content's frames. A piece is a frame's payload.
+inline size_t ContentBytesMax(const Message& message, size_t piece_max) {
+  const size_t body = message.body ? message.body->size() : 0;
+  const size_t pieces = body <= piece_max ? 1 : body / piece_max + 1;
+  return kFrameOverhead + 12 + PropertiesBytesMax(message) + body + pieces * kFrameOverhead;
 }
 
+inline char* PutBodyFrame(char* at, uint16_t channel, std::string_view piece) {
+  at = PutFrameHead(at, kBodyFrame, channel, piece.size());
+  std::memcpy(at, piece.data(), piece.size());
+  return Put8(at + piece.size(), kFrameEnd);
+}
+
+[[gnu::always_inline]] inline char* PutContent(char* at, uint16_t channel, const Message& message, uint64_t message_id,
+                                               size_t piece_max, ContentWriter& writer) {
+  const std::string_view body = message.body.value_or(std::string_view());
+  char* const head = at;
+  at = PutFrameHead(at, kHeaderFrame, channel, 0);
+  at = writer.PutProperties(Put64(Put32(at, uint32_t{kBasicClass} << 16), body.size()), message, message_id);
+  Put32(head + 3, static_cast<uint32_t>(at - head - 7));
+  at = Put8(at, kFrameEnd);
+  if (body.empty()) return at;
+  const char* from = body.data();
+  size_t left = body.size();
+  for (; left > piece_max; left -= piece_max, from += piece_max) at = PutBodyFrame(at, channel, {from, piece_max});
+  return PutBodyFrame(at, channel, {from, left});
+}
+
+}  // namespace
+
+void AppendContent(uint16_t channel, const Message& message, uint64_t message_id, uint32_t frame_max,
+                   ContentWriter& writer, ByteBuffer& out) {
+  const size_t piece_max = frame_max - kFrameOverhead;
+  char* const at = out.Reserve(ContentBytesMax(message, piece_max));
+  out.CommitTo(PutContent(at, channel, message, message_id, piece_max, writer));
+}
+
+// All frames of a message behind one look for room.
 void AmqpEncoder::EncodePublish(const Request& request, ByteBuffer& out) {
   const auto channel = static_cast<uint16_t>(request.channel);
+  const size_t piece_max = agreement_.frame_max - kFrameOverhead;
   const size_t size = 4 + 2 + 1 + request.exchange.size() + 1 + request.routing_key.size() + 1;
-  char* at = PutFrameHead(out.Reserve(size + kFrameOverhead), kMethodFrame, channel, size);
+  char* at = out.Reserve(size + kFrameOverhead + ContentBytesMax(request.message, piece_max));
+  at = PutFrameHead(at, kMethodFrame, channel, size);
   at = Put16(Put32(at, uint32_t{kBasicClass} << 16 | kPublishMethod), 0);
   at = PutShortString(PutShortString(at, request.exchange), request.routing_key);
-  out.CommitTo(Put8(Put8(at, request.mandatory ? 1 : 0), kFrameEnd));
-  AppendContent(channel, request.message, request.message_id, agreement_.frame_max, content_, out);
+  at = Put8(Put8(at, request.mandatory ? 1 : 0), kFrameEnd);
+  out.CommitTo(PutContent(at, channel, request.message, request.message_id, piece_max, content_));
 }
 
 void AmqpEncoder::EncodeQueueDeclare(const Request& request, ByteBuffer& out) const {
@@ -124,7 +150,7 @@ void AmqpEncoder::EncodeQueueDeclare(const Request& request, ByteBuffer& out) co
   AppendMethod(static_cast<uint16_t>(request.channel), AMQP_QUEUE_DECLARE_METHOD, &declare, out);
 }
 
-void AmqpEncoder::Encode(const Request& request, ByteBuffer& out) {
+void AmqpEncoder::EncodeOther(const Request& request, ByteBuffer& out) {
   const auto channel = static_cast<uint16_t>(request.channel);
   const auto append = [&](uint32_t method, auto decoded) { AppendMethod(channel, method, &decoded, out); };
   std::string tag;  // lives until the method is encoded

@@ -48,9 +48,13 @@ void AppendContent(uint16_t channel, const Message& message, uint64_t message_id
 class AmqpEncoder {
  public:
   void Agree(const AmqpAgreement& agreement) { agreement_ = agreement; }
-  void Encode(const Request& request, ByteBuffer& out);
+  void Encode(const Request& request, ByteBuffer& out) {
+    if (request.method == Method::kPublish) return EncodePublish(request, out);
+    EncodeOther(request, out);
+  }
 
  private:
+  void EncodeOther(const Request& request, ByteBuffer& out);
   void EncodeQueueDeclare(const Request& request, ByteBuffer& out) const;
   void EncodePublish(const Request& request, ByteBuffer& out);
 

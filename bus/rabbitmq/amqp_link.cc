@@ -64,20 +64,26 @@ void AmqpLink::Drop(MonotonicTime) {
 
 void AmqpLink::Send(const Request& request, MonotonicTime) {
   if (!told_open_) return;
-  if (request.channel > channel_max_) {
-    // The server would close the connection over it, and with it all other channels.
-    if (request.method != Method::kChannelOpen) return;
-    Event& event = refusals_.emplace_back();
-    event.kind = EventKind::kChannelClosed;
-    event.channel = request.channel;
-    event.code = kNotAllowed;
-    event.text =
-        "the server allows " + std::to_string(channel_max_) +
-        " channels a connection (channel_max), and each partition takes one: raise it, or use fewer partitions";
-    waker_.Wake();
-    return;
-  }
+  if (request.channel > channel_max_) return Refuse(request);
   encoder_.Encode(request, batch_);
+  if (request.method != Method::kPublish && request.method != Method::kAck) NoteSent(request);
+  if (batch_.size() >= kFlushBytes) Flush();
+}
+
+// The server would close the connection over it, and with it all other channels.
+void AmqpLink::Refuse(const Request& request) {
+  if (request.method != Method::kChannelOpen) return;
+  Event& event = refusals_.emplace_back();
+  event.kind = EventKind::kChannelClosed;
+  event.channel = request.channel;
+  event.code = kNotAllowed;
+  event.text = "the server allows " + std::to_string(channel_max_) +
+               " channels a connection (channel_max), and each partition takes one: raise it, or use fewer partitions";
+  waker_.Wake();
+}
+
+// What the link itself has to know of what was sent.
+void AmqpLink::NoteSent(const Request& request) {
   if (request.method == Method::kChannelOpen || request.method == Method::kChannelClose ||
       request.method == Method::kChannelCloseOk || request.method == Method::kQueueDeclare) {
     notes_.emplace_back(static_cast<uint16_t>(request.channel), request.method);
@@ -86,7 +92,6 @@ void AmqpLink::Send(const Request& request, MonotonicTime) {
     std::lock_guard<std::mutex> lock(mutex_);
     closing_ = true;
   }
-  if (batch_.size() >= kFlushBytes) Flush();
 }
 
 void AmqpLink::Flush() {

@@ -76,6 +76,9 @@ class AmqpLink : public QueueLink {
   uint32_t frame_max() const { return frame_max_; }
 
  private:
+  void Refuse(const Request& request);
+  void NoteSent(const Request& request);
+
   // ---- the link's thread
   void Run();
   void Serve(uint64_t generation);

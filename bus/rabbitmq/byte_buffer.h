@@ -44,10 +44,53 @@ inline char* PutBytes(char* at, std::string_view bytes) {
   if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
   return at + bytes.size();
 }
+// The same for what is short most of the time: a call costs more than moving a few bytes. Of one piece, or of two that
+// overlap.
+inline char* PutFew(char* at, const char* from, size_t size) {
+  if (size > 32) {
+    std::memcpy(at, from, size);
+  } else if (size >= 16) {
+    std::memcpy(at, from, 16);
+    std::memcpy(at + size - 16, from + size - 16, 16);
+  } else if (size >= 8) {
+    std::memcpy(at, from, 8);
+    std::memcpy(at + size - 8, from + size - 8, 8);
+  } else if (size >= 4) {
+    std::memcpy(at, from, 4);
+    std::memcpy(at + size - 4, from + size - 4, 4);
+  } else if (size > 0) {
+    at[0] = from[0];
+    at[size / 2] = from[size / 2];
+    at[size - 1] = from[size - 1];
+  }
+  return at + size;
+}
+inline char* PutFew(char* at, std::string_view bytes) { return PutFew(at, bytes.data(), bytes.size()); }
+// Whether `size` bytes are the same, few of them as above.
+inline bool SameFew(const char* a, const char* b, size_t size) {
+  if (size > 16) return std::memcmp(a, b, size) == 0;
+  if (size >= 8) {
+    uint64_t left[2], right[2];
+    std::memcpy(&left[0], a, 8);
+    std::memcpy(&left[1], a + size - 8, 8);
+    std::memcpy(&right[0], b, 8);
+    std::memcpy(&right[1], b + size - 8, 8);
+    return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
+  }
+  if (size >= 4) {
+    uint32_t left[2], right[2];
+    std::memcpy(&left[0], a, 4);
+    std::memcpy(&left[1], a + size - 4, 4);
+    std::memcpy(&right[0], b, 4);
+    std::memcpy(&right[1], b + size - 4, 4);
+    return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
+  }
+  return size == 0 || (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
+}
 // A length of one byte, then the bytes: at most 255 of them.
-inline char* PutShortString(char* at, std::string_view text) {
+[[gnu::always_inline]] inline char* PutShortString(char* at, std::string_view text) {
   text = text.substr(0, 255);
-  return PutBytes(Put8(at, static_cast<uint8_t>(text.size())), text);
+  return PutFew(Put8(at, static_cast<uint8_t>(text.size())), text);
 }
 inline uint16_t Get16(const char* at) {
   uint16_t v;
@@ -88,7 +131,7 @@ class ByteBuffer {
   void Clear() { begin_ = end_ = 0; }
 
  private:
-  void Grow(size_t count) {
+  [[gnu::noinline]] void Grow(size_t count) {
     const size_t used = size();
     if (used + count <= capacity_ && begin_ >= used) {
       std::memcpy(bytes_.get(), bytes_.get() + begin_, used);

@@ -33,7 +33,7 @@ def rabbitmq_publish(threads):
 def rabbitmq_consume(threads):
     """The driver's part, without the worker that it tells; and the thread that reads and decodes what is delivered."""
     driver = threads[0].inside("RabbitConsumer::Poll", "RabbitConsumer::Settle") - threads[0].inside("Consumer::Checker::On")
-    return driver + sum(thread.total for thread in threads[1:] if thread.inside("AmqpDecoder::OnBody") > 0)
+    return driver + sum(thread.total for thread in threads[1:] if thread.inside("AmqpDecoder::Finish") > 0)
 
 
 # What is counted: how, of ours and of the C program's.
