@@ -157,12 +157,11 @@ class KafkaKept final : public KeptReader {
 
   absl::Status Read(const std::function<absl::Status(const KeptMessage&)>& each) override {
     std::string bytes;
-    std::vector<Header> headers;
     seen_.clear();
     return ReadBetween(url_, topic_, extents_, [&](const rd_kafka_message_t& record) {
-      headers.clear();
-      bytes.resize(BodyBytes(record) + ReadHeaders(record, headers));
-      const Message message = CopyMessage(record, headers, bytes.data());
+      bytes.resize((record.key != nullptr ? record.key_len : 0) + (record.payload != nullptr ? record.len : 0) +
+                   HeaderBytes(&record));
+      const Message message = CopyMessage(record, bytes.data());
       const HandledMark mark{.partition = record.partition, .offset = record.offset, .digest = DigestOfRecord(message)};
       const uint64_t place = PlaceOf(record.partition, record.offset);
       seen_[place] = mark.digest;

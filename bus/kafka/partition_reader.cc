@@ -4,7 +4,7 @@
 #include <cstring>
 #include <new>
 #include <optional>
-#include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -16,21 +16,8 @@ namespace millrace::bus {
 namespace {
 
 constexpr size_t kBatchBytes = 256 << 10;  // of keys and bodies, from which on a batch is full
-constexpr size_t kAlignment = 8;           // that segments give bytes out at
 
 static_assert(std::is_trivially_destructible_v<Delivery>, "deliveries lie in segments, which destroy nothing");
-
-// Moves what is there of a batch of `count` into a segment with more room.
-Delivery* CopyDeliveries(std::span<const Delivery> there, size_t count, Segment& larger) {
-  auto* deliveries = reinterpret_cast<Delivery*>(larger.Append(count * sizeof(Delivery)));
-  for (size_t i = 0; i < there.size(); ++i) {
-    const std::optional<Message> message = CopyInto(larger, there[i].message);
-    MR_CHECK(message.has_value()) << "a larger segment holds what the smaller one did";
-    Delivery* copy = new (&deliveries[i]) Delivery(there[i]);
-    copy->message = *message;
-  }
-  return deliveries;
-}
 
 }  // namespace
 
@@ -127,35 +114,25 @@ void KafkaPartitionReader::OnError(const rd_kafka_message_t& message, absl::Stat
 
 void KafkaPartitionReader::Fill(SegmentPool& pool, LogEvent& event) {
   const size_t count = messages_.size();
-  size_t body_bytes = 0;  // still to be copied
-  for (const RdMessage& message : messages_) body_bytes += BodyBytes(*message) + kAlignment;
-  // Headers are guessed, and generously: mostly a pooled segment has the room anyway.
-  event.segment = pool.Take(count * (sizeof(Delivery) + 2 * mean_header_bytes_) + body_bytes + kAlignment);
-  auto* deliveries = reinterpret_cast<Delivery*>(event.segment->Append(count * sizeof(Delivery)));
-  size_t header_bytes = 0;
+  size_t bytes = count * sizeof(Delivery);
+  std::vector<size_t> sizes(count);
   for (size_t i = 0; i < count; ++i) {
     const rd_kafka_message_t& m = *messages_[i];
-    headers_.clear();
-    const size_t headers = ReadHeaders(m, headers_);
-    header_bytes += headers;
-    char* at = event.segment->Append(BodyBytes(m) + headers);
-    if (at == nullptr) {
-      const size_t rest = body_bytes + 2 * (count - i) * headers;
-      SegmentRef larger = pool.Take(event.segment->used() + rest + kAlignment);
-      deliveries = CopyDeliveries({deliveries, i}, count, *larger.get());
-      event.segment = std::move(larger);
-      at = event.segment->Append(BodyBytes(m) + headers);
-      MR_CHECK(at != nullptr) << "the segment was measured for it";
-    }
+    sizes[i] = (m.key != nullptr ? m.key_len : 0) + (m.payload != nullptr ? m.len : 0) + HeaderBytes(&m);
+    bytes += sizes[i] + 8;
+  }
+  event.segment = pool.Take(bytes + 64);
+  auto* deliveries = reinterpret_cast<Delivery*>(event.segment->Append(count * sizeof(Delivery)));
+  for (size_t i = 0; i < count; ++i) {
+    const rd_kafka_message_t& m = *messages_[i];
+    char* at = event.segment->Append(sizes[i]);
+    MR_CHECK(at != nullptr) << "the segment was measured for it";
     new (&deliveries[i]) Delivery{.sequence = static_cast<uint64_t>(m.offset),
                                   .offset = m.offset,
                                   .redeliveries = 0,
-                                  .message = CopyMessage(m, headers_, at)};
-    body_bytes -= BodyBytes(m) + kAlignment;
-    messages_[i].reset();
+                                  .message = CopyMessage(m, at)};
   }
   event.records = std::span<const Delivery>(deliveries, count);
-  mean_header_bytes_ = header_bytes / count;
   messages_.clear();
 }
 

@@ -4,8 +4,7 @@
 // partition) and throws nothing away, so there is no pause to survive a rebalance and no prefetch to lose.
 //
 // Messages are taken singly: the batch calls of librdkafka 2.0.2 can skip messages around a rebalance. They are copied
-// into a segment and given back at once, as live ones keep a handle from closing; each before the next one's headers are
-// read, so that the same memory does for those.
+// into a segment and given back at once, as live ones keep a handle from closing.
 //
 // Threading: one thread; librdkafka's threads only raise the signal.
 #ifndef MILLRACE_BUS_KAFKA_PARTITION_READER_H_
@@ -70,10 +69,7 @@ class KafkaPartitionReader {
   bool out_of_range_ = false;  // to be told
   uint64_t fetch_id_ = 0;
   uint32_t fetch_max_ = 0;
-  size_t mean_header_bytes_ = 0;  // of the last batch
-  // Scratch.
-  std::vector<RdMessage> messages_;
-  std::vector<Header> headers_;
+  std::vector<RdMessage> messages_;  // scratch
   absl::Status trouble_;
 };
 

@@ -94,8 +94,6 @@ void KafkaProducerLink::OnReport(rd_kafka_t*, const rd_kafka_message_t* message,
 }
 
 void KafkaProducerLink::OnReported(const rd_kafka_message_t& message) {
-  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR && !transactions_.on())
-    return AnswerRun(reinterpret_cast<uintptr_t>(message._private), LogError::kNone, {});
   // What a fenced transaction has published is answered when its connection ends, as what it was.
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR && transactions_.on())
     fatal_ = fatal_ || rd_kafka_fatal_error(handle_, nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -149,10 +147,6 @@ void KafkaProducerLink::Answer(uint64_t token, LogError error, rd_kafka_resp_err
     words = Refusal("topic \"" + std::string(topic) + "\" did not take a message", refused);
     if (error == LogError::kUnknownTopic) words = absl::FailedPreconditionError(words.message());
   }
-  AnswerRun(token, error, std::move(words));
-}
-
-void KafkaProducerLink::AnswerRun(uint64_t token, LogError error, absl::Status words) {
   if (!events_.empty()) {
     LogEvent& last = events_.back();
     const bool same = words.ok() ? last.detail == nullptr : last.detail != nullptr && last.detail->trouble == words;

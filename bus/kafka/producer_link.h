@@ -59,8 +59,6 @@ class KafkaProducerLink final : public LogLink {
   void AskAgainAbout(rd_kafka_topic_t* topic);
   // `refused`: what librdkafka says where it is no success.
   void Answer(uint64_t token, LogError error, rd_kafka_resp_err_t refused, std::string_view topic);
-  // One answer more of the last event, where it goes on from there.
-  void AnswerRun(uint64_t token, LogError error, absl::Status words);
   // Of a transactional handle, which tells by events: a call on the thread beside must not be told reports.
   void ServeQueue();
 

@@ -8,6 +8,21 @@
 namespace millrace::bus {
 namespace {
 
+// Calls f(name, value) for each header, in order.
+template <class F>
+void EachHeader(const rd_kafka_message_t* message, F f) {
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  size_t size = 0;
+  for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+    std::optional<std::string_view> view;
+    if (value != nullptr) view = std::string_view(static_cast<const char*>(value), size);
+    f(std::string_view(name), view);
+  }
+}
+
 char* Copy(const void* from, size_t size, char* to) {
   if (size > 0) std::memcpy(to, from, size);
   return to + size;
@@ -15,37 +30,31 @@ char* Copy(const void* from, size_t size, char* to) {
 
 }  // namespace
 
-size_t ReadHeaders(const rd_kafka_message_t& record, std::vector<Header>& headers) {
-  rd_kafka_headers_t* found = nullptr;
-  if (rd_kafka_message_headers(&record, &found) != RD_KAFKA_RESP_ERR_NO_ERROR) return 0;
+size_t HeaderBytes(const rd_kafka_message_t* message) {
   size_t bytes = 0;
-  const char* name = nullptr;
-  const void* value = nullptr;
-  size_t size = 0;
-  for (size_t i = 0; rd_kafka_header_get_all(found, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
-    Header& header = headers.emplace_back();
-    header.name = name;
-    if (value != nullptr) header.value = std::string_view(static_cast<const char*>(value), size);
-    bytes += HeaderBuilder::BytesOf(header.name, header.value);
-  }
+  EachHeader(message, [&](std::string_view name, std::optional<std::string_view> value) {
+    bytes += HeaderBuilder::BytesOf(name, value);
+  });
   return bytes;
 }
 
-Message CopyMessage(const rd_kafka_message_t& record, std::span<const Header> headers, char* to) {
+Message CopyMessage(const rd_kafka_message_t& message, char* to) {
   Message out;
-  if (record.key != nullptr) {
-    out.key = std::string_view(to, record.key_len);
-    to = Copy(record.key, record.key_len, to);
+  if (message.key != nullptr) {
+    out.key = std::string_view(to, message.key_len);
+    to = Copy(message.key, message.key_len, to);
   }
-  if (record.payload != nullptr) {
-    out.body = std::string_view(to, record.len);
-    to = Copy(record.payload, record.len, to);
+  if (message.payload != nullptr) {
+    out.body = std::string_view(to, message.len);
+    to = Copy(message.payload, message.len, to);
   }
-  char* const block = to;
-  for (const Header& header : headers) to = HeaderBuilder::Write(header.name, header.value, to);
-  out.headers = Headers(std::string_view(block, static_cast<size_t>(to - block)));
+  char* const headers = to;
+  EachHeader(&message, [&](std::string_view name, std::optional<std::string_view> value) {
+    to = HeaderBuilder::Write(name, value, to);
+  });
+  out.headers = Headers(std::string_view(headers, static_cast<size_t>(to - headers)));
   rd_kafka_timestamp_type_t type;
-  out.timestamp_ms = std::max<int64_t>(rd_kafka_message_timestamp(&record, &type), 0);
+  out.timestamp_ms = std::max<int64_t>(rd_kafka_message_timestamp(&message, &type), 0);
   return out;
 }
 
