@@ -269,12 +269,14 @@ void KafkaConsumerLink::RestartStopped() {
     rd_kafka_topic_partition_list_add(list.get(), reader->topic().c_str(), partition.number)->offset =
         reader->position();
   }
-  if (!options_.cooperative) {
+  if (options_.cooperative) {
+    RdError error(rd_kafka_incremental_unassign(handle_, list.get()));
+    error.reset(rd_kafka_incremental_assign(handle_, list.get()));
+  } else {
     rd_kafka_assign(handle_, list.get());
-    return;
   }
-  RdError error(rd_kafka_incremental_unassign(handle_, list.get()));
-  error.reset(rd_kafka_incremental_assign(handle_, list.get()));
+  // Both calls wait until librdkafka has made what it fetched before out of date.
+  for (const auto& [partition, reader] : readers_) reader->Restarted();
 }
 
 std::string KafkaConsumerLink::GroupMetadata() const {

@@ -34,6 +34,7 @@ void KafkaPartitionReader::Open(rd_kafka_t* handle, int64_t position) {
   rd_kafka_queue_forward(queue_.get(), nullptr);
   rd_kafka_queue_cb_event_enable(queue_.get(), &OnQueue, this);
   Restart(position);
+  waits_ = false;  // it is assigned next
 }
 
 void KafkaPartitionReader::Close() {
@@ -44,6 +45,8 @@ void KafkaPartitionReader::Close() {
 
 void KafkaPartitionReader::Restart(int64_t position) {
   position_ = position;
+  messages_.clear();
+  waits_ = true;
   end_seen_ = -1;
   stopped_ = out_of_range_ = false;
   ready_.store(true);
@@ -56,6 +59,7 @@ void KafkaPartitionReader::Ask(const LogRequest& fetch) {
 
 bool KafkaPartitionReader::Answer(SegmentPool& pool, LogEvent& event, absl::Status& trouble) {
   if (fetch_id_ == 0) return false;
+  if (waits_) return false;
   if (!out_of_range_ && ready_.load()) Collect();
   trouble = std::exchange(trouble_, absl::OkStatus());
   event.method = LogMethod::kFetch;

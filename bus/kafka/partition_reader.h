@@ -37,8 +37,10 @@ class KafkaPartitionReader {
 
   // Where the next message is expected.
   int64_t position() const { return position_; }
-  // To be used with an assignment at `position`: what was fetched before is void.
+  // What was fetched before is void, and nothing is taken until Restarted says that the partition is assigned at `position`: what
+  // lies in its queue until then may be of further behind, and would leave a gap.
   void Restart(int64_t position);
+  void Restarted() { waits_ = false; }
   // librdkafka has stopped fetching it, and goes on only where it is assigned anew.
   bool stopped() const { return stopped_; }
 
@@ -66,6 +68,7 @@ class KafkaPartitionReader {
   int64_t position_ = 0;
   int64_t end_seen_ = -1;  // librdkafka has read up to here and found the end
   bool stopped_ = false;
+  bool waits_ = false;  // for its assignment
   bool out_of_range_ = false;  // to be told
   uint64_t fetch_id_ = 0;
   uint32_t fetch_max_ = 0;
