@@ -68,7 +68,7 @@ class KafkaPartitionReader {
   int64_t position_ = 0;
   int64_t end_seen_ = -1;  // librdkafka has read up to here and found the end
   bool stopped_ = false;
-  bool waits_ = false;  // for its assignment
+  bool waits_ = false;         // for its assignment
   bool out_of_range_ = false;  // to be told
   uint64_t fetch_id_ = 0;
   uint32_t fetch_max_ = 0;
