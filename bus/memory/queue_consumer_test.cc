@@ -61,6 +61,16 @@ class QueueConsumerTest : public ::testing::Test {
       producer->Poll(producer_handler);
     }
   }
+  // Of the only partition, with one message settled and one not.
+  void CutOffAHandOver() {
+    Make(1);
+    Publish(1, 2);
+    Poll();
+    instance->Settle(handler().HoldingOf(0), 1, 1);
+    instance->consumer->Release(handler().HoldingOf(0));
+    broker.Stop(now);
+    Poll();
+  }
   queue_testing::RecordingConsumer& handler() { return instance->handler; }
 
   MonotonicTime now;
@@ -527,13 +537,7 @@ TEST_F(QueueConsumerTest, CloseWithoutAConnectionSaysSo) {
 // Whoever hands a partition over as the connection goes does not know whether its settlements were taken. If not, the messages
 // have long come again when it is closed.
 TEST_F(QueueConsumerTest, AHandOverThatWasCutOffIsNotToldAtTheEndOfALaterConnection) {
-  Make(1);
-  Publish(1, 2);
-  Poll();
-  instance->Settle(handler().HoldingOf(0), 1, 1);
-  instance->consumer->Release(handler().HoldingOf(0));
-  broker.Stop(now);
-  Poll();
+  CutOffAHandOver();
   broker.Start(now);
   for (int i = 0; i < 40; ++i) Pass(seconds(1));
   EXPECT_EQ(handler().Bodies().back(), "2");
@@ -541,13 +545,7 @@ TEST_F(QueueConsumerTest, AHandOverThatWasCutOffIsNotToldAtTheEndOfALaterConnect
 }
 
 TEST_F(QueueConsumerTest, AHandOverThatWasCutOffIsToldWhereNoConnectionCameAfterIt) {
-  Make(1);
-  Publish(1, 2);
-  Poll();
-  instance->Settle(handler().HoldingOf(0), 1, 1);
-  instance->consumer->Release(handler().HoldingOf(0));
-  broker.Stop(now);
-  Poll();
+  CutOffAHandOver();
   EXPECT_EQ(instance->consumer->Close(now).code(), absl::StatusCode::kDeadlineExceeded);
 }
 
